@@ -1,0 +1,381 @@
+"""The nouns: frozen values that travel between the rooms, one name each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class Status(StrEnum):
+    """How an invocation ended; the values are the words people see."""
+
+    PASSED = "Passed"
+    PARTIAL = "Partially Successful"
+    FAILED = "Failed"
+
+
+class Kind(StrEnum):
+    """What a failure is about, independent of any product; the key of `failure_codes` in a manifest."""
+
+    INVALID_INPUT = "invalid_input"
+    UNAUTHORIZED = "unauthorized"
+    ACCESS_DENIED = "access_denied"
+    NOT_FOUND = "not_found"
+    REJECTED = "rejected"
+    TOO_LARGE = "too_large"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    UNEXPECTED_REPLY = "unexpected_reply"
+    INCOMPLETE = "incomplete"
+    NOT_CONFIRMED = "not_confirmed"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
+
+
+HTTP_EQUIVALENT: Mapping[Kind, int] = MappingProxyType(
+    {
+        Kind.INVALID_INPUT: 400,
+        Kind.UNAUTHORIZED: 401,
+        Kind.ACCESS_DENIED: 403,
+        Kind.NOT_FOUND: 404,
+        Kind.REJECTED: 400,
+        Kind.TOO_LARGE: 413,
+        Kind.RATE_LIMITED: 429,
+        Kind.SERVER_ERROR: 500,
+        Kind.UNREACHABLE: 503,
+        Kind.TIMEOUT: 504,
+        Kind.UNEXPECTED_REPLY: 502,
+        Kind.INCOMPLETE: 206,
+        Kind.NOT_CONFIRMED: 202,
+        Kind.UNAVAILABLE: 403,
+        Kind.INTERNAL: 500,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one item, or a whole invocation, failed; `code` is the product's own code where it gave one."""
+
+    kind: Kind
+    message: str
+    detail: str = ""
+    assistance: str = ""
+    code: str | None = None
+    http_status: int | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A shared rate limit: at most `requests` in any `seconds`, counted per value of `per`."""
+
+    per: str
+    requests: int | str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often to try again, and how long to wait where the server gives no hint (seconds)."""
+
+    times: int = 3
+    seconds: float = 1
+    rate_limited_seconds: float = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPaths:
+    """Where a product puts its own code, message and details in an error body; the first that holds wins."""
+
+    code: tuple[str, ...] = ()
+    message: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An origin a plugin may call, with the authentication that belongs to it and to no other."""
+
+    name: str
+    url: str
+    headers: Mapping[str, str] = EMPTY
+    limit: Limit | None = None
+    max_body: int | None = None
+    errors: ErrorPaths = field(default_factory=ErrorPaths)
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """How an API hands out a long list: style `offset`, `cursor` or `link`."""
+
+    style: str = "offset"
+    size: int = 100
+    size_parameter: str = "limit"
+    position_parameter: str = "offset"
+    more: str = "$.more"
+    next: str = "$.next_cursor"
+    window: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTemplate:
+    """A declared request: what to send, written as data."""
+
+    server: str
+    path: str
+    method: str = "GET"
+    query: Mapping[str, Any] = EMPTY
+    headers: Mapping[str, str] = EMPTY
+    body: Any = None
+    idempotent: bool | None = None
+    paging: Paging | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """One row of a field-mapping table: a field's name, its source path or a fixed default."""
+
+    field: str
+    source: str | None = None
+    default: Any = None
+    type: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """One kind of event: picked by its search condition; the lowest priority wins."""
+
+    name: str
+    search: str | None
+    priority: int
+    fields: tuple[FieldMapping, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """How fetched records become incidents and events."""
+
+    incident_path: str
+    event_path: str
+    incident_fields: tuple[FieldMapping, ...]
+    event_sources: tuple[EventSource, ...]
+    unique_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of a plugin, as its manifest declares it."""
+
+    id: str
+    title: str
+    kind: str
+    input: Mapping[str, Any]
+    description: str = ""
+    notes: tuple[str, ...] = ()
+    output: Mapping[str, Any] | None = None
+    collect: str | None = None
+    each: str | None = None
+    request: RequestTemplate | None = None
+    key_fields: Mapping[str, str] = EMPTY
+    failure_indicator: str = ""
+    failure_codes: Mapping[str, str] = EMPTY
+    messages: Mapping[str, str] = EMPTY
+    assistance: Mapping[str, str] = EMPTY
+    error_example: str = ""
+    intake: Intake | None = None
+    deadline: int | None = None
+
+    @property
+    def runner(self) -> str:
+        """Name of the runner that carries the command out."""
+        return "request" if self.request else "python"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A plugin as its `manifest.yaml` describes it; `root` is the plugin's folder."""
+
+    id: str
+    name: str
+    version: str
+    root: Path
+    connection: Mapping[str, Any]
+    commands: Mapping[str, Command]
+    servers: Mapping[str, Server] = EMPTY
+    description: str = ""
+    requires_host: str = ""
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    paging: Paging | None = None
+    limitations: Sequence[Mapping[str, str]] = ()
+    permissions: str = ""
+    faq: Sequence[Mapping[str, str]] = ()
+
+    @property
+    def secret_names(self) -> frozenset[str]:
+        """Names of the connection parameters marked `writeOnly`."""
+        properties = self.connection.get("properties", {})
+        return frozenset(name for name, schema in properties.items() if schema.get("writeOnly"))
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """When to test a connection by itself, and whom to tell after how many failures in a row."""
+
+    interval_minutes: int
+    failures_before_mail: int = 3
+    recipients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A stored connection without its secrets; `secrets` holds their names only."""
+
+    name: str
+    plugin: str
+    parameters: Mapping[str, Any] = EMPTY
+    secrets: tuple[str, ...] = ()
+    id: str = ""
+    version: int = 0
+    site: str | None = None
+    shared_to_internal_sites: bool = False
+    recipient_site: str | None = None
+    tenants: tuple[str, ...] = ()
+    agent: str | None = None
+    description: str = ""
+    allowed_users: tuple[str, ...] = ()
+    allowed_groups: tuple[str, ...] = ()
+    active: bool = True
+    health_check: HealthCheck | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A connection's data key, wrapped by the master key `master_key_id`."""
+
+    master_key_id: str
+    wrapped: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A connection's sealed secrets; `version` grows whenever any of them changes."""
+
+    version: int
+    key: WrappedKey
+    secrets: Mapping[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConnection:
+    """What the store keeps of a connection."""
+
+    connection: Connection
+    sealed: Sealed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf an invocation runs; empty fields mean the operator of the host."""
+
+    user: str | None = None
+    groups: tuple[str, ...] = ()
+    site: str | None = None
+    tenant: str | None = None
+
+
+OPERATOR = Caller()
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One call of one command through one connection."""
+
+    id: str
+    plugin: str
+    command: str
+    connection: str
+    inputs: Mapping[str, Any]
+    caller: Caller = OPERATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """Whether a list is whole; a list that is not is never Passed."""
+
+    complete: bool
+    returned: int
+    pages: int
+    stopped_because: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEntry:
+    """One row of the error tab."""
+
+    item: str | None
+    failure_indicator: str
+    status_code: str
+    message: str
+    detail: str
+    assistance: str
+    kind: str
+    http_status: int | None
+    reference: str | None
+
+    def __str__(self) -> str:
+        sentence = f"{self.failure_indicator} Status Code: {self.status_code}. Message: {self.message}"
+        return " ".join(part for part in (sentence, self.detail, self.assistance) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What every surface shows of an invocation; `schemas/result.schema.json` describes its document."""
+
+    status: Status
+    plugin: str
+    command: str
+    connection: str
+    invocation_id: str
+    started_at: datetime
+    duration_ms: int
+    raw_data: Any = None
+    context_data: Any = None
+    key_fields: Mapping[str, Any] = EMPTY
+    completeness: Completeness | None = None
+    intake: Mapping[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+    errors: tuple[ErrorEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRecord:
+    """One line of the invocation history; `inputs`, `error` and `result` are redacted JSON text."""
+
+    invocation_id: str
+    plugin: str
+    command: str
+    connection: str
+    caller: str
+    status: str
+    started_at: str
+    duration_ms: int
+    inputs: str
+    error: str | None = None
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeRecord:
+    """One record taken in: its unique key, its raw text and what the field mapping made of it."""
+
+    unique_key: str
+    raw: str
+    mapped: str

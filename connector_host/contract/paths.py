@@ -1,0 +1,136 @@
+"""JSONPath: compiled once, walked directly where the path is plain, by jsonpath-ng where it is not."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Final, Protocol
+
+__all__ = ["ABSENT", "Absent", "JsonPath", "PathSyntaxError", "compile_path"]
+
+
+class Absent:
+    """The type of `ABSENT`: nothing stood at the path (None is a value that stood there)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSENT: Final = Absent()
+
+
+class PathSyntaxError(ValueError):
+    """The JSONPath can not be parsed."""
+
+
+class JsonPath(Protocol):
+    """A compiled path."""
+
+    def find(self, document: Any) -> list[Any]:
+        """All values at the path, in document order."""
+
+    def first(self, document: Any) -> Any:
+        """The first value at the path, or ABSENT."""
+
+
+_EACH: Final = object()
+_STEP = re.compile(r"\.(?P<name>[A-Za-z_][\w-]*)|\['(?P<quoted>[^']*)'\]|\[(?P<index>\d+)\]|(?P<each>\[\*\]|\.\*)")
+
+
+class _PlainPath:
+    """A path of names, indexes and `[*]` only."""
+
+    __slots__ = ("_steps",)
+
+    def __init__(self, steps: tuple[Any, ...]) -> None:
+        self._steps = steps
+
+    def find(self, document: Any) -> list[Any]:
+        found = [document]
+        for step in self._steps:
+            if step is _EACH:
+                found = [child for value in found for child in _children(value)]
+            else:
+                found = [child for value in found if (child := _child(value, step)) is not ABSENT]
+        return found
+
+    def first(self, document: Any) -> Any:
+        if _EACH in self._steps:
+            return next(iter(self.find(document)), ABSENT)
+        for step in self._steps:
+            document = _child(document, step)
+            if document is ABSENT:
+                break
+        return document
+
+
+class _AnyPath:
+    """Every other path (filters, slices, `..`), left to jsonpath-ng."""
+
+    __slots__ = ("_parsed",)
+
+    def __init__(self, parsed: Any) -> None:
+        self._parsed = parsed
+
+    def find(self, document: Any) -> list[Any]:
+        return [match.value for match in self._parsed.find(document)]
+
+    def first(self, document: Any) -> Any:
+        return next(iter(self.find(document)), ABSENT)
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, list):
+        return value
+    return value.values() if isinstance(value, dict) else ()
+
+
+def _child(value: Any, step: Any) -> Any:
+    if isinstance(step, int):
+        return value[step] if isinstance(value, list) and step < len(value) else ABSENT
+    # Roots such as a connection's settings are mappings, but not dictionaries.
+    return value.get(step, ABSENT) if hasattr(value, "get") else ABSENT
+
+
+@lru_cache(maxsize=4096)
+def compile_path(text: str) -> JsonPath:
+    """Compile `text`: `$`, `$.a.b`, `$.list[*].id`, or relative to a record as `.id`.
+
+    Raises PathSyntaxError with the parser's own reason.
+    """
+    if not text.startswith(("$", ".")):
+        raise PathSyntaxError(f"a JSONPath begins with '$' (or '.' in a field mapping), not {text[:1]!r}")
+    rest = text[1:] if text.startswith("$") else text
+    plain = _plain_steps(rest)
+    return _PlainPath(plain) if plain is not None else _AnyPath(_parse("$" + rest))
+
+
+def _plain_steps(rest: str) -> tuple[Any, ...] | None:
+    steps: list[Any] = []
+    position = 0
+    while position < len(rest):
+        match = _STEP.match(rest, position)
+        if match is None:
+            return None
+        if match["each"]:
+            steps.append(_EACH)
+        elif match["index"]:
+            steps.append(int(match["index"]))
+        else:
+            steps.append(match["name"] or match["quoted"])
+        position = match.end()
+    return tuple(steps)
+
+
+def _parse(text: str) -> Any:
+    from jsonpath_ng.exceptions import JSONPathError  # noqa: PLC0415 - 22 ms that plain paths never pay
+    from jsonpath_ng.ext import parse  # noqa: PLC0415 - the same
+
+    try:
+        return parse(text)
+    except JSONPathError as error:
+        raise PathSyntaxError(str(error)) from error
