@@ -75,6 +75,24 @@ class Page:
         return replace(self, records=self.records[:count], texts=self.texts[:count])
 
 
+class Listing(Protocol):
+    """A list being read page by page; once the loop is over it says whether the list came whole."""
+
+    complete: bool
+    stopped_because: str | None
+
+    def __aiter__(self) -> AsyncIterator[Page]: ...
+
+
+class BlockingListing(Protocol):
+    """Listing for a plain `def` command."""
+
+    complete: bool
+    stopped_because: str | None
+
+    def __iter__(self) -> Iterator[Page]: ...
+
+
 class AsyncCall(Protocol):
     """What an `async def` command gets as its first argument.
 
@@ -111,14 +129,14 @@ class AsyncCall(Protocol):
         server: str = "api",
         query: Mapping[str, Any] | None = None,
         paging: Paging | None = None,
-    ) -> AsyncIterator[Page]:
+    ) -> Listing:
         """Read a list page by page; `collect` names the reply's field that holds the records.
 
-        Without `paging` the manifest's applies. Whether the list came whole is told to the host.
+        Without `paging` the manifest's applies. Whether the list came whole is told to the host too.
         """
 
     def stopped(self, reason: str | None, *, complete: bool) -> None:
-        """Say why a list ended; the last word of several counts."""
+        """Say why the command's list ended, in place of what its pages said; the last word counts."""
 
     def note(self, text: str) -> None:
         """Add a sentence to the result that people should read; it does not make the result a failure."""
@@ -156,7 +174,7 @@ class Call(Protocol):
         server: str = "api",
         query: Mapping[str, Any] | None = None,
         paging: Paging | None = None,
-    ) -> Iterator[Page]:
+    ) -> BlockingListing:
         """As AsyncCall.pages."""
 
     def stopped(self, reason: str | None, *, complete: bool) -> None:

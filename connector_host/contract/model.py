@@ -8,8 +8,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-EMPTY: Mapping[str, Any] = MappingProxyType({})
-
 
 class Status(StrEnum):
     """How an invocation ended; the values are the words people see."""
@@ -106,7 +104,7 @@ class Server:
 
     name: str
     url: str
-    headers: Mapping[str, str] = EMPTY
+    headers: Mapping[str, str] = field(default_factory=dict)
     limit: Limit | None = None
     max_body: int | None = None
     errors: ErrorPaths = field(default_factory=ErrorPaths)
@@ -132,8 +130,8 @@ class RequestTemplate:
     server: str
     path: str
     method: str = "GET"
-    query: Mapping[str, Any] = EMPTY
-    headers: Mapping[str, str] = EMPTY
+    query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     idempotent: bool | None = None
     paging: Paging | None = None
@@ -184,11 +182,11 @@ class Command:
     collect: str | None = None
     each: str | None = None
     request: RequestTemplate | None = None
-    key_fields: Mapping[str, str] = EMPTY
+    key_fields: Mapping[str, str] = field(default_factory=dict)
     failure_indicator: str = ""
-    failure_codes: Mapping[str, str] = EMPTY
-    messages: Mapping[str, str] = EMPTY
-    assistance: Mapping[str, str] = EMPTY
+    failure_codes: Mapping[str, str] = field(default_factory=dict)
+    messages: Mapping[str, str] = field(default_factory=dict)
+    assistance: Mapping[str, str] = field(default_factory=dict)
     error_example: str = ""
     intake: Intake | None = None
     deadline: int | None = None
@@ -209,13 +207,16 @@ class Manifest:
     root: Path
     connection: Mapping[str, Any]
     commands: Mapping[str, Command]
-    servers: Mapping[str, Server] = EMPTY
+    servers: Mapping[str, Server] = field(default_factory=dict)
     description: str = ""
     requires_host: str = ""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     paging: Paging | None = None
+    presets: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    sandbox: str | None = None
     limitations: Sequence[Mapping[str, str]] = ()
     permissions: str = ""
+    setup: Sequence[Mapping[str, Any]] = ()
     faq: Sequence[Mapping[str, str]] = ()
 
     @property
@@ -240,7 +241,7 @@ class Connection:
 
     name: str
     plugin: str
-    parameters: Mapping[str, Any] = EMPTY
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     id: str = ""
     version: int = 0
@@ -348,7 +349,7 @@ class Result:
     duration_ms: int
     raw_data: Any = None
     context_data: Any = None
-    key_fields: Mapping[str, Any] = EMPTY
+    key_fields: Mapping[str, Any] = field(default_factory=dict)
     completeness: Completeness | None = None
     intake: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()

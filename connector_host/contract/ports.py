@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from connector_host.contract.authoring import Item, Page
 from connector_host.contract.model import (
-    EMPTY,
     Command,
     Completeness,
     HistoryRecord,
@@ -48,7 +47,7 @@ class Request:
     method: str
     url: str
     server: str
-    headers: Mapping[str, str] = field(default=EMPTY, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     idempotent: bool = False
     allowance: Allowance | None = None

@@ -1,0 +1,134 @@
+"""Checks a command's inputs, or a connection's parameters, against their schema and brings them into one form."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from connector_host.contract.errors import InvalidInput
+from connector_host.kernel.schema import Checker, Fault
+from connector_host.kernel.settings import DateTimeSetting, Limits
+
+Normal = Callable[[str, Any], Any]
+
+
+class InputForm:
+    """One command's inputs: defaults, options in any case, times in the host's format, then the schema's verdict."""
+
+    def __init__(self, schema: Mapping[str, Any], date_time: DateTimeSetting, limits: Limits) -> None:
+        self._checker = Checker(schema)
+        self._properties: Mapping[str, Any] = schema.get("properties", {})
+        self._defaults = {name: value["default"] for name, value in self._properties.items() if "default" in value}
+        self._date_time = date_time
+        self._limits = limits
+        self._normal: dict[str, Normal] = {
+            name: normal for name, value in self._properties.items() if (normal := self._normal_of(value))
+        }
+
+    def accept(self, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """The inputs in their one form, and as JSON text; raises InvalidInput in the specification's wording."""
+        text = self._as_json(inputs)
+        values = {**self._defaults, **{name: value for name, value in inputs.items() if value is not None}}
+        for name, normal in self._normal.items():
+            if name in values:
+                values[name] = normal(name, values[name])
+        if not self._checker.accepts(values):
+            raise self._refusal(next(self._checker.faults(values)))
+        return values, text
+
+    def title(self, name: str) -> str:
+        """What people call the parameter in an error."""
+        schema = self._properties.get(name, {})
+        return str(schema.get("error_title") or schema.get("title") or name)
+
+    def _as_json(self, inputs: Mapping[str, Any]) -> str:
+        """JSON text of the inputs; refuses what JSON has no word for, what is too deep and what is too large."""
+        for name, value in inputs.items():
+            try:
+                if _depth_exceeds(value, self._limits.input_depth):
+                    raise InvalidInput(self.title(name), f"It nests deeper than {self._limits.input_depth} levels.")
+                json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+            except UnicodeEncodeError:
+                raise InvalidInput(self.title(name), "It holds half a character (a lone surrogate).") from None
+            except (ValueError, TypeError) as error:
+                raise InvalidInput(self.title(name), f"JSON has no such value: {error}.") from None
+        text = json.dumps(dict(inputs), ensure_ascii=False)
+        if len(text) > self._limits.input_bytes:
+            largest = max(inputs, key=lambda name: len(str(inputs[name])))
+            raise InvalidInput(self.title(largest), f"The inputs are larger than {self._limits.input_bytes} bytes.")
+        return text
+
+    def _refusal(self, fault: Fault) -> InvalidInput:
+        name = str(fault.path[0]) if fault.path else ""
+        inside = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.path[1:])
+        reason = f"At {inside.lstrip('.')}: {fault.reason}" if inside else fault.reason
+        examples = self._properties.get(name, {}).get("examples")
+        assistance = f"Example: {_shown(examples[0])}" if examples else ""
+        return InvalidInput(self.title(name), reason, assistance)
+
+    def _normal_of(self, schema: Mapping[str, Any]) -> Normal | None:
+        if schema.get("format") == "date-time":
+            return self._time
+        options = [option for option in schema.get("enum", []) if isinstance(option, str)]
+        if options:
+            by_fold = {option.casefold(): option for option in options}
+            return lambda _name, value: by_fold.get(value.casefold(), value) if isinstance(value, str) else value
+        return None
+
+    def _time(self, name: str, value: Any) -> Any:
+        """ISO 8601 in UTC with `Z`, from the host's format or from ISO 8601 (without an offset: the host's zone)."""
+        if not isinstance(value, str):
+            return value
+        moment = parse_time(value.strip(), self._date_time)
+        if moment is None:
+            now = datetime.now(UTC).strftime(self._date_time.format)
+            raise InvalidInput(
+                self.title(name),
+                f"'{value[:60]}' is not a time.",
+                f"Write it as {now} ({self._date_time.time_zone}) or in ISO 8601, as 2026-01-31T08:00:00+01:00.",
+            )
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str, setting: DateTimeSetting) -> datetime | None:
+    """A time in UTC, or None where `text` is neither in the host's format nor in ISO 8601."""
+    moment = _strptime(text, setting.format) or _iso(text)
+    if moment is None:
+        return None
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=setting.zone())).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def _strptime(text: str, form: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, form)  # noqa: DTZ007 - the caller adds the zone
+    except ValueError:
+        return None
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _shown(example: Any) -> str:
+    return example if isinstance(example, str) else json.dumps(example)

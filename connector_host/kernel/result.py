@@ -1,0 +1,197 @@
+"""Gathers what comes out of a command and makes one honest result of it."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from connector_host.contract.authoring import Item, Page
+from connector_host.contract.errors import InvocationError
+from connector_host.contract.model import (
+    HTTP_EQUIVALENT,
+    Command,
+    Completeness,
+    ErrorEntry,
+    Failure,
+    Kind,
+    Result,
+    Status,
+)
+from connector_host.kernel.redaction import Redactor
+
+Progress = Callable[[int, int | None], None]
+
+
+class Collector:
+    """The outcome of one invocation while it grows; redacts what comes in."""
+
+    def __init__(self, command: Command, redactor: Redactor, progress: Progress | None) -> None:
+        self._command = command
+        self.redactor = redactor
+        self._progress = progress
+        self.records: list[Any] = []
+        self.by_item: list[dict[str, Any]] = []
+        self.failures: list[tuple[str | None, Failure]] = []
+        self.notes: list[str] = []
+        self.succeeded = 0
+        self._lists: list[Completeness] = []
+
+    def add(self, item: Item | Page) -> None:
+        """Take one item, or one page."""
+        if isinstance(item, Page):
+            self.records.extend(item.records if item.clean else self.redactor.value(item.records))
+            self.succeeded += 1
+        elif isinstance(item.value, InvocationError):
+            self.fail(item.value, item.key)
+        else:
+            self._keep(item.key, item.value)
+
+    def _keep(self, key: str | None, value: Any) -> None:
+        if isinstance(value, Page):
+            kept: Any = value.records if value.clean else self.redactor.value(value.records)
+            self.records.extend(kept)
+        else:
+            kept = self.redactor.value(value)
+            self.records.append(kept)
+        self.succeeded += 1
+        if self._command.each is not None:
+            self.by_item.append({"item": self.redactor.text(key or ""), "value": kept})
+
+    def fail(self, error: InvocationError, item: str | None = None) -> None:
+        """Take one failure; without an item it is the whole command's."""
+        self.failures.append((item, error.failure))
+
+    def completeness(self, facts: Completeness) -> None:
+        """Take one list's completeness."""
+        self._lists.append(facts)
+
+    def note(self, text: str) -> None:
+        """Take a sentence for people, once."""
+        if text not in self.notes:
+            self.notes.append(self.redactor.text(text))
+
+    def progress(self, done: int, total: int | None) -> None:
+        """Pass on how far the command has come."""
+        if self._progress is not None:
+            self._progress(done, total)
+
+    def whole(self) -> Completeness | None:
+        """All lists' completeness in one."""
+        if not self._lists:
+            return None
+        reasons = dict.fromkeys(facts.stopped_because for facts in self._lists if facts.stopped_because)
+        return Completeness(
+            complete=all(facts.complete for facts in self._lists),
+            returned=len(self.records),
+            pages=sum(facts.pages for facts in self._lists),
+            stopped_because=" ".join(reasons) or None,
+        )
+
+    def raw_data(self) -> Any:
+        """The records under their name, or the only item itself."""
+        if self._command.collect is not None:
+            return {self._command.collect: self.records} if self.records or self.succeeded else None
+        if self._command.each is not None:
+            return self.records or None
+        return self.records[0] if self.records else None
+
+    def context_data(self) -> Any:
+        """The records alone, by item where the command runs once per element."""
+        if self._command.each is not None:
+            return self.by_item or None
+        return self.records if self.records or self.succeeded else None
+
+
+def entries(command: Command, collector: Collector) -> Iterator[ErrorEntry]:
+    """The rows of the error tab, redacted."""
+    clean = collector.redactor.text
+    for item, failure in collector.failures:
+        message, detail = sentence(failure.message), failure.detail
+        if failure.http_status is not None and failure.kind in command.messages:
+            message, detail = command.messages[failure.kind], f"The server says: {message} {detail}".rstrip()
+        yield ErrorEntry(
+            item=None if item is None else clean(item),
+            failure_indicator=command.failure_indicator,
+            status_code=clean(status_code(failure, command)),
+            message=clean(message),
+            detail=clean(detail),
+            assistance=clean(failure.assistance or command.assistance.get(failure.kind, "")),
+            kind=failure.kind.value,
+            http_status=failure.http_status,
+            reference=failure.reference,
+        )
+
+
+def status_code(failure: Failure, command: Command) -> str:
+    """The product's own code, else the HTTP status, else the manifest's code for the kind, else its HTTP equivalent."""
+    if failure.code is not None:
+        return failure.code
+    if failure.http_status is not None:
+        return str(failure.http_status)
+    return command.failure_codes.get(failure.kind) or str(HTTP_EQUIVALENT[failure.kind])
+
+
+def status_of(collector: Collector) -> Status:
+    """Passed where all went well, Partially Successful where some did, else Failed."""
+    if not collector.failures:
+        return Status.PASSED
+    return Status.PARTIAL if collector.succeeded else Status.FAILED
+
+
+def incomplete(facts: Completeness) -> Failure:
+    """The failure that a truncated list is."""
+    return Failure(
+        Kind.INCOMPLETE,
+        f"The list is incomplete: {facts.returned} records were returned.",
+        detail=facts.stopped_because or "",
+        assistance="Narrow the request, or run it again later.",
+    )
+
+
+def sentence(text: str) -> str:
+    """The text as a sentence: trimmed, and ended by a full stop unless it ends otherwise."""
+    trimmed = " ".join(text.split())
+    return trimmed if trimmed.endswith((".", "!", "?")) or not trimmed else f"{trimmed}."
+
+
+def as_document(result: Result) -> dict[str, Any]:
+    """The result as `schemas/result.schema.json` describes it."""
+    first = result.errors[0] if result.errors else None
+    return {
+        "status": result.status.value,
+        "plugin": result.plugin,
+        "command": result.command,
+        "connection": result.connection,
+        "invocation_id": result.invocation_id,
+        "started_at": iso(result.started_at),
+        "duration_ms": result.duration_ms,
+        "raw_data": result.raw_data,
+        "context_data": result.context_data,
+        "key_fields": dict(result.key_fields),
+        "completeness": asdict(result.completeness) if result.completeness else None,
+        "intake": result.intake,
+        "notes": list(result.notes),
+        "error": first
+        and {
+            "failure_indicator": first.failure_indicator,
+            "status_code": first.status_code,
+            "message": first.message,
+            "entries": [asdict(entry) for entry in result.errors],
+        },
+    }
+
+
+def as_json(document: Mapping[str, Any], *, indent: int | None = None) -> str:
+    """JSON text of a document; characters beyond ASCII are kept unless they are no valid Unicode."""
+    text = json.dumps(document, ensure_ascii=False, indent=indent)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(document, indent=indent)
+    return text
+
+
+def iso(moment: datetime) -> str:
+    """A time in UTC as ISO 8601 with `Z`, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

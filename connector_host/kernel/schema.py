@@ -1,0 +1,140 @@
+"""JSON Schema: jsonschema-rs gives the verdict, jsonschema the reasons, and only when there are any."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+__all__ = ["Checker", "Fault", "is_schema"]
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a value: where, and why in a person's words."""
+
+    path: Path
+    reason: str
+
+
+class Checker:
+    """A compiled schema; compiling is put off until the first value comes."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.schema = schema
+
+    @cached_property
+    def _validator(self) -> Any:
+        import jsonschema_rs  # noqa: PLC0415 - listing plugins needs no schema
+
+        return jsonschema_rs.Draft202012Validator(self.schema)
+
+    def accepts(self, value: Any) -> bool:
+        """Whether `value`, made of JSON's types only, satisfies the schema."""
+        return bool(self._validator.is_valid(value))
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        """What is wrong with `value`, most telling first for each place."""
+        import jsonschema  # noqa: PLC0415 - 70 ms that only a refusal pays
+
+        validator = jsonschema.Draft202012Validator(self.schema)
+        for error in sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path))):
+            yield from _reasons(error)
+
+
+def is_schema(schema: Any) -> bool:
+    """Whether `schema` is a valid 2020-12 schema."""
+    import jsonschema_rs  # noqa: PLC0415 - the same
+
+    return bool(jsonschema_rs.meta.is_valid({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}))
+
+
+def explain_schema(schema: Any) -> str:
+    """Why `schema` is not a valid schema."""
+    import jsonschema  # noqa: PLC0415 - only a refusal pays
+    from jsonschema.exceptions import best_match  # noqa: PLC0415 - the same
+
+    meta = jsonschema.Draft202012Validator(jsonschema.Draft202012Validator.META_SCHEMA)
+    error = best_match(meta.iter_errors(schema))
+    where = "/".join(map(str, error.absolute_path)) if error else ""
+    return f"at '{where}': {error.message}" if error else ""
+
+
+def _reasons(error: Any) -> Iterator[Fault]:
+    """The faults of one jsonschema error; a failed choice is told by its nearest branch."""
+    if error.validator in ("oneOf", "anyOf") and error.context:
+        from jsonschema.exceptions import best_match  # noqa: PLC0415 - the same
+
+        nearest = best_match([error]) or error
+        if nearest is not error:
+            yield from _reasons(nearest)
+            return
+    path = tuple(error.absolute_path)
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        yield from (Fault((*path, name), "It is required, and missing.") for name in missing[:1])
+    elif error.validator == "additionalProperties" and isinstance(error.validator_value, bool):
+        known = list(error.schema.get("properties", {}))
+        for name in error.instance:
+            if name not in known:
+                yield Fault((*path, name), f"There is nothing of that name here.{did_you_mean(name, known)}")
+    else:
+        yield Fault(path, _sentence(error))
+
+
+def _sentence(error: Any) -> str:
+    """The reason in words that need no knowledge of JSON Schema."""
+    bound = error.validator_value
+    words = {
+        "type": lambda: f"It must be {_types(bound)}, not {_type_of(error.instance)}.",
+        "enum": lambda: f"It must be one of {', '.join(map(str, bound))}{_given(error.instance)}.",
+        "const": lambda: f"It must be {bound!r}.",
+        "minLength": lambda: "It is empty." if bound == 1 else f"It must have at least {bound} characters.",
+        "maxLength": lambda: f"It must have at most {bound} characters, and has {len(error.instance)}.",
+        "minItems": lambda: "The list is empty." if bound == 1 else f"It must have at least {bound} elements.",
+        "maxItems": lambda: f"It must have at most {bound} elements, and has {len(error.instance)}.",
+        "minimum": lambda: f"It must be at least {bound}, and is {error.instance}.",
+        "maximum": lambda: f"It must be at most {bound}, and is {error.instance}.",
+        "pattern": lambda: f"It must match {bound}{_given(error.instance)}.",
+        "uniqueItems": lambda: "It holds an element twice.",
+    }
+    say = words.get(error.validator)
+    return say() if say else f"{error.message[:300]}."
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """A hint at the nearest of the known names, or at all of them, beginning with a space."""
+    near = difflib.get_close_matches(str(name), known, n=1)
+    if near:
+        return f" Did you mean '{near[0]}'?"
+    return f" Allowed: {', '.join(sorted(known))}." if known else ""
+
+
+_TYPE_WORDS = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+
+
+def _types(names: str | list[str]) -> str:
+    listed = [names] if isinstance(names, str) else names
+    return " or ".join(_TYPE_WORDS.get(name, name) for name in listed)
+
+
+def _type_of(value: Any) -> str:
+    if value is None:
+        return "null"
+    kinds = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"), (dict, "object"))
+    return next((_TYPE_WORDS[name] for kind, name in kinds if isinstance(value, kind)), type(value).__name__)
+
+
+def _given(value: Any) -> str:
+    text = str(value)
+    return f", not '{text}'" if len(text) <= 60 else ""  # noqa: PLR2004 - longer is not worth repeating

@@ -1,0 +1,71 @@
+"""The host's own settings, as its manifest.yaml gives them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from connector_host.contract.errors import BadSetting
+
+
+@dataclass(frozen=True, slots=True)
+class DateTimeSetting:
+    """How people here write a time: a strptime format, and the zone of times without an offset."""
+
+    format: str = "%Y-%m-%d %H:%M"
+    time_zone: str = "UTC"
+
+    def zone(self) -> tzinfo:
+        """The zone; raises BadSetting for an unknown name."""
+        try:
+            return ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise BadSetting(
+                f"The time zone '{self.time_zone}' is unknown. Use a name such as Europe/Berlin or UTC."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that keep one invocation from harming the others."""
+
+    deadline_seconds: int = 300
+    input_bytes: int = 1_000_000
+    input_depth: int = 64
+    concurrency: int = 32
+    kept_result_bytes: int = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an operator can set."""
+
+    schemas: Path
+    slots: Mapping[str, str] = field(default_factory=dict)
+    steps: tuple[str, ...] = ()
+    plugins: tuple[Path, ...] = ()
+    date_time: DateTimeSetting = field(default_factory=DateTimeSetting)
+    limits: Limits = field(default_factory=Limits)
+    retention_days: int = 90
+
+
+def settings_from(value: Mapping[str, Any], root: Path, schemas: Path) -> Settings:
+    """Settings from a parsed host manifest whose folder is `root`; raises BadSetting."""
+    known = {"slots", "steps", "plugins", "date_time", "limits", "retention_days"}
+    unknown = sorted(set(value) - known)
+    if unknown:
+        raise BadSetting(f"The host manifest has no setting '{unknown[0]}'. It has: {', '.join(sorted(known))}.")
+    try:
+        return Settings(
+            schemas=schemas,
+            slots=dict(value.get("slots", {})),
+            steps=tuple(value.get("steps", ())),
+            plugins=tuple((root / folder).resolve() for folder in value.get("plugins", ())),
+            date_time=DateTimeSetting(**value.get("date_time", {})),
+            limits=Limits(**value.get("limits", {})),
+            retention_days=int(value.get("retention_days", 90)),
+        )
+    except (TypeError, ValueError) as error:
+        raise BadSetting(f"The host manifest is wrong: {error}.") from error
