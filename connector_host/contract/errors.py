@@ -23,7 +23,8 @@ ConnectorHostError                 the root: catch this one at the rim
     ├── SecretUnavailable
     ├── RequestRefused             the host would not send it
     │   └── RequestTooLarge
-    ├── Unreachable
+    ├── Unreachable                the request never arrived
+    ├── ConnectionLost
     ├── TimedOut
     │   └── DeadlinePassed
     ├── RateLimited
@@ -188,6 +189,12 @@ class RequestTooLarge(RequestRefused):
 
 class Unreachable(InvocationError):
     """The server could not be reached."""
+
+    kind = Kind.UNREACHABLE
+
+
+class ConnectionLost(InvocationError):
+    """The connection broke before the answer was complete."""
 
     kind = Kind.UNREACHABLE
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pluggy
 
-from connector_host.contract.ports import Step
+from connector_host.contract.ports import Step, Surroundings
 
 PROJECT = "connector_host"
 socket = pluggy.HookspecMarker(PROJECT)
@@ -17,12 +17,13 @@ plug = pluggy.HookimplMarker(PROJECT)
 def provide() -> Mapping[str, Mapping[str, str]]:  # type: ignore[empty-body]
     """Name parts that can fill a slot.
 
-    Shape: {slot: {name: "package.module:Class"}}; a part is imported when the host manifest chooses its name.
+    Shape: {slot: {name: "package.module:Class"}}; a part is imported when the host manifest chooses its
+    name, and made with `Surroundings` as its one argument.
     """
 
 
 @socket
-def steps() -> Mapping[str, Step]:  # type: ignore[empty-body]
+def steps(surroundings: Surroundings) -> Mapping[str, Step]:  # type: ignore[empty-body]
     """Give middleware around every request to a product, by name; the host manifest's `steps` orders them."""
 
 

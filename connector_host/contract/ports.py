@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from connector_host.contract.authoring import Item, Page
@@ -62,6 +63,17 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every part is made with: `part = Part(surroundings)`."""
+
+    home: Path
+    database: str
+    key: str
+    clock: Clock
+    observe: Callable[[str, Mapping[str, Any]], None]
 
 
 Send = Callable[[Request], Awaitable[Reply]]

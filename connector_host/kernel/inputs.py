@@ -33,7 +33,7 @@ class InputForm:
             if name in values:
                 values[name] = normal(name, values[name])
         if not self._checker.accepts(values):
-            raise self._refusal(next(self._checker.faults(values)))
+            raise self._refusal(next(self._checker.faults(values), Fault((), "The inputs do not satisfy the command's schema.")))
         return values, text
 
     def title(self, name: str) -> str:

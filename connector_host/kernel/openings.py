@@ -20,13 +20,14 @@ class Settings(dict[str, Any]):
         return f"<{', '.join(sorted(self))}>"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Opening:
-    """A connection in use, and the redactor that knows its secrets."""
+    """A connection in use, the redactor that knows its secrets, and how many invocations hold it."""
 
     version: int
     connection: OpenConnection
     redactor: Redactor
+    users: int = 0
 
 
 class Openings:
@@ -38,32 +39,41 @@ class Openings:
         self._open_values = open_values
         self._log_filter = log_filter
         self._open: dict[str, Opening] = {}
-        self._stale: list[Opening] = []
 
-    def open(self, stored: StoredConnection) -> Opening:
-        """The opening of this version of the connection; raises SealError."""
+    async def acquire(self, stored: StoredConnection) -> Opening:
+        """The opening of this version of the connection, held until release(); raises SealError."""
+        opening = self._open.get(stored.connection.id)
+        if opening is None or opening.version != stored.connection.version:
+            stale, opening = opening, self._make(stored)
+            self._open[stored.connection.id] = opening
+            if stale is not None and stale.users == 0:
+                await stale.connection.session.close()
+        opening.users += 1
+        return opening
+
+    async def release(self, opening: Opening) -> None:
+        """Let go; the last to hold a connection that changed meanwhile closes its wire."""
+        opening.users -= 1
+        if opening.users == 0 and self._open.get(opening.connection.id) is not opening:
+            with anyio.CancelScope(shield=True):
+                await opening.connection.session.close()
+
+    async def forget(self, connection_id: str) -> None:
+        """Close the wire of a connection that is no more."""
+        opening = self._open.pop(connection_id, None)
+        if opening is not None and opening.users == 0:
+            await opening.connection.session.close()
+
+    async def close(self) -> None:
+        """Close every wire."""
+        with anyio.CancelScope(shield=True):
+            for connection_id in list(self._open):
+                await self.forget(connection_id)
+
+    def _make(self, stored: StoredConnection) -> Opening:
         connection = stored.connection
-        known = self._open.get(connection.id)
-        if known is not None and known.version == connection.version:
-            return known
         values = Settings(self._open_values(stored))
         redactor = Redactor(text for name in connection.secrets for text in leaves(values.get(name)))
         self._log_filter.learn(connection.id, redactor)
         session = self._transport.open(values.get("ca_bundle"))
-        opening = Opening(connection.version, OpenConnection(connection.id, values, session), redactor)
-        self._open[connection.id] = opening
-        if known is not None:
-            self._stale.append(known)
-        return opening
-
-    async def close_stale(self) -> None:
-        """Close the wires of connections that changed since."""
-        while self._stale:
-            await self._stale.pop().connection.session.close()
-
-    async def close(self) -> None:
-        """Close every wire."""
-        self._stale += self._open.values()
-        self._open = {}
-        with anyio.CancelScope(shield=True):
-            await self.close_stale()
+        return Opening(connection.version, OpenConnection(connection.id, values, session), redactor)

@@ -87,11 +87,14 @@ class Pipeline:
         try:
             authorise(stored.connection, invocation.caller)
             inputs, inputs_text = self._form(command).accept(invocation.inputs)
-            opening = self._open(stored)
+            opening = await self._acquire(stored)
             collector.redactor = opening.redactor
             await self._carry_out(manifest, command, inputs, opening, collector, options)
         except InvocationError as error:
             collector.fail(error)
+        finally:
+            if opening is not None:
+                await self._parts.openings.release(opening)
         result = self._report(command, collector, invocation, started, round((clock.monotonic() - begun) * 1000))
         if options.record:
             await self._record(result, invocation.caller, collector.redactor.text(inputs_text))
@@ -104,9 +107,9 @@ class Pipeline:
             form = self._forms[id(command)] = InputForm(command.input, self._parts.settings.date_time, self._parts.settings.limits)
         return form
 
-    def _open(self, stored: StoredConnection) -> Opening:
+    async def _acquire(self, stored: StoredConnection) -> Opening:
         try:
-            return self._parts.openings.open(stored)
+            return await self._parts.openings.acquire(stored)
         except SealError as error:
             raise SecretUnavailable(str(error)) from error
 

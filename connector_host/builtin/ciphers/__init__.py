@@ -1,0 +1,1 @@
+"""Ciphers and key providers."""

@@ -1,0 +1,1 @@
+"""Runners: how a command is carried out, as a declared request or as a function."""

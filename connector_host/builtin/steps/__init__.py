@@ -1,0 +1,1 @@
+"""Steps: middleware around every request to a product."""

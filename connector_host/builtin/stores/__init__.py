@@ -1,0 +1,1 @@
+"""Stores: the only room that knows SQL."""

@@ -1,0 +1,1 @@
+"""Surfaces: the faces of the host; they translate, and decide nothing."""

@@ -1,0 +1,1 @@
+"""Transports: the wire between the host and a product."""
