@@ -148,9 +148,7 @@ class InvocationError(ConnectorHostError):
         reference: str | None = None,
     ) -> None:
         super().__init__(message)
-        self.failure = Failure(
-            kind or self.kind, str(self), detail, assistance, code, http_status, reference
-        )
+        self.failure = Failure(kind or self.kind, str(self), detail, assistance, code, http_status, reference)
 
 
 class InvalidInput(InvocationError):

@@ -276,10 +276,11 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class StoredConnection:
-    """What the store keeps of a connection."""
+    """What the store keeps of a connection; `damage` says why its row can not be read, where that is so."""
 
     connection: Connection
     sealed: Sealed | None = None
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,9 @@ class JsonPath(Protocol):
 
 
 _EACH: Final = object()
-_STEP = re.compile(r"\.(?P<name>[A-Za-z_][\w-]*)|\['(?P<quoted>[^']*)'\]|\[(?P<index>\d+)\]|(?P<each>\[\*\]|\.\*)")
+_STEP = re.compile(
+    r"\.(?P<name>[A-Za-z_][\w-]*)|\['(?P<quoted>[^']*)'\]|\[(?P<index>\d+)\]|(?P<each>\[\*\]|\.\*)"
+)
 
 
 class _PlainPath:

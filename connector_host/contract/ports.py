@@ -100,11 +100,15 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenConnection:
-    """A connection in use: its parameters and opened secrets, and its wire."""
+    """A connection in use: its parameters and opened secrets, and its wire.
+
+    `vouches(body)` is true where no secret of the connection can stand in a reply's body.
+    """
 
     id: str
     values: Mapping[str, Any]
     session: Session
+    vouches: Callable[[bytes], bool]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

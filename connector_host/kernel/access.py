@@ -1,11 +1,17 @@
 """Decides in one place who may use a connection."""
 
 from connector_host.contract.errors import ConnectionUnavailable
-from connector_host.contract.model import Caller, Connection
+from connector_host.contract.model import Caller, Connection, StoredConnection
 
 
-def authorise(connection: Connection, caller: Caller) -> None:
-    """Raise ConnectionUnavailable, with the reason, where `caller` may not use `connection` now."""
+def authorise(stored: StoredConnection, caller: Caller) -> None:
+    """Raise ConnectionUnavailable, with the reason, where `caller` may not use the connection now."""
+    connection = stored.connection
+    if stored.damage:
+        raise ConnectionUnavailable(
+            stored.damage,
+            assistance="Restore the database from a backup, or remove the connection and add it again.",
+        )
     if not connection.active:
         raise ConnectionUnavailable(
             f"The connection '{connection.name}' is not active.",
@@ -27,7 +33,12 @@ def _site_fits(connection: Connection, caller: Caller) -> bool:
     """A connection of one site is that site's; one without a site, or shared to internal sites, is everyone's."""
     if caller.tenant is not None and connection.tenants and caller.tenant not in connection.tenants:
         return False
-    return caller.site is None or connection.site is None or connection.shared_to_internal_sites or caller.site == connection.site
+    return (
+        caller.site is None
+        or connection.site is None
+        or connection.shared_to_internal_sites
+        or caller.site == connection.site
+    )
 
 
 def _user_fits(connection: Connection, caller: Caller) -> bool:
@@ -35,4 +46,6 @@ def _user_fits(connection: Connection, caller: Caller) -> bool:
     named = connection.allowed_users or connection.allowed_groups
     if not named or caller.user is None and not caller.groups:
         return True
-    return caller.user in connection.allowed_users or bool(set(caller.groups) & set(connection.allowed_groups))
+    return caller.user in connection.allowed_users or bool(
+        set(caller.groups) & set(connection.allowed_groups)
+    )

@@ -37,7 +37,9 @@ class Change:
 class ConnectionManager:
     """Every change of a connection goes through here."""
 
-    def __init__(self, registry: Registry, store: Connections, keeper: SecretKeeper, settings: Settings) -> None:
+    def __init__(
+        self, registry: Registry, store: Connections, keeper: SecretKeeper, settings: Settings
+    ) -> None:
         self._registry = registry
         self._store = store
         self._keeper = keeper
@@ -68,7 +70,11 @@ class ConnectionManager:
         stored = await self.get(name)
         old = stored.connection
         manifest = self._registry.plugin(old.plugin)
-        values = {key: value for key, value in with_presets(manifest, old.parameters, change.parameters).items() if value is not None}
+        values = {
+            key: value
+            for key, value in with_presets(manifest, old.parameters, change.parameters).items()
+            if value is not None
+        }
         touched = bool(change.secrets or remove_secrets)
         secrets: dict[str, Any] = dict.fromkeys(old.secrets)
         if touched:
@@ -78,7 +84,9 @@ class ConnectionManager:
         parameters = self._check(manifest, values, secrets, opened=touched)
         version = old.version + 1
         connection = _with_fields(old, change.fields)
-        connection = replace(connection, parameters=parameters, version=version, secrets=tuple(sorted(secrets)))
+        connection = replace(
+            connection, parameters=parameters, version=version, secrets=tuple(sorted(secrets))
+        )
         sealed = stored.sealed
         if touched:
             sealed = await self._keeper.seal(old.id, version, secrets) if secrets else None
@@ -110,7 +118,9 @@ class ConnectionManager:
             opened = self._keeper.open(stored)
             document["secrets"] = {key: mask(value) for key, value in opened.items()}
         except SealError as error:
-            document["secrets"] = {key: f"(can not be opened: {type(error).__name__})" for key in stored.connection.secrets}
+            document["secrets"] = {
+                key: f"(can not be opened: {type(error).__name__})" for key in stored.connection.secrets
+            }
         return document
 
     def open(self, stored: StoredConnection) -> dict[str, Any]:
@@ -119,15 +129,26 @@ class ConnectionManager:
         defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
         return {**defaults, **stored.connection.parameters, **self._keeper.open(stored)}
 
-    def _check(self, manifest: Manifest, values: Mapping[str, Any], secrets: Mapping[str, Any], *, opened: bool = True) -> dict[str, Any]:
+    def _check(
+        self,
+        manifest: Manifest,
+        values: Mapping[str, Any],
+        secrets: Mapping[str, Any],
+        *,
+        opened: bool = True,
+    ) -> dict[str, Any]:
         """The parameters, checked; raises BadSetting naming the parameter."""
         names = manifest.secret_names
         for name in values:
             if name in names:
-                raise BadSetting(f"'{name}' is a secret: give it with --secret {name}=env:VAR, file:PATH or -.")
+                raise BadSetting(
+                    f"'{name}' is a secret: give it with --secret {name}=env:VAR, file:PATH or -."
+                )
         for name in secrets:
             if name not in names:
-                raise BadSetting(f"'{name}' is no secret of {manifest.name}.{did_you_mean(name, sorted(names))}")
+                raise BadSetting(
+                    f"'{name}' is no secret of {manifest.name}.{did_you_mean(name, sorted(names))}"
+                )
         schema = manifest.connection if opened else _without(manifest.connection, names)
         form = InputForm(schema, self._settings.date_time, self._settings.limits)
         try:

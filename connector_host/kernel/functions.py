@@ -29,7 +29,11 @@ def check_functions(document: Document) -> list[Problem]:
     declared = {name: spec for name, spec in document.value["commands"].items() if "request" not in spec}
     if not source.exists():
         return [
-            document.problem(("commands", name), f"The command '{name}' has neither a request nor a function.", f"Add 'request:', or write it in {FILE}.")
+            document.problem(
+                ("commands", name),
+                f"The command '{name}' has neither a request nor a function.",
+                f"Add 'request:', or write it in {FILE}.",
+            )
             for name in declared
         ]
     try:
@@ -40,24 +44,45 @@ def check_functions(document: Document) -> list[Problem]:
     return list(_compare(document, source, declared, functions))
 
 
-def _compare(document: Document, source: Path, declared: Mapping[str, Any], functions: Mapping[str, _Function]) -> Iterator[Problem]:
+def _compare(
+    document: Document, source: Path, declared: Mapping[str, Any], functions: Mapping[str, _Function]
+) -> Iterator[Problem]:
     for name, spec in declared.items():
         where: Where = ("commands", name)
         if name not in functions:
-            yield document.problem(where, f"The command '{name}' has no function.", f"Write '@command def {name}(call, …)' in {FILE}, or add 'request:'.")
+            yield document.problem(
+                where,
+                f"The command '{name}' has no function.",
+                f"Write '@command def {name}(call, …)' in {FILE}, or add 'request:'.",
+            )
         else:
             yield from _compare_parameters(document, where, spec, source, functions[name])
     for name, function in functions.items():
         if name not in declared:
-            what = "is declared with a request" if name in document.value["commands"] else "is not in the manifest"
-            yield Problem(str(source), function.line, f"The function '{name}' is a command, but it {what}.", "Declare it under 'commands:', or remove it.")
+            what = (
+                "is declared with a request"
+                if name in document.value["commands"]
+                else "is not in the manifest"
+            )
+            yield Problem(
+                str(source),
+                function.line,
+                f"The function '{name}' is a command, but it {what}.",
+                "Declare it under 'commands:', or remove it.",
+            )
 
 
-def _compare_parameters(document: Document, where: Where, spec: Mapping[str, Any], source: Path, function: _Function) -> Iterator[Problem]:
+def _compare_parameters(
+    document: Document, where: Where, spec: Mapping[str, Any], source: Path, function: _Function
+) -> Iterator[Problem]:
     schema = spec.get("input", {})
     each = spec.get("each")
     if each != function.each:
-        yield document.problem(where, f"The manifest says each: {each}, {source.name}:{function.line} says each={function.each!r}.", "Make them agree.")
+        yield document.problem(
+            where,
+            f"The manifest says each: {each}, {source.name}:{function.line} says each={function.each!r}.",
+            "Make them agree.",
+        )
         return
     properties = {name for name in schema.get("properties", {}) if name != each}
     names = function.required | function.optional
@@ -68,7 +93,9 @@ def _compare_parameters(document: Document, where: Where, spec: Mapping[str, Any
             "Make them agree.",
         )
         return
-    given = set(schema.get("required", [])) | {name for name, value in schema.get("properties", {}).items() if "default" in value}
+    given = set(schema.get("required", [])) | {
+        name for name, value in schema.get("properties", {}).items() if "default" in value
+    }
     for name in sorted(function.required - given):
         yield document.problem(
             (*where, "input", "properties", name),
@@ -94,11 +121,22 @@ def _functions(source: Path) -> Iterator[_Function]:
 def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, decorator: ast.expr) -> _Function:
     each = None
     if isinstance(decorator, ast.Call):
-        each = next((word.value.value for word in decorator.keywords if word.arg == "each" and isinstance(word.value, ast.Constant)), None)
+        each = next(
+            (
+                word.value.value
+                for word in decorator.keywords
+                if word.arg == "each" and isinstance(word.value, ast.Constant)
+            ),
+            None,
+        )
     positional = [argument.arg for argument in node.args.posonlyargs + node.args.args]
     defaulted = set(positional[len(positional) - len(node.args.defaults) :]) if node.args.defaults else set()
     keyword = [argument.arg for argument in node.args.kwonlyargs]
-    defaulted |= {name for name, default in zip(keyword, node.args.kw_defaults, strict=True) if default is not None}
+    defaulted |= {
+        name for name, default in zip(keyword, node.args.kw_defaults, strict=True) if default is not None
+    }
     taken = positional[2:] if each else positional[1:]
     names = frozenset(taken + keyword)
-    return _Function(node.name, node.lineno, each if isinstance(each, str) else None, names - defaulted, names & defaulted)
+    return _Function(
+        node.name, node.lineno, each if isinstance(each, str) else None, names - defaulted, names & defaulted
+    )

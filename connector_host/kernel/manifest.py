@@ -42,7 +42,9 @@ def load_manifest(folder: Path, schemas: Path) -> Manifest:
     document = read_yaml(folder / FILE)
     checker = manifest_schema(schemas)
     if not checker.accepts(document.value):
-        raise ManifestError([_schema_problem(document, fault.path, fault.reason) for fault in checker.faults(document.value)])
+        raise ManifestError(
+            [_schema_problem(document, fault.path, fault.reason) for fault in checker.faults(document.value)]
+        )
     references, problems = _load_references(document, folder)
     problems += check_manifest(document, references)
     if problems:
@@ -73,16 +75,26 @@ def _load_references(document: Document, folder: Path) -> tuple[dict[str, Any], 
                 raise OSError(1, "it lies outside the plugin's folder")
             outputs[name] = json.loads(file.read_text("utf-8"))
         except OSError as error:
-            problems.append(document.problem(where, f"The schema '{output['$ref']}' can not be read.", f"Reason: {error.strerror}."))
+            problems.append(
+                document.problem(
+                    where, f"The schema '{output['$ref']}' can not be read.", f"Reason: {error.strerror}."
+                )
+            )
         except ValueError as error:
-            problems.append(document.problem(where, f"The schema '{output['$ref']}' is not JSON.", f"Reason: {error}."))
+            problems.append(
+                document.problem(where, f"The schema '{output['$ref']}' is not JSON.", f"Reason: {error}.")
+            )
     return outputs, problems
 
 
 def _manifest(value: Mapping[str, Any], folder: Path, outputs: Mapping[str, Any]) -> Manifest:
     paging = Paging(**value["paging"]) if "paging" in value else None
     errors = _error_paths(value.get("errors", {}))
-    documentation = {key: value[key] for key in ("description", "permissions", "limitations", "setup", "faq") if key in value}
+    documentation = {
+        key: value[key]
+        for key in ("description", "permissions", "limitations", "setup", "faq")
+        if key in value
+    }
     return Manifest(
         id=value["id"],
         name=value["name"],
@@ -91,7 +103,9 @@ def _manifest(value: Mapping[str, Any], folder: Path, outputs: Mapping[str, Any]
         requires_host=value.get("requires_host", ""),
         connection={"type": "object", "additionalProperties": False, **value["connection"]},
         servers={name: _server(name, server, errors) for name, server in value.get("servers", {}).items()},
-        commands={name: _command(name, spec, value, outputs.get(name)) for name, spec in value["commands"].items()},
+        commands={
+            name: _command(name, spec, value, outputs.get(name)) for name, spec in value["commands"].items()
+        },
         retry=RetryPolicy(**value.get("retry", {})),
         paging=paging,
         presets=value.get("presets", {}),
@@ -112,7 +126,9 @@ def _server(name: str, spec: Mapping[str, Any], errors: ErrorPaths) -> Server:
 
 
 def _error_paths(spec: Mapping[str, Any]) -> ErrorPaths:
-    return ErrorPaths(**{key: (paths,) if isinstance(paths, str) else tuple(paths) for key, paths in spec.items()})
+    return ErrorPaths(
+        **{key: (paths,) if isinstance(paths, str) else tuple(paths) for key, paths in spec.items()}
+    )
 
 
 def _size(value: int | str) -> int:
@@ -160,14 +176,18 @@ def _request(spec: Mapping[str, Any], plugin: Mapping[str, Any]) -> RequestTempl
         headers=spec.get("headers", {}),
         body=spec.get("body"),
         idempotent=spec.get("idempotent"),
-        paging=None if paging is None else Paging(**{**plugin.get("paging", {}), **({} if paging is True else paging)}),
+        paging=None
+        if paging is None
+        else Paging(**{**plugin.get("paging", {}), **({} if paging is True else paging)}),
     )
 
 
 def _intake(spec: Mapping[str, Any]) -> Intake:
     event = spec["event"]
     sources = [
-        EventSource(source["name"], source.get("search"), source.get("priority", 100), _fields(source["fields"]))
+        EventSource(
+            source["name"], source.get("search"), source.get("priority", 100), _fields(source["fields"])
+        )
         for source in event["sources"]
     ]
     return Intake(

@@ -30,10 +30,18 @@ def _check_connection(document: Document, value: Mapping[str, Any]) -> Iterator[
     for name, schema in connection["properties"].items():
         where: Where = ("connection", "properties", name)
         if schema.get("writeOnly") and "default" in schema:
-            yield document.problem((*where, "default"), f"The secret '{name}' has a default.", "A secret must be given with each connection: remove the default.")
+            yield document.problem(
+                (*where, "default"),
+                f"The secret '{name}' has a default.",
+                "A secret must be given with each connection: remove the default.",
+            )
     for name in value.get("presets", {}):
         if name not in connection["properties"]:
-            yield document.problem(("presets", name), f"'{name}' is no connection parameter.", did_you_mean(name, list(connection["properties"])).strip())
+            yield document.problem(
+                ("presets", name),
+                f"'{name}' is no connection parameter.",
+                did_you_mean(name, list(connection["properties"])).strip(),
+            )
 
 
 def _check_servers(document: Document, value: Mapping[str, Any]) -> Iterator[Problem]:
@@ -44,10 +52,16 @@ def _check_servers(document: Document, value: Mapping[str, Any]) -> Iterator[Pro
         yield from _check_templates(document, (*where, "headers"), server.get("headers", {}), roots)
         per = server.get("limit", {}).get("per", "$")
         if not per.startswith("$") and per not in roots["connection"]:
-            yield document.problem((*where, "limit", "per"), f"'{per}' is no connection parameter.", did_you_mean(per, sorted(roots["connection"])).strip())
+            yield document.problem(
+                (*where, "limit", "per"),
+                f"'{per}' is no connection parameter.",
+                did_you_mean(per, sorted(roots["connection"])).strip(),
+            )
 
 
-def _check_command(document: Document, where: Where, command: Mapping[str, Any], output: Any) -> Iterator[Problem]:
+def _check_command(
+    document: Document, where: Where, command: Mapping[str, Any], output: Any
+) -> Iterator[Problem]:
     schema = command.get("input", {})
     properties = schema.get("properties", {})
     yield from _check_schema(document, (*where, "input"), {"type": "object", **schema})
@@ -56,7 +70,11 @@ def _check_command(document: Document, where: Where, command: Mapping[str, Any],
         yield from _check_schema(document, (*where, "output"), output)
     each = command.get("each")
     if each is not None and properties.get(each, {}).get("type") != "array":
-        yield document.problem((*where, "each"), f"'{each}' is no parameter of type array.", did_you_mean(each, list(properties)).strip())
+        yield document.problem(
+            (*where, "each"),
+            f"'{each}' is no parameter of type array.",
+            did_you_mean(each, list(properties)).strip(),
+        )
     for field, path in command.get("key_fields", {}).items():
         yield from _check_path(document, (*where, "key_fields", field), path)
     if "intake" in command:
@@ -69,12 +87,25 @@ def _check_request(document: Document, where: Where, command: Mapping[str, Any])
     request, value = command["request"], document.value
     servers = value.get("servers", {})
     if request["server"] not in servers:
-        yield document.problem((*where, "request", "server"), f"There is no server '{request['server']}'.", did_you_mean(request["server"], list(servers)).strip())
+        yield document.problem(
+            (*where, "request", "server"),
+            f"There is no server '{request['server']}'.",
+            did_you_mean(request["server"], list(servers)).strip(),
+        )
     if "paging" in request and "collect" not in request:
-        yield document.problem((*where, "request", "paging"), "A paged request must say what it collects.", "Add 'collect': the reply's field that holds the records.")
+        yield document.problem(
+            (*where, "request", "paging"),
+            "A paged request must say what it collects.",
+            "Add 'collect': the reply's field that holds the records.",
+        )
     if "collect" in command:
-        yield document.problem((*where, "collect"), "'collect' of a declared request stands inside 'request'.", "Move it there.")
-    roots = {"connection": set(value["connection"]["properties"]), "input": set(command.get("input", {}).get("properties", {}))}
+        yield document.problem(
+            (*where, "collect"), "'collect' of a declared request stands inside 'request'.", "Move it there."
+        )
+    roots = {
+        "connection": set(value["connection"]["properties"]),
+        "input": set(command.get("input", {}).get("properties", {})),
+    }
     if command.get("each"):
         roots["item"] = set()
     for part in ("path", "query", "headers", "body"):
@@ -82,7 +113,9 @@ def _check_request(document: Document, where: Where, command: Mapping[str, Any])
             yield from _check_templates(document, (*where, "request", part), request[part], roots)
 
 
-def _check_templates(document: Document, where: Where, value: Any, roots: Mapping[str, set[str]]) -> Iterator[Problem]:
+def _check_templates(
+    document: Document, where: Where, value: Any, roots: Mapping[str, set[str]]
+) -> Iterator[Problem]:
     """Each `$.path` in a template must parse and begin at something that exists."""
     if isinstance(value, dict):
         for key, child in value.items():
@@ -96,13 +129,23 @@ def _check_templates(document: Document, where: Where, value: Any, roots: Mappin
             yield from _check_root(document, where, path, roots)
 
 
-def _check_root(document: Document, where: Where, path: str, roots: Mapping[str, set[str]]) -> Iterator[Problem]:
+def _check_root(
+    document: Document, where: Where, path: str, roots: Mapping[str, set[str]]
+) -> Iterator[Problem]:
     root, _, rest = path.removeprefix("$.").partition(".")
     name = re.split(r"[.\[]", rest)[0]
     if root.partition("[")[0] not in roots:
-        yield document.problem(where, f"'{path}' begins at '{root}', which is not there.", f"Begin with {', '.join(f'$.{known}' for known in sorted(roots))}.")
+        yield document.problem(
+            where,
+            f"'{path}' begins at '{root}', which is not there.",
+            f"Begin with {', '.join(f'$.{known}' for known in sorted(roots))}.",
+        )
     elif roots.get(root) and name and name not in roots[root]:
-        yield document.problem(where, f"'{path}' names '{name}', which is not declared.", did_you_mean(name, sorted(roots[root])).strip())
+        yield document.problem(
+            where,
+            f"'{path}' names '{name}', which is not declared.",
+            did_you_mean(name, sorted(roots[root])).strip(),
+        )
 
 
 def _check_intake(document: Document, where: Where, intake: Mapping[str, Any]) -> Iterator[Problem]:
@@ -114,7 +157,9 @@ def _check_intake(document: Document, where: Where, intake: Mapping[str, Any]) -
         here = (*where, "event", "sources", index)
         tables.append(((*here, "fields"), source["fields"]))
         if "search" in source:
-            yield from _check_path(document, (*here, "search"), source["search"][1 : source["search"].index("}")])
+            yield from _check_path(
+                document, (*here, "search"), source["search"][1 : source["search"].index("}")]
+            )
     for place, rows in tables:
         for index, row in enumerate(rows):
             if "source" in row:
@@ -125,16 +170,26 @@ def _check_path(document: Document, where: Where, path: str) -> Iterator[Problem
     try:
         compile_path(path)
     except PathSyntaxError as error:
-        yield document.problem(where, f"The JSONPath '{path}' can not be parsed: {error}.", "Write it as $.incidents[*].id.")
+        yield document.problem(
+            where, f"The JSONPath '{path}' can not be parsed: {error}.", "Write it as $.incidents[*].id."
+        )
 
 
 def _check_schema(document: Document, where: Where, schema: Mapping[str, Any]) -> Iterator[Problem]:
     if not is_schema(schema):
-        yield document.problem(where, f"This is not a valid JSON Schema ({explain_schema(schema)}).", "See json-schema.org, draft 2020-12.")
+        yield document.problem(
+            where,
+            f"This is not a valid JSON Schema ({explain_schema(schema)}).",
+            "See json-schema.org, draft 2020-12.",
+        )
 
 
 def _check_required(document: Document, where: Where, schema: Mapping[str, Any]) -> Iterator[Problem]:
     known = list(schema.get("properties", {}))
     for index, name in enumerate(schema.get("required", [])):
         if name not in known:
-            yield document.problem((*where, "required", index), f"'{name}' is required, but not declared.", did_you_mean(name, known).strip())
+            yield document.problem(
+                (*where, "required", index),
+                f"'{name}' is required, but not declared.",
+                did_you_mean(name, known).strip(),
+            )

@@ -20,7 +20,9 @@ def map_records(intake: Intake, raw: Any) -> dict[str, list[dict[str, Any]]]:
     incidents = _flat(compile_path(intake.incident_path).find(raw))
     return {
         "incidents": [map_fields(intake.incident_fields, incident) for incident in incidents],
-        "events": [map_event(intake, event) for incident in incidents for event in events_of(intake, incident)],
+        "events": [
+            map_event(intake, event) for incident in incidents for event in events_of(intake, incident)
+        ],
     }
 
 
@@ -84,7 +86,11 @@ def _datetime(value: Any) -> Any:
             moment = datetime.fromisoformat(value)
     except (TypeError, ValueError, OverflowError, OSError):
         return value
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        .astimezone(UTC)
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+    )
 
 
 def _integer(value: Any) -> Any:

@@ -76,4 +76,6 @@ class Openings:
         redactor = Redactor(text for name in connection.secrets for text in leaves(values.get(name)))
         self._log_filter.learn(connection.id, redactor)
         session = self._transport.open(values.get("ca_bundle"))
-        return Opening(connection.version, OpenConnection(connection.id, values, session), redactor)
+        return Opening(
+            connection.version, OpenConnection(connection.id, values, session, redactor.cannot_hold), redactor
+        )

@@ -32,7 +32,16 @@ from connector_host.kernel.access import authorise
 from connector_host.kernel.inputs import InputForm
 from connector_host.kernel.mapping import map_records
 from connector_host.kernel.openings import Opening, Openings
-from connector_host.kernel.result import Collector, Progress, as_document, as_json, entries, incomplete, iso, status_of
+from connector_host.kernel.result import (
+    Collector,
+    Progress,
+    as_document,
+    as_json,
+    entries,
+    incomplete,
+    iso,
+    status_of,
+)
 from connector_host.kernel.schema import Checker
 from connector_host.kernel.settings import Settings
 
@@ -77,7 +86,14 @@ class Pipeline:
         self._forms: dict[int, InputForm] = {}
         self._outputs: dict[int, Checker] = {}
 
-    async def run(self, manifest: Manifest, command: Command, invocation: Invocation, stored: StoredConnection, options: Options) -> Result:
+    async def run(
+        self,
+        manifest: Manifest,
+        command: Command,
+        invocation: Invocation,
+        stored: StoredConnection,
+        options: Options,
+    ) -> Result:
         """Run one invocation; whatever a user or an API can cause becomes part of the result."""
         clock = self._parts.clock
         started, begun = clock.now(), clock.monotonic()
@@ -85,7 +101,7 @@ class Pipeline:
         inputs_text = "{}"
         collector = Collector(command, self._parts.openings.no_secrets, options.progress)
         try:
-            authorise(stored.connection, invocation.caller)
+            authorise(stored, invocation.caller)
             inputs, inputs_text = self._form(command).accept(invocation.inputs)
             opening = await self._acquire(stored)
             collector.redactor = opening.redactor
@@ -95,16 +111,29 @@ class Pipeline:
         finally:
             if opening is not None:
                 await self._parts.openings.release(opening)
-        result = self._report(command, collector, invocation, started, round((clock.monotonic() - begun) * 1000))
+        result = self._report(
+            command, collector, invocation, started, round((clock.monotonic() - begun) * 1000)
+        )
         if options.record:
             await self._record(result, invocation.caller, collector.redactor.text(inputs_text))
-        self._parts.observe("invocation.finished", {"id": result.invocation_id, "status": result.status.value, "plugin": result.plugin, "command": result.command, "duration_ms": result.duration_ms})
+        self._parts.observe(
+            "invocation.finished",
+            {
+                "id": result.invocation_id,
+                "status": result.status.value,
+                "plugin": result.plugin,
+                "command": result.command,
+                "duration_ms": result.duration_ms,
+            },
+        )
         return result
 
     def _form(self, command: Command) -> InputForm:
         form = self._forms.get(id(command))
         if form is None:
-            form = self._forms[id(command)] = InputForm(command.input, self._parts.settings.date_time, self._parts.settings.limits)
+            form = self._forms[id(command)] = InputForm(
+                command.input, self._parts.settings.date_time, self._parts.settings.limits
+            )
         return form
 
     async def _acquire(self, stored: StoredConnection) -> Opening:
@@ -113,7 +142,15 @@ class Pipeline:
         except SealError as error:
             raise SecretUnavailable(str(error)) from error
 
-    async def _carry_out(self, manifest: Manifest, command: Command, inputs: Mapping[str, Any], opening: Opening, collector: Collector, options: Options) -> None:
+    async def _carry_out(
+        self,
+        manifest: Manifest,
+        command: Command,
+        inputs: Mapping[str, Any],
+        opening: Opening,
+        collector: Collector,
+        options: Options,
+    ) -> None:
         """Run the command; the deadline cuts off whatever does not heed it by itself."""
         parts = self._parts
         seconds = options.deadline_seconds or command.deadline or parts.settings.limits.deadline_seconds
@@ -151,9 +188,16 @@ class Pipeline:
             if count == SHOWN_FAULTS:
                 break
             place = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.path)
-            collector.fail(UnexpectedReply("The answer is not what the API promises.", detail=f"At {place}: {fault.reason}"), place)
+            collector.fail(
+                UnexpectedReply(
+                    "The answer is not what the API promises.", detail=f"At {place}: {fault.reason}"
+                ),
+                place,
+            )
 
-    def _report(self, command: Command, collector: Collector, invocation: Invocation, started: Any, duration_ms: int) -> Result:
+    def _report(
+        self, command: Command, collector: Collector, invocation: Invocation, started: Any, duration_ms: int
+    ) -> Result:
         raw = collector.raw_data()
         return Result(
             status=status_of(collector),
@@ -165,7 +209,9 @@ class Pipeline:
             duration_ms=duration_ms,
             raw_data=raw,
             context_data=collector.context_data(),
-            key_fields={name: compile_path(path).find(raw) for name, path in command.key_fields.items()} if raw is not None else {},
+            key_fields={name: compile_path(path).find(raw) for name, path in command.key_fields.items()}
+            if raw is not None
+            else {},
             completeness=collector.whole(),
             intake=map_records(command.intake, raw) if command.intake else None,
             notes=tuple(collector.notes),
@@ -201,8 +247,8 @@ def _kept(document: Mapping[str, Any], limit: int) -> str | None:
     return text if len(text) <= limit else None
 
 
-def new_invocation(plugin: str, command: str, connection: str, inputs: Mapping[str, Any], caller: Caller) -> Invocation:
+def new_invocation(
+    plugin: str, command: str, connection: str, inputs: Mapping[str, Any], caller: Caller
+) -> Invocation:
     """An invocation with an id of its own."""
     return Invocation(new_id(), plugin, command, connection, inputs, caller)
-
-

@@ -50,10 +50,28 @@ class Registry:
     def _refuse_misfits(self, manifest: Manifest) -> None:
         file = str(manifest.root / FILE)
         if manifest.id in self.plugins:
-            raise ManifestError([Problem(file, 1, f"The plugin id '{manifest.id}' is taken by {self.plugins[manifest.id].root}.", "Choose another id.")])
+            raise ManifestError(
+                [
+                    Problem(
+                        file,
+                        1,
+                        f"The plugin id '{manifest.id}' is taken by {self.plugins[manifest.id].root}.",
+                        "Choose another id.",
+                    )
+                ]
+            )
         mine = version("connector-host") if manifest.requires_host else ""
         if not satisfies(mine, manifest.requires_host):
-            raise ManifestError([Problem(file, 1, f"It requires the host {manifest.requires_host}; this is {mine}.", "Update the host or the plugin.")])
+            raise ManifestError(
+                [
+                    Problem(
+                        file,
+                        1,
+                        f"It requires the host {manifest.requires_host}; this is {mine}.",
+                        "Update the host or the plugin.",
+                    )
+                ]
+            )
 
     def plugin(self, name: str) -> Manifest:
         """The plugin of that id; raises UnknownPlugin, BrokenPlugin."""
@@ -75,7 +93,9 @@ class Registry:
 
     def commands_of_kind(self, plugin: str, kind: str) -> Mapping[str, Command]:
         """The plugin's commands of one kind."""
-        return {name: command for name, command in self.plugin(plugin).commands.items() if command.kind == kind}
+        return {
+            name: command for name, command in self.plugin(plugin).commands.items() if command.kind == kind
+        }
 
 
 def satisfies(mine: str, required: str) -> bool:

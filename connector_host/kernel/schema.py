@@ -40,7 +40,9 @@ class Checker:
         import jsonschema  # noqa: PLC0415 - 70 ms that only a refusal pays
 
         validator = jsonschema.Draft202012Validator(self.schema)
-        for error in sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path))):
+        for error in sorted(
+            validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path))
+        ):
             yield from _reasons(error)
 
 
@@ -48,7 +50,9 @@ def is_schema(schema: Any) -> bool:
     """Whether `schema` is a valid 2020-12 schema."""
     import jsonschema_rs  # noqa: PLC0415 - the same
 
-    return bool(jsonschema_rs.meta.is_valid({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}))
+    return bool(
+        jsonschema_rs.meta.is_valid({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+    )
 
 
 def explain_schema(schema: Any) -> str:
@@ -93,7 +97,9 @@ def _sentence(error: Any) -> str:
         "const": lambda: f"It must be {bound!r}.",
         "minLength": lambda: "It is empty." if bound == 1 else f"It must have at least {bound} characters.",
         "maxLength": lambda: f"It must have at most {bound} characters, and has {len(error.instance)}.",
-        "minItems": lambda: "The list is empty." if bound == 1 else f"It must have at least {bound} elements.",
+        "minItems": lambda: (
+            "The list is empty." if bound == 1 else f"It must have at least {bound} elements."
+        ),
         "maxItems": lambda: f"It must have at most {bound} elements, and has {len(error.instance)}.",
         "minimum": lambda: f"It must be at least {bound}, and is {error.instance}.",
         "maximum": lambda: f"It must be at most {bound}, and is {error.instance}.",
@@ -131,7 +137,14 @@ def _types(names: str | list[str]) -> str:
 def _type_of(value: Any) -> str:
     if value is None:
         return "null"
-    kinds = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"), (dict, "object"))
+    kinds = (
+        (bool, "boolean"),
+        (int, "integer"),
+        (float, "number"),
+        (str, "string"),
+        (list, "array"),
+        (dict, "object"),
+    )
     return next((_TYPE_WORDS[name] for kind, name in kinds if isinstance(value, kind)), type(value).__name__)
 
 

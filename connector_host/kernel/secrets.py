@@ -27,7 +27,9 @@ class SecretKeeper:
         await self._ensure_master_key()
         data_key = self._cipher.new_key()
         sealed = {
-            name: self._cipher.seal(data_key, json.dumps(value).encode(), _secret_context(connection_id, name, version))
+            name: self._cipher.seal(
+                data_key, json.dumps(value).encode(), _secret_context(connection_id, name, version)
+            )
             for name, value in secrets.items()
         }
         return Sealed(version, self._keys.wrap(data_key, _key_context(connection_id, version)), sealed)
@@ -41,14 +43,19 @@ class SecretKeeper:
         try:
             data_key = self._keys.unwrap(sealed.key, _key_context(connection.id, sealed.version))
         except SealError as error:
-            raise type(error)(f"The secrets of connection '{connection.name}' can not be opened. {error}") from error
+            raise type(error)(
+                f"The secrets of connection '{connection.name}' can not be opened. {error}"
+            ) from error
         return {
-            name: self._open_one(data_key, connection, name, sealed.version, blob) for name, blob in sealed.secrets.items()
+            name: self._open_one(data_key, connection, name, sealed.version, blob)
+            for name, blob in sealed.secrets.items()
         }
 
     def _open_one(self, data_key: bytes, connection: Connection, name: str, version: int, blob: bytes) -> Any:
         try:
-            return json.loads(self._cipher.open(data_key, blob, _secret_context(connection.id, name, version)))
+            return json.loads(
+                self._cipher.open(data_key, blob, _secret_context(connection.id, name, version))
+            )
         except SealBroken as error:
             raise SealBroken(
                 f"The secret '{name}' of connection '{connection.name}' can not be opened: its row is damaged, or was "
@@ -65,7 +72,9 @@ class SecretKeeper:
         if not [one for one in await self._wrapped() if one[1].key.master_key_id != self._keys.current()]:
             self._keys.rotate()
         moved = 0
-        while pending := [one for one in await self._wrapped() if one[1].key.master_key_id != self._keys.current()]:
+        while pending := [
+            one for one in await self._wrapped() if one[1].key.master_key_id != self._keys.current()
+        ]:
             for connection_id, sealed, name in pending:
                 moved += await self._rewrap(connection_id, sealed, name)
         return moved
@@ -74,7 +83,9 @@ class SecretKeeper:
         """Forget the older master keys; raises SealError while a connection still needs one."""
         for _, sealed, name in await self._wrapped():
             if sealed.key.master_key_id != self._keys.current():
-                raise SealError(f"Connection '{name}' still needs an older key. Run: connector-host keys rotate")
+                raise SealError(
+                    f"Connection '{name}' still needs an older key. Run: connector-host keys rotate"
+                )
         self._keys.retire()
 
     async def _wrapped(self) -> list[tuple[str, Sealed, str]]:

@@ -56,7 +56,9 @@ def settings_from(value: Mapping[str, Any], root: Path, schemas: Path) -> Settin
     known = {"slots", "steps", "plugins", "date_time", "limits", "retention_days"}
     unknown = sorted(set(value) - known)
     if unknown:
-        raise BadSetting(f"The host manifest has no setting '{unknown[0]}'. It has: {', '.join(sorted(known))}.")
+        raise BadSetting(
+            f"The host manifest has no setting '{unknown[0]}'. It has: {', '.join(sorted(known))}."
+        )
     try:
         return Settings(
             schemas=schemas,

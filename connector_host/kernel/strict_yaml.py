@@ -67,13 +67,17 @@ def read_yaml(path: Path, *, shown_as: str | None = None) -> Document:
 def parse_yaml(content: bytes, name: str) -> Document:
     """Parse one document; raises ManifestError with file and line."""
     if len(content) > MAX_BYTES:
-        raise ManifestError([Problem(name, 1, f"The file is larger than {MAX_BYTES} bytes.", "Make it smaller.")])
+        raise ManifestError(
+            [Problem(name, 1, f"The file is larger than {MAX_BYTES} bytes.", "Make it smaller.")]
+        )
     try:
         text = content.decode("utf-8-sig")
         return _Builder(name).build(yaml.parse(text, Loader=_Loader))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise ManifestError([Problem(name, line, "The file is not UTF-8 text.", "Save it as UTF-8.")]) from error
+        raise ManifestError(
+            [Problem(name, line, "The file is not UTF-8 text.", "Save it as UTF-8.")]
+        ) from error
     except yaml.YAMLError as error:
         raise ManifestError([_syntax_problem(name, error)]) from error
 

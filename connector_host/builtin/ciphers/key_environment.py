@@ -44,5 +44,7 @@ class KeyEnvironment:
     def _ring(self) -> KeyRing:
         text = os.environ.get(self._variable, "")
         if not text.strip():
-            raise KeyMissing(f"The environment variable {self._variable} holds no master key. Set it (openssl rand -base64 32).")
+            raise KeyMissing(
+                f"The environment variable {self._variable} holds no master key. Set it (openssl rand -base64 32)."
+            )
         return ring_of(text.split(","), f"The environment variable {self._variable}")

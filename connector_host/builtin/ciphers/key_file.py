@@ -82,7 +82,9 @@ class KeyFile:
         stamp = (facts.st_mtime_ns, facts.st_ino)
         if self._ring is None or stamp != self._stamp:
             if os.name == "posix" and facts.st_mode & _WIDE:
-                raise KeyExposed(f"The master key file {self.path} can be read by others. Run: chmod 600 {self.path}")
+                raise KeyExposed(
+                    f"The master key file {self.path} can be read by others. Run: chmod 600 {self.path}"
+                )
             try:
                 lines = self.path.read_text("ascii").splitlines()
             except (OSError, UnicodeDecodeError) as error:

@@ -29,7 +29,17 @@ class Audit:
 
     def _tell(self, request: Request, begun: float, outcome: str) -> None:
         milliseconds = (self._clock.monotonic() - begun) * 1000
-        self._observe("request.sent", {"server": request.server, "method": request.method, "outcome": outcome, "duration_ms": milliseconds})
+        self._observe(
+            "request.sent",
+            {
+                "server": request.server,
+                "method": request.method,
+                "outcome": outcome,
+                "duration_ms": milliseconds,
+            },
+        )
         if log.isEnabledFor(logging.DEBUG):
             path = urlsplit(request.url).path
-            log.debug("%s %s on %s: %s in %.0f ms", request.method, path, request.server, outcome, milliseconds)
+            log.debug(
+                "%s %s on %s: %s in %.0f ms", request.method, path, request.server, outcome, milliseconds
+            )

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from connector_host.contract.errors import ConnectionLost, DeadlinePassed, InvocationError, RateLimited, TimedOut, Unreachable
+from connector_host.contract.errors import (
+    ConnectionLost,
+    DeadlinePassed,
+    InvocationError,
+    RateLimited,
+    TimedOut,
+    Unreachable,
+)
 from connector_host.contract.ports import Clock, Observe, Reply, Request, Send
 
 TOO_MANY = 429
@@ -47,7 +54,10 @@ class Retry:
         left = request.deadline - self._clock.monotonic()
         if pause >= left:
             _give_up(pause, left, reply)
-        self._observe("request.retried", {"server": request.server, "seconds": pause, "status": reply.status if reply else None})
+        self._observe(
+            "request.retried",
+            {"server": request.server, "seconds": pause, "status": reply.status if reply else None},
+        )
         await self._clock.sleep(pause)
 
 

@@ -117,20 +117,35 @@ class SqliteConnections:
             secrets: dict[str, dict[str, bytes]] = {}
             for connection_id, name, sealed in queries.all_secrets(raw):
                 secrets.setdefault(connection_id, {})[name] = sealed
-            return [_stored(row, secrets.get(row[0], {})) for row in queries.all_connections(raw, plugin=plugin)]
+            return [
+                _stored(row, secrets.get(row[0], {})) for row in queries.all_connections(raw, plugin=plugin)
+            ]
 
     async def add(self, stored: StoredConnection) -> None:
         """Keep a new one; raises ConnectionExists."""
         connection = stored.connection
         with self._naming(connection.name), self._database.writing() as (queries, raw):
-            queries.add_connection(raw, id=connection.id, name=connection.name, plugin=connection.plugin, version=connection.version, facts=_facts(connection))
+            queries.add_connection(
+                raw,
+                id=connection.id,
+                name=connection.name,
+                plugin=connection.plugin,
+                version=connection.version,
+                facts=_facts(connection),
+            )
             _put_secrets(queries, raw, connection.id, stored.sealed)
 
     async def change(self, stored: StoredConnection) -> None:
         """Replace the version before this one; raises ConnectionChanged, ConnectionExists."""
         connection = stored.connection
         with self._naming(connection.name), self._database.writing() as (queries, raw):
-            if not queries.change_connection(raw, id=connection.id, name=connection.name, version=connection.version, facts=_facts(connection)):
+            if not queries.change_connection(
+                raw,
+                id=connection.id,
+                name=connection.name,
+                version=connection.version,
+                facts=_facts(connection),
+            ):
                 raise ConnectionChanged
             queries.remove_secrets(raw, connection_id=connection.id)
             _put_secrets(queries, raw, connection.id, stored.sealed)
@@ -144,7 +159,13 @@ class SqliteConnections:
         """Exchange the wrapped data key if it is still the old one."""
         with self._database.reading() as (queries, raw):
             self._remembered.clear()
-            done = queries.rewrap(raw, connection_id=connection_id, old_wrapped=old.wrapped, master_key_id=new.master_key_id, wrapped=new.wrapped)
+            done = queries.rewrap(
+                raw,
+                connection_id=connection_id,
+                old_wrapped=old.wrapped,
+                master_key_id=new.master_key_id,
+                wrapped=new.wrapped,
+            )
             return bool(done)
 
     @contextmanager
@@ -152,7 +173,9 @@ class SqliteConnections:
         try:
             yield
         except StoreError as error:
-            if isinstance(error.__cause__, sqlite3.IntegrityError) and "connection.name" in str(error.__cause__):
+            if isinstance(error.__cause__, sqlite3.IntegrityError) and "connection.name" in str(
+                error.__cause__
+            ):
                 raise ConnectionExists(f"A connection '{name}' exists already.") from error
             raise
 
@@ -184,7 +207,10 @@ class SqliteHistory:
     async def recent(self, limit: int, connection: str | None = None) -> Sequence[HistoryRecord]:
         """The newest, newest first."""
         with self._database.reading() as (queries, raw):
-            return [HistoryRecord(*row) for row in queries.recent_invocations(raw, connection=connection, limit=limit)]
+            return [
+                HistoryRecord(*row)
+                for row in queries.recent_invocations(raw, connection=connection, limit=limit)
+            ]
 
     async def get(self, invocation_id: str) -> HistoryRecord | None:
         """One by its id."""
@@ -207,7 +233,13 @@ class SqliteIntakeLog:
     async def add(self, connection: str, command: str, records: Sequence[IntakeRecord]) -> int:
         """Keep those that are new."""
         rows = [
-            {"connection": connection, "command": command, "unique_key": one.unique_key, "raw": one.raw, "mapped": one.mapped}
+            {
+                "connection": connection,
+                "command": command,
+                "unique_key": one.unique_key,
+                "raw": one.raw,
+                "mapped": one.mapped,
+            }
             for one in records
         ]
         with self._database.writing() as (queries, raw):
@@ -235,9 +267,16 @@ def _stored(row: tuple[Any, ...], secrets: dict[str, bytes]) -> StoredConnection
             fields["health_check"] = HealthCheck(**{**health, "recipients": tuple(health["recipients"])})
         for several in ("tenants", "allowed_users", "allowed_groups"):
             fields[several] = tuple(fields.get(several, ()))
-        connection = Connection(id=connection_id, name=name, plugin=plugin, version=version, secrets=tuple(secrets), **fields)
-    except (ValueError, TypeError, KeyError) as error:
-        raise StoreError(f"The stored row of connection '{name}' is damaged ({error}).") from error
+        connection = Connection(
+            id=connection_id, name=name, plugin=plugin, version=version, secrets=tuple(secrets), **fields
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        damage = f"The stored row of connection '{name}' is damaged ({type(error).__name__}: {error})."
+        return StoredConnection(
+            Connection(id=connection_id, name=name, plugin=plugin, version=version, active=False),
+            None,
+            damage,
+        )
     sealed = Sealed(key_version, WrappedKey(master_key_id, wrapped), secrets) if wrapped is not None else None
     return StoredConnection(connection, sealed)
 
@@ -246,6 +285,12 @@ def _put_secrets(queries: Any, raw: sqlite3.Connection, connection_id: str, seal
     if sealed is None:
         queries.remove_data_key(raw, connection_id=connection_id)
         return
-    queries.put_data_key(raw, connection_id=connection_id, version=sealed.version, master_key_id=sealed.key.master_key_id, wrapped=sealed.key.wrapped)
+    queries.put_data_key(
+        raw,
+        connection_id=connection_id,
+        version=sealed.version,
+        master_key_id=sealed.key.master_key_id,
+        wrapped=sealed.key.wrapped,
+    )
     for name, blob in sealed.secrets.items():
         queries.add_secret(raw, connection_id=connection_id, name=name, sealed=blob)

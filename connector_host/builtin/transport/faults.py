@@ -32,11 +32,17 @@ def told_as_ours(url: str, *, timed_out_by_deadline: bool) -> Iterator[None]:
 
 def _translated(error: httpx2.HTTPError, host: str, by_deadline: bool) -> InvocationError:  # noqa: FBT001 - one caller
     if isinstance(error, httpx2.ConnectTimeout | httpx2.PoolTimeout):
-        return Unreachable(f"{host} did not accept a connection in time.", assistance=_NETWORK, http_status=None)
+        return Unreachable(
+            f"{host} did not accept a connection in time.", assistance=_NETWORK, http_status=None
+        )
     if isinstance(error, httpx2.TimeoutException):
         if by_deadline:
-            return DeadlinePassed(f"{host} did not answer before the deadline.", assistance="Try later, or allow more time.")
-        return TimedOut(f"{host} did not answer in time.", assistance="Try later; the service may be overloaded.")
+            return DeadlinePassed(
+                f"{host} did not answer before the deadline.", assistance="Try later, or allow more time."
+            )
+        return TimedOut(
+            f"{host} did not answer in time.", assistance="Try later; the service may be overloaded."
+        )
     if isinstance(error, httpx2.ConnectError | httpx2.ProxyError):
         return _not_connected(error, host)
     if isinstance(error, httpx2.LocalProtocolError):
@@ -44,7 +50,11 @@ def _translated(error: httpx2.HTTPError, host: str, by_deadline: bool) -> Invoca
     if isinstance(error, httpx2.RemoteProtocolError):
         if "disconnected without" in str(error):
             return ConnectionLost(f"{host} closed the connection without an answer.", assistance=_NETWORK)
-        return UnexpectedReply(f"{host} does not answer in HTTP.", detail=str(error)[:200], assistance="Check the server URL and port.")
+        return UnexpectedReply(
+            f"{host} does not answer in HTTP.",
+            detail=str(error)[:200],
+            assistance="Check the server URL and port.",
+        )
     return ConnectionLost(f"The connection to {host} broke.", detail=str(error)[:200], assistance=_NETWORK)
 
 
@@ -60,7 +70,9 @@ def _not_connected(error: BaseException, host: str) -> InvocationError:
                 assistance="Check the server URL; for a private certificate authority give the connection its CA bundle.",
             )
         if isinstance(cause, socket.gaierror):
-            return Unreachable(f"The name {host} can not be resolved.", assistance="Check the server URL and the DNS.")
+            return Unreachable(
+                f"The name {host} can not be resolved.", assistance="Check the server URL and the DNS."
+            )
         if isinstance(cause, ConnectionRefusedError):
             return Unreachable(f"{host} refuses connections.", assistance=_NETWORK)
     return Unreachable(f"{host} can not be reached.", detail=str(error)[:200], assistance=_NETWORK)

@@ -55,7 +55,9 @@ class HttpSession:
             if reply.status not in _REDIRECTS:
                 return reply
             url = _redirected(request, url, reply)
-        raise UnexpectedReply(f"The server redirected more than {MAX_REDIRECTS} times.", http_status=reply.status)
+        raise UnexpectedReply(
+            f"The server redirected more than {MAX_REDIRECTS} times.", http_status=reply.status
+        )
 
     async def close(self) -> None:
         """Close the pools."""
@@ -65,15 +67,28 @@ class HttpSession:
 
     async def _exchange(self, request: Request, url: str) -> Reply:
         left = request.deadline - self._monotonic()
-        timeout = {"connect": min(CONNECT_SECONDS, left), "read": min(READ_SECONDS, left), "write": min(READ_SECONDS, left), "pool": left}
+        timeout = {
+            "connect": min(CONNECT_SECONDS, left),
+            "read": min(READ_SECONDS, left),
+            "write": min(READ_SECONDS, left),
+            "pool": left,
+        }
         with told_as_ours(url, timed_out_by_deadline=left < READ_SECONDS):
-            outgoing = httpx2.Request(request.method, url, headers=dict(request.headers), content=request.body, extensions={"timeout": timeout})
+            outgoing = httpx2.Request(
+                request.method,
+                url,
+                headers=dict(request.headers),
+                content=request.body,
+                extensions={"timeout": timeout},
+            )
             response = await self._pool(url).handle_async_request(outgoing)
             try:
                 body = await _read(response)
             finally:
                 await response.aclose()
-        return Reply(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
+        return Reply(
+            response.status_code, {name.lower(): value for name, value in response.headers.items()}, body
+        )
 
     def _pool(self, url: str) -> httpx2.AsyncHTTPTransport:
         key = url.partition(":")[0]
@@ -81,7 +96,9 @@ class HttpSession:
         if pool is None:
             if key == "https":
                 context = self._contexts.get(self._ca_bundle)
-                pool = httpx2.AsyncHTTPTransport(verify=context, limits=_POOL, proxy=_proxy(url), trust_env=False)
+                pool = httpx2.AsyncHTTPTransport(
+                    verify=context, limits=_POOL, proxy=_proxy(url), trust_env=False
+                )
             else:
                 pool = httpx2.AsyncHTTPTransport(verify=self._contexts.none(), limits=_POOL, trust_env=False)
             self._pools[key] = pool
@@ -121,7 +138,10 @@ async def _read(response: httpx2.Response) -> bytes:
         raise _too_large("announces", int(declared), response)
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip", "deflate", ""}:
-        raise UnexpectedReply(f"The answer is packed as '{encoding}', which was not asked for.", http_status=response.status_code)
+        raise UnexpectedReply(
+            f"The answer is packed as '{encoding}', which was not asked for.",
+            http_status=response.status_code,
+        )
     unpack = None if encoding in {"identity", ""} else zlib.decompressobj(wbits=47)
     stream = response.stream
     assert isinstance(stream, AsyncIterable)  # noqa: S101 - an async transport gives an async stream
@@ -141,7 +161,9 @@ def _unpacked(unpack: Any, chunk: bytes, room: int, response: httpx2.Response) -
     try:
         part: bytes = unpack.decompress(chunk, room + 1)
     except zlib.error as error:
-        raise UnexpectedReply("The answer's packing is damaged.", detail=str(error), http_status=response.status_code) from None
+        raise UnexpectedReply(
+            "The answer's packing is damaged.", detail=str(error), http_status=response.status_code
+        ) from None
     if len(part) > room:
         raise _too_large("unpacks to over", MAX_BODY_BYTES, response)
     return part

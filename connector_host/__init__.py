@@ -1,0 +1,1 @@
+"""Connector Host: a small, embeddable host that runs connectors (plugins) for SOAR platforms."""

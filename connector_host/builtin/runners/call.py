@@ -1,0 +1,169 @@
+"""The call an author's function gets: the declared servers, bound to one connection and one deadline."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import anyio.from_thread
+
+from connector_host.builtin.runners.origins import Order, Origins
+from connector_host.builtin.runners.paging import PagedListing
+from connector_host.builtin.runners.replies import json_of
+from connector_host.contract.authoring import Page
+from connector_host.contract.errors import DeadlinePassed
+from connector_host.contract.model import Completeness, Paging
+from connector_host.contract.ports import Job
+
+T = TypeVar("T")
+
+
+class RunningCall:
+    """AsyncCall, as an author sees it."""
+
+    def __init__(self, job: Job, origins: Origins) -> None:
+        self.connection = job.opened.values
+        self._job = job
+        self._origins = origins
+        self._listings: list[PagedListing] = []
+        self._said: Completeness | None = None
+        self._seen = 0
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        server: str = "api",
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        idempotent: bool | None = None,
+    ) -> Any:
+        """Send one request and return its JSON."""
+        origin = self._origins.get(self._job.manifest, self._job.opened, server)
+        order = Order(method, path, query or {}, headers or {}, json, idempotent, self._job.deadline)
+        return json_of(await self._job.send(origin.request(order)), origin.server.errors)
+
+    def pages(
+        self,
+        path: str,
+        collect: str,
+        *,
+        server: str = "api",
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        paging: Paging | None = None,
+    ) -> PagedListing:
+        """Read a list page by page, as the manifest's paging says."""
+        return self.listing(
+            Order("GET", path, query or {}, headers or {}, None, None, self._job.deadline),
+            server,
+            collect,
+            paging or self._job.manifest.paging,
+        )
+
+    def listing(self, order: Order, server: str, collect: str, paging: Paging | None) -> PagedListing:
+        """A list to be read; without paging it is the one page."""
+        origin = self._origins.get(self._job.manifest, self._job.opened, server)
+        listing = PagedListing(
+            origin, order, collect, paging, self._job.send, self._count, self._job.opened.vouches
+        )
+        self._listings.append(listing)
+        return listing
+
+    def stopped(self, reason: str | None, *, complete: bool) -> None:
+        """Say why the command's list ended."""
+        self._said = Completeness(complete, 0, 0, reason)
+
+    def note(self, text: str) -> None:
+        """Add a sentence to the result."""
+        self._job.outcome.note(text)
+
+    def now(self) -> datetime:
+        """The time in UTC."""
+        return self._job.clock.now()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, within the deadline."""
+        if self._job.clock.monotonic() + seconds >= self._job.deadline:
+            raise DeadlinePassed
+        await self._job.clock.sleep(seconds)
+
+    def report_lists(self) -> None:
+        """Tell the outcome of each list that was read; the author's own word stands for all of them."""
+        if self._said is not None:
+            pages = sum(listing.pages for listing in self._listings)
+            self._job.outcome.completeness(
+                Completeness(self._said.complete, 0, pages, self._said.stopped_because)
+            )
+        else:
+            for listing in self._listings:
+                self._job.outcome.completeness(listing.facts)
+
+    def _count(self, records: int) -> None:
+        self._seen += records
+        if self._job.command.each is None:
+            self._job.outcome.progress(self._seen, None)
+
+
+class BlockingCall:
+    """Call: the same for a plain `def`, which runs in a worker thread."""
+
+    def __init__(self, call: RunningCall) -> None:
+        self.connection = call.connection
+        self._call = call
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        """As RunningCall.request."""
+        return _waited(lambda: self._call.request(method, path, **options))
+
+    def pages(self, path: str, collect: str, **options: Any) -> "BlockingListing":
+        """As RunningCall.pages."""
+        return BlockingListing(self._call.pages(path, collect, **options))
+
+    def stopped(self, reason: str | None, *, complete: bool) -> None:
+        """As RunningCall.stopped."""
+        self._call.stopped(reason, complete=complete)
+
+    def note(self, text: str) -> None:
+        """As RunningCall.note."""
+        self._call.note(text)
+
+    def now(self) -> datetime:
+        """As RunningCall.now."""
+        return self._call.now()
+
+    def sleep(self, seconds: float) -> None:
+        """As RunningCall.sleep."""
+        _waited(lambda: self._call.sleep(seconds))
+
+
+class BlockingListing:
+    """A list being read from a worker thread."""
+
+    def __init__(self, listing: PagedListing) -> None:
+        self._listing = listing
+
+    @property
+    def complete(self) -> bool:
+        """Whether the list came whole."""
+        return self._listing.complete
+
+    @property
+    def stopped_because(self) -> str | None:
+        """Why it did not."""
+        return self._listing.stopped_because
+
+    def __iter__(self) -> Iterator[Page]:
+        pages = aiter(self._listing)
+        while (page := _waited(lambda: anext(pages, None))) is not None:
+            yield page
+
+
+def _waited(begin: Callable[[], Awaitable[T]]) -> T:
+    """Run on the event loop from a worker thread."""
+
+    async def go() -> T:
+        return await begin()
+
+    return anyio.from_thread.run(go)

@@ -1,0 +1,105 @@
+"""Runs an author's functions: async ones on the event loop, plain ones in worker threads; a bug is one item's failure."""
+
+import inspect
+import logging
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import anyio.from_thread
+import anyio.to_thread
+
+from connector_host.builtin.runners.call import BlockingCall, RunningCall
+from connector_host.builtin.runners.fanout import fan_out
+from connector_host.builtin.runners.origins import Origins
+from connector_host.contract.authoring import Item, Page
+from connector_host.contract.errors import CommandBug, InvocationError
+from connector_host.contract.modules import plugin_module
+from connector_host.contract.ports import Job, Surroundings
+
+log = logging.getLogger("connector_host.plugins")
+
+
+class PythonRunner:
+    """The runner of commands whose logic is real."""
+
+    def __init__(self, surroundings: Surroundings | None = None) -> None:
+        self._origins = Origins()
+
+    async def run(self, job: Job) -> None:
+        """Call the function of the command's name, once or once per element."""
+        call = RunningCall(job, self._origins)
+        with author_boundary(job):
+            function = getattr(plugin_module(job.manifest, "commands"), job.command.id)
+        try:
+            if job.command.each is None:
+                await _run_once(job, call, function)
+            else:
+                others = {name: value for name, value in job.inputs.items() if name != job.command.each}
+                await fan_out(
+                    job,
+                    job.inputs[job.command.each],
+                    lambda item: _for_one(job, call, function, item, others),
+                )
+        finally:
+            call.report_lists()
+
+
+async def _run_once(job: Job, call: RunningCall, function: Callable[..., Any]) -> None:
+    with author_boundary(job):
+        if inspect.isasyncgenfunction(function):
+            async for item in function(call, **job.inputs):
+                job.outcome.add(_as_item(item))
+        elif inspect.iscoroutinefunction(function):
+            job.outcome.add(_as_item(await function(call, **job.inputs)))
+        else:
+            await _in_thread(job, partial(_drain, job, function, BlockingCall(call), job.inputs))
+
+
+async def _for_one(
+    job: Job, call: RunningCall, function: Callable[..., Any], item: Any, others: Mapping[str, Any]
+) -> Item:
+    with author_boundary(job):
+        if inspect.iscoroutinefunction(function):
+            value = await function(call, item, **others)
+        else:
+            value = await _in_thread(job, partial(function, BlockingCall(call), item, **others))
+    return Item(str(item), value.value if isinstance(value, Item) else value)
+
+
+def _drain(job: Job, function: Callable[..., Any], call: BlockingCall, inputs: Mapping[str, Any]) -> None:
+    """Runs in the worker thread; each item is handed to the event loop as it comes."""
+    made = function(call, **inputs)
+    for item in made if isinstance(made, Iterator) else (made,):
+        anyio.from_thread.run_sync(job.outcome.add, _as_item(item))
+
+
+async def _in_thread(job: Job, work: Callable[[], Any]) -> Any:
+    """A thread that does not heed the deadline is left behind; the invocation ends without it."""
+    return await anyio.to_thread.run_sync(
+        work, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(job.concurrency)
+    )
+
+
+def _as_item(item: Any) -> Item | Page:
+    return item if isinstance(item, Item | Page) else Item(None, item)
+
+
+@contextmanager
+def author_boundary(job: Job) -> Iterator[None]:
+    """The one place that catches everything: a bug in an author's code becomes a failure with a reference number."""
+    try:
+        yield
+    except InvocationError:
+        raise
+    except Exception as error:
+        reference = secrets.token_hex(4).upper()
+        log.exception("Reference %s: %s %s failed", reference, job.manifest.id, job.command.id)
+        raise CommandBug(
+            f"The command's own code failed (reference {reference}).",
+            detail=f"{type(error).__name__} in plugin {job.manifest.id} {job.manifest.version}.",
+            assistance="Report the reference number to the plugin's author; the host's log holds the details.",
+            reference=reference,
+        ) from error

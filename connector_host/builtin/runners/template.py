@@ -1,0 +1,82 @@
+"""The declared request's data language: a path is looked up, `{$.path}` is placed inside a string, nothing else.
+
+No if, no functions: the moment a command wants one, it is Python.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from connector_host.contract.authoring import path_part
+from connector_host.contract.errors import RequestRefused
+from connector_host.contract.paths import ABSENT, compile_path
+
+Fill = Callable[[Mapping[str, Any]], Any]
+_PLACED = re.compile(r"\{(\$[^{}]*)\}")
+SPREAD = "..."
+
+
+def compile_value(template: Any) -> Fill:
+    """Compile any value: what is absent drops its key; the key "..." spreads an object into its place."""
+    if isinstance(template, Mapping):
+        return _compile_object(template)
+    if isinstance(template, list):
+        fills = [compile_value(child) for child in template]
+        return lambda roots: [value for fill in fills if (value := fill(roots)) is not ABSENT]
+    if isinstance(template, str):
+        return _compile_text(template)
+    return lambda _roots: template
+
+
+def compile_path_template(template: str) -> Callable[[Mapping[str, Any]], str]:
+    """Compile a request's path: each part placed is percent-encoded and must be there."""
+    pieces = _PLACED.split(template)
+    paths = [compile_path(text) for text in pieces[1::2]]
+
+    def fill(roots: Mapping[str, Any]) -> str:
+        filled = list(pieces)
+        for index, path in enumerate(paths):
+            value = path.first(roots)
+            if value is ABSENT or value is None:
+                raise RequestRefused(f"'{pieces[2 * index + 1]}' in the path {template} has no value.")
+            filled[2 * index + 1] = path_part(value)
+        return "".join(filled)
+
+    return fill
+
+
+def _compile_object(template: Mapping[str, Any]) -> Fill:
+    fills = [(key, compile_value(value)) for key, value in template.items()]
+
+    def fill(roots: Mapping[str, Any]) -> dict[str, Any]:
+        filled: dict[str, Any] = {}
+        for key, value_of in fills:
+            value = value_of(roots)
+            if value is ABSENT:
+                continue
+            if key == SPREAD:
+                filled.update(value if isinstance(value, Mapping) else {})
+            else:
+                filled[key] = value
+        return filled
+
+    return fill
+
+
+def _compile_text(template: str) -> Fill:
+    if template.startswith("$.") or template == "$":
+        return compile_path(template).first
+    pieces = _PLACED.split(template)
+    if len(pieces) == 1:
+        return lambda _roots: template
+    paths = [compile_path(text) for text in pieces[1::2]]
+
+    def fill(roots: Mapping[str, Any]) -> Any:
+        values = [path.first(roots) for path in paths]
+        if any(value is ABSENT or value is None for value in values):
+            return ABSENT
+        filled = list(pieces)
+        filled[1::2] = [str(value) for value in values]
+        return "".join(filled)
+
+    return fill

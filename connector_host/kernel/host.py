@@ -1,0 +1,129 @@
+"""The host: what an embedding program, and every surface, talks to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from connector_host.contract.errors import WrongUse
+from connector_host.contract.model import (
+    OPERATOR,
+    Caller,
+    Command,
+    HistoryRecord,
+    Manifest,
+    Result,
+    StoredConnection,
+)
+from connector_host.contract.ports import Store
+from connector_host.kernel.connections import Change, ConnectionManager
+from connector_host.kernel.pipeline import Options, Parts, Pipeline, new_invocation
+from connector_host.kernel.plugins import Registry
+from connector_host.kernel.result import iso
+from connector_host.kernel.secrets import SecretKeeper
+
+_DEFAULTS = Options()
+
+
+class Host:
+    """Runs commands of plugins through stored connections.
+
+    Make one with `connector_host.open_host()`, and close it by leaving its `async with`.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        store: Store,
+        keeper: SecretKeeper,
+        connections: ConnectionManager,
+        parts: Parts,
+    ) -> None:
+        self.registry = registry
+        self.connections = connections
+        self.keys = keeper
+        self._store = store
+        self._parts = parts
+        self._pipeline = Pipeline(parts)
+        self._pruned = False
+
+    async def run(
+        self,
+        plugin: str,
+        command: str,
+        connection: str,
+        inputs: Mapping[str, Any] | None = None,
+        caller: Caller = OPERATOR,
+        *,
+        options: Options = _DEFAULTS,
+    ) -> Result:
+        """Run one command and return its result, whatever the inputs or the product's API may do.
+
+        `command` may be written with hyphens. Raises WrongUse (UnknownPlugin, BrokenPlugin, UnknownCommand,
+        UnknownConnection) where there is nothing to run, and StoreError where the store fails.
+        """
+        manifest, found = self.registry.command(plugin, command)
+        stored = await self.connections.get(connection)
+        if stored.connection.plugin != manifest.id:
+            raise WrongUse(
+                f"The connection '{connection}' belongs to {stored.connection.plugin}, not to {manifest.id}."
+            )
+        return await self._run(manifest, found, stored, inputs or {}, caller, options)
+
+    async def test(
+        self, connection: str, inputs: Mapping[str, Any] | None = None, *, options: Options = _DEFAULTS
+    ) -> Result:
+        """Run the plugin's Test Connection through a stored connection."""
+        stored = await self.connections.get(connection)
+        manifest, command = self._test_command(stored.connection.plugin)
+        return await self._run(manifest, command, stored, inputs or {}, OPERATOR, options)
+
+    async def test_draft(
+        self, name: str, plugin: str, change: Change, *, options: Options = _DEFAULTS
+    ) -> Result:
+        """Run Test Connection on values that are not saved; stores nothing, raises BadSetting for wrong ones."""
+        manifest, command = self._test_command(plugin)
+        draft = await self.connections.draft(name, plugin, change)
+        result = await self._run(manifest, command, draft, {}, OPERATOR, replace(options, record=False))
+        await self._parts.openings.forget(draft.connection.id)
+        return result
+
+    async def history(self, limit: int = 50, connection: str | None = None) -> Sequence[HistoryRecord]:
+        """The newest invocations, newest first."""
+        return await self._store.history.recent(limit, connection)
+
+    async def past(self, invocation_id: str) -> HistoryRecord | None:
+        """One invocation of the history."""
+        return await self._store.history.get(invocation_id)
+
+    async def close(self) -> None:
+        """Close every wire and the store."""
+        await self._parts.openings.close()
+        await self._store.close()
+
+    async def _run(
+        self,
+        manifest: Manifest,
+        command: Command,
+        stored: StoredConnection,
+        inputs: Mapping[str, Any],
+        caller: Caller,
+        options: Options,
+    ) -> Result:
+        await self._prune_once()
+        invocation = new_invocation(manifest.id, command.id, stored.connection.name, inputs, caller)
+        return await self._pipeline.run(manifest, command, invocation, stored, options)
+
+    def _test_command(self, plugin: str) -> tuple[Manifest, Command]:
+        commands = self.registry.commands_of_kind(plugin, "test_connection")
+        if not commands:
+            raise WrongUse(f"The plugin '{plugin}' has no Test Connection.")
+        return self.registry.plugin(plugin), next(iter(commands.values()))
+
+    async def _prune_once(self) -> None:
+        """Forget history older than the retention, at the first run of this process."""
+        if not self._pruned:
+            self._pruned = True
+            await self._store.history.prune(
+                iso(self._parts.clock.now() - timedelta(days=self._parts.settings.retention_days))
+            )
