@@ -76,10 +76,14 @@ class Page:
 
 
 class Listing(Protocol):
-    """A list being read page by page; once the loop is over it says whether the list came whole."""
+    """A list being read page by page; once the loop is over it says whether the list came whole.
+
+    `window_full` is true where it did not because the server pages no further than the manifest's `window`.
+    """
 
     complete: bool
     stopped_because: str | None
+    window_full: bool
 
     def __aiter__(self) -> AsyncIterator[Page]: ...
 
@@ -89,6 +93,7 @@ class BlockingListing(Protocol):
 
     complete: bool
     stopped_because: str | None
+    window_full: bool
 
     def __iter__(self) -> Iterator[Page]: ...
 

@@ -154,6 +154,11 @@ class BlockingListing:
         """Why it did not."""
         return self._listing.stopped_because
 
+    @property
+    def window_full(self) -> bool:
+        """Whether that is for the server's paging window."""
+        return self._listing.window_full
+
     def __iter__(self) -> Iterator[Page]:
         pages = aiter(self._listing)
         while (page := _waited(lambda: anext(pages, None))) is not None:

@@ -33,6 +33,7 @@ class PagedListing:
     ) -> None:
         self.complete = False
         self.stopped_because: str | None = None
+        self.window_full = False
         self.pages = 0
         self.returned = 0
         self._origin = origin
@@ -83,7 +84,8 @@ class PagedListing:
         return reply
 
     def _paged(self, order: Order, paging: Paging, position: Any) -> Order:
-        query = {**order.query, paging.size_parameter: paging.size}
+        size = min(int(order.query.get(paging.size_parameter, paging.size)), paging.size)
+        query = {**order.query, paging.size_parameter: size}
         path = order.path
         if paging.style == "link" and position is not None:
             parts = urlsplit(position)
@@ -132,6 +134,7 @@ class PagedListing:
         following = position + len(content.records)
         if paging.window is not None and following + paging.size > paging.window:
             if following >= paging.window:
+                self.window_full = True
                 return self._stop(f"The server does not page beyond {paging.window} records.")
             self._paging = _narrowed(paging, paging.window - following)
         return following, True

@@ -1,0 +1,230 @@
+"""The PagerDuty commands whose logic is real; the others are declared in the manifest."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from connector_host import ApiError, AsyncCall, Failed, InvalidInput, Item, Page, command
+
+from .events import Event, confirmed, integration_keys, send
+from .search import query_of, time_range
+
+BATCH = 250  # PUT /incidents answers 413 beyond
+ALREADY_RESOLVED = "1001"
+ABOUT_THE_REQUESTER = frozenset({"1008", "2011", "2016"})
+
+
+@command
+async def acknowledge_event(
+    call: AsyncCall, dedup_key: str, verify: bool, verify_seconds: int, integration_key_name: str | None = None
+) -> AsyncIterator[Item]:
+    """Acknowledge the alert of a dedup key."""
+    async for item in _change_event(call, Event("acknowledge", dedup_key, integration_key_name), verify_seconds if verify else 0):
+        yield item
+
+
+@command
+async def resolve_event(
+    call: AsyncCall, dedup_key: str, verify: bool, verify_seconds: int, integration_key_name: str | None = None
+) -> AsyncIterator[Item]:
+    """Resolve the alert of a dedup key."""
+    async for item in _change_event(call, Event("resolve", dedup_key, integration_key_name), verify_seconds if verify else 0):
+        yield item
+
+
+async def _change_event(call: AsyncCall, event: Event, verify_seconds: int) -> AsyncIterator[Item]:
+    """Send the event and, where asked, say whether its effect was seen: 202 is acceptance only."""
+    accepted = await send(call, event)
+    if not verify_seconds:
+        call.note("PagerDuty accepted the event; whether it had an open alert to change is not known. Use Verify to see.")
+        yield Item(event.dedup_key, accepted)
+        return
+    missing = await confirmed(call, event, verify_seconds)
+    yield Item(event.dedup_key, {**accepted, "confirmed": missing is None})
+    if missing is not None:
+        yield Item(event.dedup_key, missing)
+
+
+@command
+async def create_event(
+    call: AsyncCall,
+    summary: str,
+    severity: str,
+    source: str,
+    component: str | None = None,
+    group: str | None = None,
+    event_class: str | None = None,
+    custom_details: Mapping[str, Any] | str | None = None,
+    dedup_key: str | None = None,
+    timestamp: str | None = None,
+    client: str | None = None,
+    client_url: str | None = None,
+    links: list[Any] | None = None,
+    images: list[Any] | None = None,
+    integration_key_name: str | None = None,
+) -> Any:
+    """Trigger an event; its dedup key is chosen before the first attempt, so that a retry opens no second alert."""
+    payload = {
+        "summary": summary,
+        "severity": severity.lower(),
+        "source": source,
+        "component": component,
+        "group": group,
+        "class": event_class,
+        "custom_details": custom_details,
+        "timestamp": timestamp,
+    }
+    extras = {"client": client, "client_url": client_url, "links": links, "images": images}
+    return await send(call, Event.trigger(dedup_key, integration_key_name, payload, extras))
+
+
+@command
+async def fetch_incident(
+    call: AsyncCall,
+    start_time: str,
+    end_time: str,
+    top_recent_incident_number: int,
+    search_condition: Mapping[str, Any] | str | None = None,
+) -> AsyncIterator[Page]:
+    """Read the newest incidents of a time range, beyond PagerDuty's 10,000 too, by moving the range's end."""
+    since, until = time_range(start_time, end_time)
+    query, nothing_can_match = query_of(search_condition)
+    for sentence in nothing_can_match.notes:
+        call.note(sentence)
+    if nothing_can_match.all:
+        call.stopped(None, complete=True)
+        yield Page([])
+        return
+    reader = _NewestFirst(call, {**query, "since": since, "sort_by": "created_at:desc"}, top_recent_incident_number)
+    async for page in reader.read(until):
+        yield page
+
+
+class _NewestFirst:
+    """Reads incidents newest first, window by window, each once."""
+
+    def __init__(self, call: AsyncCall, query: Mapping[str, Any], wanted: int) -> None:
+        self._call = call
+        self._query = {**query, "limit": min(wanted, 100)}
+        self._wanted = wanted
+        self._seen: set[Any] = set()
+        self._oldest: str | None = None
+
+    async def read(self, until: str) -> AsyncIterator[Page]:
+        while True:
+            known = len(self._seen)
+            listing = self._call.pages("/incidents", "incidents", query={**self._query, "until": until})
+            async for page in listing:
+                fresh = self._fresh(page)
+                yield fresh
+                if len(self._seen) >= self._wanted:
+                    more = not listing.complete or len(fresh.records) < len(page.records)
+                    self._call.stopped(f"The {self._wanted} most recent incidents were asked for; there are older ones." if more else None, complete=True)
+                    return
+            if listing.complete or not listing.window_full:
+                self._call.stopped(listing.stopped_because, complete=listing.complete)
+                return
+            if self._oldest is None or len(self._seen) == known:
+                self._call.stopped("More incidents began in one second than PagerDuty lists.", complete=False)
+                return
+            until = _a_second_after(self._oldest)
+
+    def _fresh(self, page: Page) -> Page:
+        """The page's incidents not seen before, up to the number wanted."""
+        fresh = page.keep(lambda incident: _id(incident) not in self._seen).first(self._wanted - len(self._seen))
+        self._seen.update(map(_id, fresh.records))
+        if page.records and isinstance(page.records[-1], dict):
+            self._oldest = page.records[-1].get("created_at")
+        return fresh
+
+
+def _id(incident: Any) -> Any:
+    found = incident.get("id") if isinstance(incident, dict) else None
+    return found if isinstance(found, str) else id(incident)
+
+
+def _a_second_after(moment: str) -> str:
+    shifted = datetime.fromisoformat(moment).timestamp() + 1
+    return datetime.fromtimestamp(shifted).astimezone().isoformat(timespec="seconds")
+
+
+@command
+async def get_all_schedules(call: AsyncCall) -> AsyncIterator[Page]:
+    """Read both kinds of schedules; an account without the newer kind is told so in a note."""
+    listing = call.pages("/schedules", "schedules")
+    known: set[Any] = set()
+    async for page in listing:
+        known.update(map(_id, page.records))
+        yield page
+    complete, reason = listing.complete, listing.stopped_because
+    newer = call.pages("/v3/schedules", "schedules")
+    try:
+        async for page in newer:
+            yield page.keep(lambda schedule: _id(schedule) not in known)
+        complete, reason = complete and newer.complete, reason or newer.stopped_because
+    except ApiError as error:
+        status = error.failure.http_status or 0
+        if status >= 500:
+            raise
+        call.note(f"Shift-based schedules (early access) are not listed: the server answered {status} to GET /v3/schedules.")
+    call.stopped(reason, complete=complete)
+
+
+@command
+async def resolve_incidents(call: AsyncCall, incident_ids: list[str], sender: str | None = None) -> AsyncIterator[Item]:
+    """Resolve many in few requests and answer for each."""
+    sender = sender or call.connection.get("default_from")
+    if sender is None:
+        raise InvalidInput("From", "It is required, as the connection has no Default From.", "Example: admin@d3security.com")
+    ids = list(dict.fromkeys(incident_ids))
+    for start in range(0, len(ids), BATCH):
+        async for item in _resolve(call, ids[start : start + BATCH], sender):
+            yield item
+
+
+async def _resolve(call: AsyncCall, ids: list[str], sender: str) -> AsyncIterator[Item]:
+    """Resolve one batch; the update is atomic, so a refused batch is halved until the bad ids stand alone."""
+    body = {"incidents": [{"id": one, "type": "incident_reference", "status": "resolved"} for one in ids]}
+    try:
+        answer = await call.request("PUT", "/incidents", headers={"From": sender}, json=body)
+    except ApiError as error:
+        failure = error.failure
+        about_an_id = failure.http_status in {400, 404} and failure.code not in ABOUT_THE_REQUESTER
+        if len(ids) > 1 and about_an_id:
+            middle = len(ids) // 2
+            for half in (ids[:middle], ids[middle:]):
+                async for item in _resolve(call, half, sender):
+                    yield item
+        elif failure.code == ALREADY_RESOLVED and len(ids) == 1:
+            yield Item(ids[0], {"id": ids[0], "type": "incident_reference", "status": "resolved"})
+        else:
+            for one in ids:
+                yield Item(one, error)
+        return
+    resolved = {incident.get("id"): incident for incident in (answer or {}).get("incidents", [])}
+    for one in ids:
+        yield Item(one, resolved.get(one) or Failed("The answer does not name this incident.", kind="unexpected_reply"))
+
+
+@command
+async def test_connection(call: AsyncCall, probe_integration_keys: bool) -> AsyncIterator[Item]:
+    """Check the REST key and, where asked, each integration key; report on each."""
+    region = call.connection.get("region", "US")
+    abilities = (await call.request("GET", "/abilities") or {}).get("abilities", [])
+    yield Item("REST API key", _capability("REST API key", "accepted", f"The account has {len(abilities)} abilities."))
+    yield Item("Region", _capability("Region", "accepted", f"The key belongs to {call.connection['server_url']} ({region})."))
+    for name in integration_keys(call):
+        what = f"Integration key '{name}'"
+        if not probe_integration_keys:
+            yield Item(what, _capability(what, "not checked", "Use Probe Integration Keys to check it."))
+            continue
+        try:
+            await send(call, Event.probe(name))
+        except ApiError as error:
+            yield Item(what, error)
+        else:
+            yield Item(what, _capability(what, "accepted", "A resolve of a random dedup key was accepted, without effect."))
+
+
+def _capability(name: str, state: str, detail: str) -> dict[str, str]:
+    return {"capability": name, "state": state, "detail": detail}
