@@ -98,7 +98,7 @@ class Transport(Protocol):
         """A session whose TLS trusts the system's roots, or those in the PEM file `ca_bundle`."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class OpenConnection:
     """A connection in use: its parameters and opened secrets, and its wire.
 

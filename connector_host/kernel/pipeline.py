@@ -10,6 +10,7 @@ import anyio
 
 from connector_host.contract.errors import (
     DeadlinePassed,
+    InvalidInput,
     InvocationError,
     SealError,
     SecretUnavailable,
@@ -78,6 +79,14 @@ class Options:
     record: bool = True
 
 
+class InputRefused(Exception):  # noqa: N818 - it refuses, it is no error of ours
+    """Inputs that never reached the command: nothing was sent, and nothing of them is kept."""
+
+    def __init__(self, error: InvalidInput) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Pipeline:
     """Runs invocations; what can be built once per command is."""
 
@@ -97,15 +106,17 @@ class Pipeline:
         """Run one invocation; whatever a user or an API can cause becomes part of the result."""
         clock = self._parts.clock
         started, begun = clock.now(), clock.monotonic()
-        opening = None
-        inputs_text = "{}"
+        opening, inputs_text, record = None, "{}", options.record
         collector = Collector(command, self._parts.openings.no_secrets, options.progress)
         try:
             authorise(stored, invocation.caller)
-            inputs, inputs_text = self._form(command).accept(invocation.inputs)
+            inputs, inputs_text = self._accept(command, invocation)
             opening = await self._acquire(stored)
             collector.redactor = opening.redactor
             await self._carry_out(manifest, command, inputs, opening, collector, options)
+        except InputRefused as refused:
+            collector.fail(refused.error)
+            record = False
         except InvocationError as error:
             collector.fail(error)
         finally:
@@ -114,7 +125,7 @@ class Pipeline:
         result = self._report(
             command, collector, invocation, started, round((clock.monotonic() - begun) * 1000)
         )
-        if options.record:
+        if record:
             await self._record(result, invocation.caller, collector.redactor.text(inputs_text))
         self._parts.observe(
             "invocation.finished",
@@ -127,6 +138,12 @@ class Pipeline:
             },
         )
         return result
+
+    def _accept(self, command: Command, invocation: Invocation) -> tuple[dict[str, Any], str]:
+        try:
+            return self._form(command).accept(invocation.inputs)
+        except InvalidInput as error:
+            raise InputRefused(error) from error
 
     def _form(self, command: Command) -> InputForm:
         form = self._forms.get(id(command))

@@ -97,7 +97,7 @@ class RunningCall:
                 Completeness(self._said.complete, 0, pages, self._said.stopped_because)
             )
         else:
-            for listing in self._listings:
+            for listing in [one for one in self._listings if not one.refused]:
                 self._job.outcome.completeness(listing.facts)
 
     def _count(self, records: int) -> None:

@@ -34,6 +34,7 @@ class PagedListing:
         self.complete = False
         self.stopped_because: str | None = None
         self.window_full = False
+        self.refused = False
         self.pages = 0
         self.returned = 0
         self._origin = origin
@@ -57,6 +58,7 @@ class PagedListing:
                 reply = await self._fetch(position)
             except InvocationError as error:
                 if not self.pages:
+                    self.refused = True
                     raise
                 self._stop(f"After {self.returned} records: {error} {error.failure.detail}".rstrip())
                 return
