@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 from connector_host.contract.authoring import AsyncCall, Call, Failed, Item, Page, command, url
 from connector_host.contract.errors import ApiError, ConnectorHostError, InvalidInput, WrongUse
-from connector_host.contract.model import Caller, Completeness, Connection, Kind, Paging, Result, Status
+from connector_host.contract.model import (
+    Caller,
+    Change,
+    Completeness,
+    Connection,
+    Kind,
+    Options,
+    Paging,
+    Result,
+    Status,
+)
 
 if TYPE_CHECKING:
     from connector_host.app import Configuration, open_host
@@ -14,6 +24,7 @@ __all__ = [
     "AsyncCall",
     "Call",
     "Caller",
+    "Change",
     "Completeness",
     "Configuration",
     "Connection",
@@ -23,6 +34,7 @@ __all__ = [
     "Item",
     "Kind",
     "Page",
+    "Options",
     "Paging",
     "Result",
     "Status",

@@ -5,8 +5,8 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ import pluggy
 from connector_host.builtin import plugs
 from connector_host.contract import hooks
 from connector_host.contract.errors import BadSetting
+from connector_host.contract.face import Surface
 from connector_host.contract.ports import Clock, Runner, Step, Store, Surroundings
 from connector_host.kernel.connections import ConnectionManager
 from connector_host.kernel.host import Host
@@ -117,6 +118,33 @@ class Joiner:
             observe=self._observe,
         )
 
+    @property
+    def catalogue(self) -> Registry:
+        """The plugins, as surfaces see them."""
+        return self.registry
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Host]:
+        """A host for the time of an `async with`."""
+        host = self.host()
+        try:
+            yield host
+        finally:
+            await host.close()
+
+    def at(self, home: Path) -> "Joiner":
+        """The same with another data folder, its own database and its own key."""
+        return Joiner(
+            replace(
+                self._configuration, home=home, database=f"sqlite:///{home}/connector-host.db", key="file"
+            )
+        )
+
+    def surface(self, name: str) -> Surface:
+        """One of the host's faces."""
+        surface: Surface = self._part("surface", name)
+        return surface
+
     def host(self) -> Host:
         """A host with every slot filled."""
         store: Store = self._part("store", self._slot("store"))
@@ -187,11 +215,9 @@ class _Runners(Mapping[str, Runner]):
         return len(self._made)
 
 
-@asynccontextmanager
-async def open_host(configuration: Configuration = Configuration()) -> AsyncIterator[Host]:  # noqa: B008 - frozen
-    """A host for the time of an `async with`."""
-    host = Joiner(configuration).host()
-    try:
-        yield host
-    finally:
-        await host.close()
+def open_host(configuration: Configuration = Configuration()) -> AbstractAsyncContextManager[Host]:  # noqa: B008 - frozen
+    """A host for the time of an `async with`.
+
+    Raises ManifestError or BadSetting for a wrong host manifest, StoreError where the store can not be opened.
+    """
+    return Joiner(configuration).open()

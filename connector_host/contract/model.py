@@ -1,6 +1,6 @@
 """The nouns: frozen values that travel between the rooms, one name each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -381,3 +381,37 @@ class IntakeRecord:
     unique_key: str
     raw: str
     mapped: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to set on a connection; fields, parameters and secrets not named stay as they are.
+
+    A parameter set to None is taken away.
+    """
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    remove_secrets: tuple[str, ...] = ()
+
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one invocation is to run; not part of what it does."""
+
+    deadline_seconds: float | None = None
+    progress: Progress | None = field(default=None, repr=False)
+    record: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPluginFacts:
+    """A plugin that can not be used: its folder, and the reason for a person."""
+
+    id: str
+    folder: Path
+    reason: str

@@ -241,10 +241,3 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Close it."""
-
-
-class Surface(Protocol):
-    """A face of the host: it translates, and decides nothing."""
-
-    def main(self, arguments: Sequence[str]) -> int:
-        """Serve one call of the command line; its exit code."""

@@ -1,7 +1,7 @@
 """The connection manager: adds, edits, shows and opens connections; secrets go in and never come out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 from connector_host.contract.errors import (
@@ -13,7 +13,7 @@ from connector_host.contract.errors import (
     WrongUse,
 )
 from connector_host.contract.ids import new_id
-from connector_host.contract.model import Connection, Manifest, StoredConnection
+from connector_host.contract.model import Change, Connection, Manifest, StoredConnection
 from connector_host.contract.origin import check_origin
 from connector_host.contract.ports import Connections
 from connector_host.kernel.inputs import InputForm
@@ -23,15 +23,6 @@ from connector_host.kernel.secrets import SecretKeeper, mask
 from connector_host.kernel.settings import Settings
 
 MAX_NAME = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What to set on a connection; fields and secrets not named stay as they are."""
-
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 class ConnectionManager:
@@ -65,7 +56,7 @@ class ConnectionManager:
         sealed = await self._keeper.seal(connection.id, 1, change.secrets) if change.secrets else None
         return StoredConnection(connection, sealed)
 
-    async def edit(self, name: str, change: Change, *, remove_secrets: Sequence[str] = ()) -> Connection:
+    async def edit(self, name: str, change: Change) -> Connection:
         """Change a connection; raises ConnectionChanged where somebody else did so in the meantime."""
         stored = await self.get(name)
         old = stored.connection
@@ -75,10 +66,10 @@ class ConnectionManager:
             for key, value in with_presets(manifest, old.parameters, change.parameters).items()
             if value is not None
         }
-        touched = bool(change.secrets or remove_secrets)
+        touched = bool(change.secrets or change.remove_secrets)
         secrets: dict[str, Any] = dict.fromkeys(old.secrets)
         if touched:
-            kept = set(old.secrets) - set(change.secrets) - set(remove_secrets)
+            kept = set(old.secrets) - set(change.secrets) - set(change.remove_secrets)
             opened = self._keeper.open(stored) if kept else {}
             secrets = {**{key: opened[key] for key in kept}, **change.secrets}
         parameters = self._check(manifest, values, secrets, opened=touched)

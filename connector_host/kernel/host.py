@@ -5,21 +5,23 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from connector_host.contract.documents import iso
 from connector_host.contract.errors import WrongUse
 from connector_host.contract.model import (
     OPERATOR,
     Caller,
+    Change,
     Command,
     HistoryRecord,
     Manifest,
+    Options,
     Result,
     StoredConnection,
 )
 from connector_host.contract.ports import Store
-from connector_host.kernel.connections import Change, ConnectionManager
-from connector_host.kernel.pipeline import Options, Parts, Pipeline, new_invocation
+from connector_host.kernel.connections import ConnectionManager
+from connector_host.kernel.pipeline import Parts, Pipeline, new_invocation
 from connector_host.kernel.plugins import Registry
-from connector_host.kernel.result import iso
 from connector_host.kernel.secrets import SecretKeeper
 
 _DEFAULTS = Options()

@@ -1,8 +1,8 @@
 """The way of one invocation: find, authorise, validate, open, run, validate, report, redact and record."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from connector_host.contract.errors import (
     SecretUnavailable,
     UnexpectedReply,
 )
+from connector_host.contract.documents import as_document, as_json, iso
 from connector_host.contract.ids import new_id
 from connector_host.contract.model import (
     OPERATOR,
@@ -24,6 +25,7 @@ from connector_host.contract.model import (
     HistoryRecord,
     Invocation,
     Manifest,
+    Options,
     Result,
     StoredConnection,
 )
@@ -33,16 +35,7 @@ from connector_host.kernel.access import authorise
 from connector_host.kernel.inputs import InputForm
 from connector_host.kernel.mapping import map_records
 from connector_host.kernel.openings import Opening, Openings
-from connector_host.kernel.result import (
-    Collector,
-    Progress,
-    as_document,
-    as_json,
-    entries,
-    incomplete,
-    iso,
-    status_of,
-)
+from connector_host.kernel.result import Collector, entries, incomplete, status_of
 from connector_host.kernel.schema import Checker
 from connector_host.kernel.settings import Settings
 
@@ -68,15 +61,6 @@ class Parts:
     history: History
     clock: Clock
     observe: Observe
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How one invocation is to run; not part of what it does."""
-
-    deadline_seconds: float | None = None
-    progress: Progress | None = field(default=None, repr=False)
-    record: bool = True
 
 
 class InputRefused(Exception):  # noqa: N818 - it refuses, it is no error of ours

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from connector_host.contract.errors import BrokenPlugin, ManifestError, Problem, UnknownCommand, UnknownPlugin
-from connector_host.contract.model import Command, Manifest
+from connector_host.contract.model import BrokenPluginFacts, Command, Manifest
 from connector_host.kernel.manifest import FILE, load_manifest
 from connector_host.kernel.schema import did_you_mean
 
@@ -20,30 +19,22 @@ _ORDER = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A plugin that can not be used: its folder's name, and the reason for a person."""
-
-    id: str
-    folder: Path
-    reason: str
-
-
 class Registry:
     """The plugins of a host; a broken one is kept with its reason and never stops the others."""
 
     def __init__(self, folders: Iterable[Path], schemas: Path) -> None:
+        self._schemas = schemas
         self.plugins: dict[str, Manifest] = {}
-        self.broken: dict[str, Broken] = {}
+        self.broken: dict[str, BrokenPluginFacts] = {}
         for folder in folders:
-            self._load(folder, schemas)
+            self._load(folder)
 
-    def _load(self, folder: Path, schemas: Path) -> None:
+    def _load(self, folder: Path) -> None:
         try:
-            manifest = load_manifest(folder, schemas)
+            manifest = self.check(folder)
             self._refuse_misfits(manifest)
         except ManifestError as error:
-            self.broken[folder.name] = Broken(folder.name, folder, str(error))
+            self.broken[folder.name] = BrokenPluginFacts(folder.name, folder, str(error))
         else:
             self.plugins[manifest.id] = manifest
 
@@ -72,6 +63,10 @@ class Registry:
                     )
                 ]
             )
+
+    def check(self, folder: Path) -> Manifest:
+        """Read the plugin in a folder; raises ManifestError with all that is wrong."""
+        return load_manifest(folder, self._schemas)
 
     def plugin(self, name: str) -> Manifest:
         """The plugin of that id; raises UnknownPlugin, BrokenPlugin."""

@@ -1,9 +1,6 @@
 """Gathers what comes out of a command and makes one honest result of it."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Any
 
 from connector_host.contract.authoring import Item, Page
@@ -15,12 +12,10 @@ from connector_host.contract.model import (
     ErrorEntry,
     Failure,
     Kind,
-    Result,
+    Progress,
     Status,
 )
 from connector_host.kernel.redaction import Redactor
-
-Progress = Callable[[int, int | None], None]
 
 
 class Collector:
@@ -153,45 +148,3 @@ def sentence(text: str) -> str:
     """The text as a sentence: trimmed, and ended by a full stop unless it ends otherwise."""
     trimmed = " ".join(text.split())
     return trimmed if trimmed.endswith((".", "!", "?")) or not trimmed else f"{trimmed}."
-
-
-def as_document(result: Result) -> dict[str, Any]:
-    """The result as `schemas/result.schema.json` describes it."""
-    first = result.errors[0] if result.errors else None
-    return {
-        "status": result.status.value,
-        "plugin": result.plugin,
-        "command": result.command,
-        "connection": result.connection,
-        "invocation_id": result.invocation_id,
-        "started_at": iso(result.started_at),
-        "duration_ms": result.duration_ms,
-        "raw_data": result.raw_data,
-        "context_data": result.context_data,
-        "key_fields": dict(result.key_fields),
-        "completeness": asdict(result.completeness) if result.completeness else None,
-        "intake": result.intake,
-        "notes": list(result.notes),
-        "error": first
-        and {
-            "failure_indicator": first.failure_indicator,
-            "status_code": first.status_code,
-            "message": first.message,
-            "entries": [asdict(entry) for entry in result.errors],
-        },
-    }
-
-
-def as_json(document: Mapping[str, Any], *, indent: int | None = None) -> str:
-    """JSON text of a document; characters beyond ASCII are kept unless they are no valid Unicode."""
-    text = json.dumps(document, ensure_ascii=False, indent=indent)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(document, indent=indent)
-    return text
-
-
-def iso(moment: datetime) -> str:
-    """A time in UTC as ISO 8601 with `Z`, to the millisecond."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

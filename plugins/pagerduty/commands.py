@@ -16,19 +16,31 @@ ABOUT_THE_REQUESTER = frozenset({"1008", "2011", "2016"})
 
 @command
 async def acknowledge_event(
-    call: AsyncCall, dedup_key: str, verify: bool, verify_seconds: int, integration_key_name: str | None = None
+    call: AsyncCall,
+    dedup_key: str,
+    verify: bool,
+    verify_seconds: int,
+    integration_key_name: str | None = None,
 ) -> AsyncIterator[Item]:
     """Acknowledge the alert of a dedup key."""
-    async for item in _change_event(call, Event("acknowledge", dedup_key, integration_key_name), verify_seconds if verify else 0):
+    async for item in _change_event(
+        call, Event("acknowledge", dedup_key, integration_key_name), verify_seconds if verify else 0
+    ):
         yield item
 
 
 @command
 async def resolve_event(
-    call: AsyncCall, dedup_key: str, verify: bool, verify_seconds: int, integration_key_name: str | None = None
+    call: AsyncCall,
+    dedup_key: str,
+    verify: bool,
+    verify_seconds: int,
+    integration_key_name: str | None = None,
 ) -> AsyncIterator[Item]:
     """Resolve the alert of a dedup key."""
-    async for item in _change_event(call, Event("resolve", dedup_key, integration_key_name), verify_seconds if verify else 0):
+    async for item in _change_event(
+        call, Event("resolve", dedup_key, integration_key_name), verify_seconds if verify else 0
+    ):
         yield item
 
 
@@ -36,7 +48,9 @@ async def _change_event(call: AsyncCall, event: Event, verify_seconds: int) -> A
     """Send the event and, where asked, say whether its effect was seen: 202 is acceptance only."""
     accepted = await send(call, event)
     if not verify_seconds:
-        call.note("PagerDuty accepted the event; whether it had an open alert to change is not known. Use Verify to see.")
+        call.note(
+            "PagerDuty accepted the event; whether it had an open alert to change is not known. Use Verify to see."
+        )
         yield Item(event.dedup_key, accepted)
         return
     missing = await confirmed(call, event, verify_seconds)
@@ -95,7 +109,9 @@ async def fetch_incident(
         call.stopped(None, complete=True)
         yield Page([])
         return
-    reader = _NewestFirst(call, {**query, "since": since, "sort_by": "created_at:desc"}, top_recent_incident_number)
+    reader = _NewestFirst(
+        call, {**query, "since": since, "sort_by": "created_at:desc"}, top_recent_incident_number
+    )
     async for page in reader.read(until):
         yield page
 
@@ -119,7 +135,12 @@ class _NewestFirst:
                 yield fresh
                 if len(self._seen) >= self._wanted:
                     more = not listing.complete or len(fresh.records) < len(page.records)
-                    self._call.stopped(f"The {self._wanted} most recent incidents were asked for; there are older ones." if more else None, complete=True)
+                    self._call.stopped(
+                        f"The {self._wanted} most recent incidents were asked for; there are older ones."
+                        if more
+                        else None,
+                        complete=True,
+                    )
                     return
             if listing.complete or not listing.window_full:
                 self._call.stopped(listing.stopped_because, complete=listing.complete)
@@ -131,7 +152,9 @@ class _NewestFirst:
 
     def _fresh(self, page: Page) -> Page:
         """The page's incidents not seen before, up to the number wanted."""
-        fresh = page.keep(lambda incident: _id(incident) not in self._seen).first(self._wanted - len(self._seen))
+        fresh = page.keep(lambda incident: _id(incident) not in self._seen).first(
+            self._wanted - len(self._seen)
+        )
         self._seen.update(map(_id, fresh.records))
         if page.records and isinstance(page.records[-1], dict):
             self._oldest = page.records[-1].get("created_at")
@@ -166,16 +189,22 @@ async def get_all_schedules(call: AsyncCall) -> AsyncIterator[Page]:
         status = error.failure.http_status or 0
         if status >= 500:
             raise
-        call.note(f"Shift-based schedules (early access) are not listed: the server answered {status} to GET /v3/schedules.")
+        call.note(
+            f"Shift-based schedules (early access) are not listed: the server answered {status} to GET /v3/schedules."
+        )
     call.stopped(reason, complete=complete)
 
 
 @command
-async def resolve_incidents(call: AsyncCall, incident_ids: list[str], sender: str | None = None) -> AsyncIterator[Item]:
+async def resolve_incidents(
+    call: AsyncCall, incident_ids: list[str], sender: str | None = None
+) -> AsyncIterator[Item]:
     """Resolve many in few requests and answer for each."""
     sender = sender or call.connection.get("default_from")
     if sender is None:
-        raise InvalidInput("From", "It is required, as the connection has no Default From.", "Example: admin@d3security.com")
+        raise InvalidInput(
+            "From", "It is required, as the connection has no Default From.", "Example: admin@d3security.com"
+        )
     ids = list(dict.fromkeys(incident_ids))
     for start in range(0, len(ids), BATCH):
         async for item in _resolve(call, ids[start : start + BATCH], sender):
@@ -203,7 +232,10 @@ async def _resolve(call: AsyncCall, ids: list[str], sender: str) -> AsyncIterato
         return
     resolved = {incident.get("id"): incident for incident in (answer or {}).get("incidents", [])}
     for one in ids:
-        yield Item(one, resolved.get(one) or Failed("The answer does not name this incident.", kind="unexpected_reply"))
+        yield Item(
+            one,
+            resolved.get(one) or Failed("The answer does not name this incident.", kind="unexpected_reply"),
+        )
 
 
 @command
@@ -211,8 +243,14 @@ async def test_connection(call: AsyncCall, probe_integration_keys: bool) -> Asyn
     """Check the REST key and, where asked, each integration key; report on each."""
     region = call.connection.get("region", "US")
     abilities = (await call.request("GET", "/abilities") or {}).get("abilities", [])
-    yield Item("REST API key", _capability("REST API key", "accepted", f"The account has {len(abilities)} abilities."))
-    yield Item("Region", _capability("Region", "accepted", f"The key belongs to {call.connection['server_url']} ({region})."))
+    yield Item(
+        "REST API key",
+        _capability("REST API key", "accepted", f"The account has {len(abilities)} abilities."),
+    )
+    yield Item(
+        "Region",
+        _capability("Region", "accepted", f"The key belongs to {call.connection['server_url']} ({region})."),
+    )
     for name in integration_keys(call):
         what = f"Integration key '{name}'"
         if not probe_integration_keys:
@@ -223,7 +261,12 @@ async def test_connection(call: AsyncCall, probe_integration_keys: bool) -> Asyn
         except ApiError as error:
             yield Item(what, error)
         else:
-            yield Item(what, _capability(what, "accepted", "A resolve of a random dedup key was accepted, without effect."))
+            yield Item(
+                what,
+                _capability(
+                    what, "accepted", "A resolve of a random dedup key was accepted, without effect."
+                ),
+            )
 
 
 def _capability(name: str, state: str, detail: str) -> dict[str, str]:

@@ -25,10 +25,18 @@ class Event:
     rest: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def trigger(cls, dedup_key: str | None, key_name: str | None, payload: Mapping[str, Any], extras: Mapping[str, Any]) -> "Event":
+    def trigger(
+        cls,
+        dedup_key: str | None,
+        key_name: str | None,
+        payload: Mapping[str, Any],
+        extras: Mapping[str, Any],
+    ) -> "Event":
         """A trigger; without a dedup key one is chosen now, so that a repeat after a time-out is the same event."""
         details = _details(payload.get("custom_details"))
-        present = {name: value for name, value in {**payload, "custom_details": details}.items() if value is not None}
+        present = {
+            name: value for name, value in {**payload, "custom_details": details}.items() if value is not None
+        }
         rest = {"payload": present, **{name: value for name, value in extras.items() if value is not None}}
         return cls("trigger", dedup_key or str(uuid.uuid4()), key_name, rest)
 
@@ -44,7 +52,9 @@ def _details(value: Any) -> Any:
     try:
         parsed = json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput("Custom Details", f"It is not JSON: {error}.", 'Example: {"ping time": "1500ms"}') from None
+        raise InvalidInput(
+            "Custom Details", f"It is not JSON: {error}.", 'Example: {"ping time": "1500ms"}'
+        ) from None
     if not isinstance(parsed, dict):
         raise InvalidInput("Custom Details", "It must be a JSON object.", 'Example: {"ping time": "1500ms"}')
     return parsed
@@ -65,17 +75,31 @@ def routing_key(call: AsyncCall, event: Event) -> str:
     """
     keys = integration_keys(call)
     if not keys:
-        raise InvalidInput("Integration Key", "The connection has none.", "Add one: connector-host connections edit NAME --secret integration_key=-")
+        raise InvalidInput(
+            "Integration Key",
+            "The connection has none.",
+            "Add one: connector-host connections edit NAME --secret integration_key=-",
+        )
     if event.key_name is not None:
         if event.key_name not in keys:
             raise InvalidInput("Integration Key Name", f"The connection has: {', '.join(sorted(keys))}.")
         return keys[event.key_name]
-    return keys[max(keys, key=lambda name: hashlib.sha256(f"{name}\0{event.dedup_key}".encode("utf-8", "replace")).digest())]
+    return keys[
+        max(
+            keys,
+            key=lambda name: hashlib.sha256(f"{name}\0{event.dedup_key}".encode("utf-8", "replace")).digest(),
+        )
+    ]
 
 
 async def send(call: AsyncCall, event: Event) -> dict[str, Any]:
     """Send the event; the dedup key makes a repeat harmless. The answer always names the dedup key."""
-    body = {"routing_key": routing_key(call, event), "event_action": event.action, "dedup_key": event.dedup_key, **event.rest}
+    body = {
+        "routing_key": routing_key(call, event),
+        "event_action": event.action,
+        "dedup_key": event.dedup_key,
+        **event.rest,
+    }
     path = url("/{}/enqueue", call.connection.get("api_version", "v2"))
     answer = await call.request("POST", path, server="events", json=body, idempotent=True)
     return {"dedup_key": event.dedup_key, **(answer if isinstance(answer, dict) else {})}

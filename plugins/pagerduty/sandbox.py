@@ -22,17 +22,70 @@ from .sandbox_people import populate
 Handler = Callable[[Request], Awaitable[Response]]
 
 OPTIONS: Mapping[str, Any] = {
-    "users": {"title": "Users", "description": "How many users there are.", "type": "integer", "default": 6, "minimum": 0},
-    "incidents": {"title": "Incidents", "description": "How many incidents there are.", "type": "integer", "default": 4, "minimum": 0},
-    "incident_bytes": {"title": "Incident Bytes", "description": "Pad each incident to about this size.", "type": "integer", "default": 0, "minimum": 0},
+    "users": {
+        "title": "Users",
+        "description": "How many users there are.",
+        "type": "integer",
+        "default": 6,
+        "minimum": 0,
+    },
+    "incidents": {
+        "title": "Incidents",
+        "description": "How many incidents there are.",
+        "type": "integer",
+        "default": 4,
+        "minimum": 0,
+    },
+    "incident_bytes": {
+        "title": "Incident Bytes",
+        "description": "Pad each incident to about this size.",
+        "type": "integer",
+        "default": 0,
+        "minimum": 0,
+    },
     "api_key": {"title": "API Key", "description": "The one API key that is accepted.", "type": "string"},
-    "integration_key": {"title": "Integration Key", "description": "The one integration key that is accepted.", "type": "string"},
-    "rate_limit": {"title": "Rate Limit", "description": "REST requests allowed in a minute.", "type": "integer", "default": 960, "minimum": 1},
-    "latency": {"title": "Latency", "description": "Milliseconds before each answer.", "type": "integer", "default": 0, "minimum": 0},
-    "fail": {"title": "Fail", "description": "STATUS:COUNT, for example 503:2: the first COUNT requests fail so.", "type": "string"},
-    "garbage": {"title": "Garbage", "description": "Answer with bytes that are no JSON.", "type": "boolean", "default": False},
-    "endless": {"title": "Endless", "description": "Say that there is always another page.", "type": "boolean", "default": False},
-    "v3_schedules": {"title": "V3 Schedules", "description": "Have shift-based schedules (early access).", "type": "boolean", "default": False},
+    "integration_key": {
+        "title": "Integration Key",
+        "description": "The one integration key that is accepted.",
+        "type": "string",
+    },
+    "rate_limit": {
+        "title": "Rate Limit",
+        "description": "REST requests allowed in a minute.",
+        "type": "integer",
+        "default": 960,
+        "minimum": 1,
+    },
+    "latency": {
+        "title": "Latency",
+        "description": "Milliseconds before each answer.",
+        "type": "integer",
+        "default": 0,
+        "minimum": 0,
+    },
+    "fail": {
+        "title": "Fail",
+        "description": "STATUS:COUNT, for example 503:2: the first COUNT requests fail so.",
+        "type": "string",
+    },
+    "garbage": {
+        "title": "Garbage",
+        "description": "Answer with bytes that are no JSON.",
+        "type": "boolean",
+        "default": False,
+    },
+    "endless": {
+        "title": "Endless",
+        "description": "Say that there is always another page.",
+        "type": "boolean",
+        "default": False,
+    },
+    "v3_schedules": {
+        "title": "V3 Schedules",
+        "description": "Have shift-based schedules (early access).",
+        "type": "boolean",
+        "default": False,
+    },
 }
 PAGE, LARGEST_PAGE, WINDOW, BATCH = 25, 100, 10_000, 250
 
@@ -41,7 +94,12 @@ class Refusal(Exception):
     """A refusal in PagerDuty's form."""
 
     def __init__(
-        self, status: int, code: int, message: str, errors: list[str] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        code: int,
+        message: str,
+        errors: list[str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -53,7 +111,9 @@ def build(**given: Any) -> Starlette:
     """The app; options as OPTIONS describes them. `app.state.account` holds all there is."""
     options = {name: spec.get("default") for name, spec in OPTIONS.items()} | given
     account = Account()
-    populate(account, **{name: options[name] for name in ("users", "incidents", "incident_bytes", "v3_schedules")})
+    populate(
+        account, **{name: options[name] for name in ("users", "incidents", "incident_bytes", "v3_schedules")}
+    )
     api = RestApi(account, options)
     faults = Faults(options)
     routes = [
@@ -70,7 +130,9 @@ def build(**given: Any) -> Starlette:
         ("GET", "/incidents/{id}", api.incident),
         ("GET", "/incidents/{id}/alerts", api.alerts),
     ]
-    made = [Route(path, faults.around(api.guarded(handler)), methods=[method]) for method, path, handler in routes]
+    made = [
+        Route(path, faults.around(api.guarded(handler)), methods=[method]) for method, path, handler in routes
+    ]
     made.append(Route("/v2/enqueue", faults.around(_enqueue(account, options)), methods=["POST"]))
     app = Starlette(routes=made, exception_handlers={404: _not_found, 405: _not_found})
     app.state.account = account
@@ -119,15 +181,25 @@ class RestApi:
             told = {"ratelimit-limit": str(limit), "ratelimit-remaining": "0", "ratelimit-reset": reset}
             raise Refusal(429, 2020, "Rate Limit Exceeded", headers=told)
         self._sent[key] = [*recent, now]
-        return {"ratelimit-limit": str(limit), "ratelimit-remaining": str(limit - len(recent) - 1), "ratelimit-reset": reset}
+        return {
+            "ratelimit-limit": str(limit),
+            "ratelimit-remaining": str(limit - len(recent) - 1),
+            "ratelimit-reset": reset,
+        }
 
     async def abilities(self, _: Request) -> Response:
-        return _json({"abilities": ["teams", "urgencies", "event_rules", "read_only_users", "service_support_hours"]})
+        return _json(
+            {"abilities": ["teams", "urgencies", "event_rules", "read_only_users", "service_support_hours"]}
+        )
 
     async def users(self, request: Request) -> Response:
         query = request.query_params.get("query", "").casefold()
         users = self._account.users.values()
-        found = [user for user in users if query in f"{user.data['name']}\n{user.data['email']}".casefold()] if query else list(users)
+        found = (
+            [user for user in users if query in f"{user.data['name']}\n{user.data['email']}".casefold()]
+            if query
+            else list(users)
+        )
         return self._page(request, "users", found)
 
     async def me(self, _: Request) -> Response:
@@ -164,12 +236,18 @@ class RestApi:
     async def resolve_incidents(self, request: Request) -> Response:
         sender = request.headers.get("from", "")
         if not sender:
-            raise Refusal(400, 2016, "You must specify a user's email address in the \"From\" header to perform this action")
+            raise Refusal(
+                400,
+                2016,
+                'You must specify a user\'s email address in the "From" header to perform this action',
+            )
         if sender.casefold() not in self._account.emails:
             raise Refusal(400, 1008, "Requester User Not Found")
         changes = await _changes(request)
         if len(changes) > BATCH:
-            raise Refusal(413, 2001, "Invalid Input Provided", [f"At most {BATCH} incidents can be updated at once."])
+            raise Refusal(
+                413, 2001, "Invalid Input Provided", [f"At most {BATCH} incidents can be updated at once."]
+            )
         changed = self._account.change_incidents(changes, sender)
         if isinstance(changed, str):
             raise Refusal(404, 2100, "Not Found", [f"Incident {changed} was not found."])
@@ -199,7 +277,9 @@ class RestApi:
         more = offset + limit < len(found) or bool(self._options["endless"])
         head = json.dumps({"limit": limit, "offset": offset, "total": None, "more": more})[:-1]
         body = b",".join(stored.json for stored in chosen)
-        return Response(b'%s,"%s":[%s]}' % (head.encode(), name.encode(), body), media_type="application/json")
+        return Response(
+            b'%s,"%s":[%s]}' % (head.encode(), name.encode(), body), media_type="application/json"
+        )
 
 
 async def _changes(request: Request) -> list[Mapping[str, Any]]:
@@ -211,8 +291,12 @@ async def _changes(request: Request) -> list[Mapping[str, Any]]:
     except ValueError:
         raise Refusal(400, 2001, "Invalid Input Provided", ["params must be a Hash"]) from None
     changes = body.get("incidents") if isinstance(body, dict) else None
-    if not isinstance(changes, list) or not all(isinstance(change, dict) and change.get("id") for change in changes):
-        raise Refusal(400, 2001, "Invalid Input Provided", ["Incidents must be a list of objects with an id."])
+    if not isinstance(changes, list) or not all(
+        isinstance(change, dict) and change.get("id") for change in changes
+    ):
+        raise Refusal(
+            400, 2001, "Invalid Input Provided", ["Incidents must be a list of objects with an id."]
+        )
     if any(change.get("status") not in {"resolved", "acknowledged"} for change in changes):
         raise Refusal(400, 2001, "Invalid Input Provided", ["Status must be acknowledged or resolved."])
     return changes

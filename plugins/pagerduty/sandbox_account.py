@@ -89,21 +89,31 @@ class Account:
             and since <= stored.data["created_at"] < until
         ]
         sort = query.get("sort_by") or "created_at:asc"
-        return sorted(found, key=lambda stored: str(stored.data["created_at"]), reverse=sort.endswith(":desc"))
+        return sorted(
+            found, key=lambda stored: str(stored.data["created_at"]), reverse=sort.endswith(":desc")
+        )
 
     def change_incidents(self, changes: Sequence[Mapping[str, Any]], sender: str) -> list[Stored] | str:
         """Change all, or none and the first id that is not there."""
         for change in changes:
             if change["id"] not in self.incidents:
                 return str(change["id"])
-        return [self._change(self.incidents[change["id"]], str(change["status"]), sender) for change in changes]
+        return [
+            self._change(self.incidents[change["id"]], str(change["status"]), sender) for change in changes
+        ]
 
     def _change(self, incident: Stored, status: str, sender: str) -> Stored:
         self._found = None
         moment = now()
         changed_by = {"id": sender, "type": "user_reference", "summary": sender}
         resolved = {"resolved_at": moment, "assignments": []} if status == "resolved" else {}
-        incident.change(status=status, last_status_change_at=moment, updated_at=moment, last_status_change_by=changed_by, **resolved)
+        incident.change(
+            status=status,
+            last_status_change_at=moment,
+            updated_at=moment,
+            last_status_change_by=changed_by,
+            **resolved,
+        )
         if status == "resolved":
             for alert in self.alerts.get(incident.data["id"], []):
                 alert.change(status="resolved")
@@ -113,7 +123,9 @@ class Account:
         return incident
 
     def _close_alerts(self, incident_id: str) -> None:
-        for place in [place for place, alert in self.open_alerts.items() if alert.data["incident"]["id"] == incident_id]:
+        for place in [
+            place for place, alert in self.open_alerts.items() if alert.data["incident"]["id"] == incident_id
+        ]:
             del self.open_alerts[place]
 
     def take(self, event: dict[str, Any]) -> None:
@@ -127,19 +139,25 @@ class Account:
             else:
                 alert.change(summary=event["payload"]["summary"])
         elif alert is not None:
-            self._change(self.incidents[alert.data["incident"]["id"]], ACTIONS[event["event_action"]], "Events API")
+            self._change(
+                self.incidents[alert.data["incident"]["id"]], ACTIONS[event["event_action"]], "Events API"
+            )
 
     def _open(self, place: tuple[str, str], event: dict[str, Any]) -> None:
         payload, moment = event["payload"], now()
         incident_id, alert_id = new_id("Q"), new_id("A")
         service = next(iter(self.services.values())).data
-        incident = incident_of(incident_id, len(self.incidents) + 1, payload["summary"], event["dedup_key"], moment, service)
+        incident = incident_of(
+            incident_id, len(self.incidents) + 1, payload["summary"], event["dedup_key"], moment, service
+        )
         alert = alert_of(alert_id, incident, payload, event["dedup_key"])
         self.add_incident(incident, [alert])
         self.open_alerts[place] = self.alerts[incident_id][0]
 
 
-def incident_of(incident_id: str, number: int, title: str, key: str, created_at: str, service: Mapping[str, Any]) -> dict[str, Any]:
+def incident_of(
+    incident_id: str, number: int, title: str, key: str, created_at: str, service: Mapping[str, Any]
+) -> dict[str, Any]:
     """A triggered incident with one alert."""
     return {
         "id": incident_id,
@@ -170,7 +188,9 @@ def incident_of(incident_id: str, number: int, title: str, key: str, created_at:
     }
 
 
-def alert_of(alert_id: str, incident: Mapping[str, Any], payload: Mapping[str, Any], key: str) -> dict[str, Any]:
+def alert_of(
+    alert_id: str, incident: Mapping[str, Any], payload: Mapping[str, Any], key: str
+) -> dict[str, Any]:
     """The alert of an incident."""
     return {
         "id": alert_id,
@@ -186,13 +206,23 @@ def alert_of(alert_id: str, incident: Mapping[str, Any], payload: Mapping[str, A
         "incident": {"id": incident["id"], "type": "incident_reference", "summary": incident["summary"]},
         "suppressed": False,
         "severity": payload["severity"],
-        "integration": {"id": "PINTEGR", "type": "events_api_v2_inbound_integration_reference", "summary": "Events API V2"},
+        "integration": {
+            "id": "PINTEGR",
+            "type": "events_api_v2_inbound_integration_reference",
+            "summary": "Events API V2",
+        },
     }
 
 
 def reference(thing: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """A reference to an object."""
-    return {"id": thing["id"], "type": kind, "summary": thing["summary"], "self": thing["self"], "html_url": thing["html_url"]}
+    return {
+        "id": thing["id"],
+        "type": kind,
+        "summary": thing["summary"],
+        "self": thing["self"],
+        "html_url": thing["html_url"],
+    }
 
 
 def new_id(letter: str) -> str:

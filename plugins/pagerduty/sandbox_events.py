@@ -13,16 +13,26 @@ SEVERITIES = ("critical", "warning", "error", "info")
 INVALID = "Event object is invalid"
 
 
-def judge_event(body: bytes, integration_key: str | None) -> tuple[int, dict[str, Any], dict[str, Any] | None]:
+def judge_event(
+    body: bytes, integration_key: str | None
+) -> tuple[int, dict[str, Any], dict[str, Any] | None]:
     """Status, answer and, where it is accepted, the event."""
     if len(body) > LARGEST:
-        return 413, {"status": "invalid event", "message": INVALID, "errors": ["The event is larger than 512 KB"]}, None
+        return (
+            413,
+            {"status": "invalid event", "message": INVALID, "errors": ["The event is larger than 512 KB"]},
+            None,
+        )
     try:
         event = json.loads(body)
     except ValueError:
         event = None
     if not isinstance(event, dict):
-        answer = {"status": "Unrecognized object", "message": "Event object format is unrecognized", "errors": ["JSON parse error"]}
+        answer = {
+            "status": "Unrecognized object",
+            "message": "Event object format is unrecognized",
+            "errors": ["JSON parse error"],
+        }
         return 400, answer, None
     errors = list(_errors(event, integration_key))
     if errors:
@@ -36,7 +46,11 @@ def _errors(event: Mapping[str, Any], integration_key: str | None) -> Iterator[s
     if not isinstance(key, str) or not key:
         yield "'routing_key' is missing or blank"
     elif integration_key not in (None, key):
-        yield "Length of 'routing_key' is incorrect (should be 32 characters)" if len(key) != 32 else "Invalid routing key"
+        yield (
+            "Length of 'routing_key' is incorrect (should be 32 characters)"
+            if len(key) != 32
+            else "Invalid routing key"
+        )
     if event.get("event_action") not in ACTIONS:
         yield "'event_action' is missing or not one of trigger, acknowledge, resolve"
     dedup_key = event.get("dedup_key")
@@ -46,7 +60,9 @@ def _errors(event: Mapping[str, Any], integration_key: str | None) -> Iterator[s
         yield f"'dedup_key' is too long (maximum is {LONGEST_KEY} characters)"
     if event.get("event_action") == "trigger":
         payload = event.get("payload")
-        yield from _payload_errors(payload) if isinstance(payload, dict) else ["'payload' is missing or blank"]
+        yield from (
+            _payload_errors(payload) if isinstance(payload, dict) else ["'payload' is missing or blank"]
+        )
 
 
 def _payload_errors(payload: Mapping[str, Any]) -> Iterator[str]:

@@ -10,7 +10,13 @@ from starlette.responses import Response
 Handler = Callable[[Request], Awaitable[Response]]
 GARBAGE = b'\x00\xff{"users": [\xc3('
 CODES = {400: 2001, 401: 2006, 403: 2010, 404: 2100, 429: 2020}
-WORDS = {400: "Invalid Input Provided", 401: "You shall not pass.", 403: "Access Denied", 404: "Not Found", 429: "Rate Limit Exceeded"}
+WORDS = {
+    400: "Invalid Input Provided",
+    401: "You shall not pass.",
+    403: "Access Denied",
+    404: "Not Found",
+    429: "Rate Limit Exceeded",
+}
 
 
 class Faults:
@@ -43,7 +49,9 @@ class Faults:
 def _failure(status: int, path: str) -> Response:
     if path == "/v2/enqueue":
         words = "throttle exceeded" if status == 429 else "invalid event"
-        return _json_response(status, f'{{"status":"{words}","message":"{WORDS.get(status, "Internal Server Error")}"}}')
+        return _json_response(
+            status, f'{{"status":"{words}","message":"{WORDS.get(status, "Internal Server Error")}"}}'
+        )
     code, message = CODES.get(status, 2000), WORDS.get(status, "Internal Server Error")
     return _json_response(status, f'{{"error":{{"message":"{message}","code":{code}}}}}')
 

@@ -20,7 +20,9 @@ BARE = 1400  # bytes of an incident without a body
 STEP = timedelta(minutes=7)
 
 
-def populate(account: Account, *, users: int, incidents: int, incident_bytes: int, v3_schedules: bool) -> None:
+def populate(
+    account: Account, *, users: int, incidents: int, incident_bytes: int, v3_schedules: bool
+) -> None:
     """Fill an empty account; the newest incident is a few minutes old."""
     people = list(_users(users))
     for user, contact_methods in people:
@@ -33,7 +35,12 @@ def populate(account: Account, *, users: int, incidents: int, incident_bytes: in
         account.schedules[schedule["id"]] = Stored(schedule)
     if v3_schedules:
         summary = "Night Shift"
-        one = {"id": "PSHIFT1", "type": "schedule_v3_reference", "summary": summary, **_links("schedules", "PSHIFT1")}
+        one = {
+            "id": "PSHIFT1",
+            "type": "schedule_v3_reference",
+            "summary": summary,
+            **_links("schedules", "PSHIFT1"),
+        }
         account.v3_schedules["PSHIFT1"] = Stored(one)
     _incidents(account, incidents, incident_bytes)
 
@@ -60,16 +67,32 @@ def _users(count: int) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
             "created_via_sso": number % 2 == 0,
             "job_title": "Engineer",
             "teams": [],
-            "contact_methods": [{"id": f"C{user_id}", "type": "email_contact_method_reference", "summary": "Work"}],
+            "contact_methods": [
+                {"id": f"C{user_id}", "type": "email_contact_method_reference", "summary": "Work"}
+            ],
             "notification_rules": [],
         }
         yield user, _contact_methods(user_id, email, number)
 
 
 def _contact_methods(user_id: str, email: str, number: int) -> list[dict[str, Any]]:
-    mail = {"id": f"C{user_id}", "type": "email_contact_method", "label": "Work", "address": email, "send_short_email": False}
-    phone = {"id": f"D{user_id}", "type": "phone_contact_method", "label": "Mobile", "address": f"5550{number:06d}", "country_code": 1}
-    return [{**method, "summary": method["label"], "self": None, "html_url": None} for method in (mail, phone)]
+    mail = {
+        "id": f"C{user_id}",
+        "type": "email_contact_method",
+        "label": "Work",
+        "address": email,
+        "send_short_email": False,
+    }
+    phone = {
+        "id": f"D{user_id}",
+        "type": "phone_contact_method",
+        "label": "Mobile",
+        "address": f"5550{number:06d}",
+        "country_code": 1,
+    }
+    return [
+        {**method, "summary": method["label"], "self": None, "html_url": None} for method in (mail, phone)
+    ]
 
 
 def _service(name: str) -> dict[str, Any]:
@@ -109,15 +132,32 @@ def _incidents(account: Account, count: int, size: int) -> None:
     for number in range(count):
         title, severity, urgency = TROUBLES[number % 4]
         created_at = (newest - step * (count - 1 - number)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        incident = incident_of(f"Q{number:013d}", number + 1, title, f"seed-{number}", created_at, services[number % len(services)])
+        incident = incident_of(
+            f"Q{number:013d}",
+            number + 1,
+            title,
+            f"seed-{number}",
+            created_at,
+            services[number % len(services)],
+        )
         incident["urgency"] = urgency
         if size:
             incident["body"] = {"type": "incident_body", "details": "x" * max(0, size - BARE)}
-        payload = {"summary": title, "severity": severity, "custom_details": {"load avg": 0.75, "number": number}}
-        alerts = [alert_of(f"A{number:012d}{index}", incident, payload, f"seed-{number}-{index}") for index in range(1 + number % 3)]
+        payload = {
+            "summary": title,
+            "severity": severity,
+            "custom_details": {"load avg": 0.75, "number": number},
+        }
+        alerts = [
+            alert_of(f"A{number:012d}{index}", incident, payload, f"seed-{number}-{index}")
+            for index in range(1 + number % 3)
+        ]
         incident["alert_counts"] = {"all": len(alerts), "triggered": len(alerts), "resolved": 0}
         account.add_incident(incident, alerts)
 
 
 def _links(kind: str, thing_id: str) -> dict[str, str]:
-    return {"self": f"https://api.pagerduty.com/{kind}/{thing_id}", "html_url": f"https://acme.pagerduty.com/{kind}/{thing_id}"}
+    return {
+        "self": f"https://api.pagerduty.com/{kind}/{thing_id}",
+        "html_url": f"https://acme.pagerduty.com/{kind}/{thing_id}",
+    }

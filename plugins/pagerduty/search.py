@@ -35,14 +35,18 @@ def time_range(start: str, end: str) -> tuple[str, str]:
     if until <= since:
         raise InvalidInput("End Time", "It is not after the Start Time.")
     if until > _months_after(since, MONTHS):
-        raise InvalidInput("Start Time", f"The time range is longer than {MONTHS} months.", "Fetch in several steps.")
+        raise InvalidInput(
+            "Start Time", f"The time range is longer than {MONTHS} months.", "Fetch in several steps."
+        )
     return start, end
 
 
 def _months_after(moment: datetime, months: int) -> datetime:
     years, month = divmod(moment.month - 1 + months, 12)
     year = min(moment.year + years, 9999)
-    return moment.replace(year=year, month=month + 1, day=min(moment.day, calendar.monthrange(year, month + 1)[1]))
+    return moment.replace(
+        year=year, month=month + 1, day=min(moment.day, calendar.monthrange(year, month + 1)[1])
+    )
 
 
 def query_of(condition: Mapping[str, Any] | str | None) -> tuple[dict[str, Any], Impossible]:
@@ -52,7 +56,9 @@ def query_of(condition: Mapping[str, Any] | str | None) -> tuple[dict[str, Any],
     for key, value in _parsed(condition).items():
         name = key.removesuffix("[]")
         if name == "include":
-            query["include[]"] = [SPELLINGS.get(one, one) for one in _chosen(key, value, (*INCLUDES, *SPELLINGS))]
+            query["include[]"] = [
+                SPELLINGS.get(one, one) for one in _chosen(key, value, (*INCLUDES, *SPELLINGS))
+            ]
         elif name == "statuses":
             query["statuses[]"] = _chosen(key, value, STATUSES)
         elif name == "urgencies":
@@ -62,7 +68,11 @@ def query_of(condition: Mapping[str, Any] | str | None) -> tuple[dict[str, Any],
         elif key == "time_zone":
             query["time_zone"] = _zone(value)
         else:
-            raise InvalidInput(TITLE, f"It has an unknown key '{key}'.", "Supported: include[], time_zone, urgencies[], statuses[].")
+            raise InvalidInput(
+                TITLE,
+                f"It has an unknown key '{key}'.",
+                "Supported: include[], time_zone, urgencies[], statuses[].",
+            )
     return query, impossible
 
 
@@ -79,7 +89,9 @@ def _parsed(condition: Mapping[str, Any] | str | None) -> Mapping[str, Any]:
     try:
         parsed = json.loads(condition or "{}")
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(TITLE, f"It is not JSON: {error}.", 'Example: {"statuses[]": "triggered"}') from None
+        raise InvalidInput(
+            TITLE, f"It is not JSON: {error}.", 'Example: {"statuses[]": "triggered"}'
+        ) from None
     if not isinstance(parsed, dict):
         raise InvalidInput(TITLE, "It must be a JSON object.", 'Example: {"statuses[]": "triggered"}')
     return parsed
@@ -92,7 +104,9 @@ def _chosen(key: str, value: Any, allowed: tuple[str, ...]) -> list[str]:
         raise InvalidInput(TITLE, f"'{key}' must be text or a list of text.")
     for one in given:
         if one not in allowed:
-            raise InvalidInput(TITLE, f"'{key}' does not allow '{str(one)[:60]}'.", f"Allowed: {', '.join(allowed)}.")
+            raise InvalidInput(
+                TITLE, f"'{key}' does not allow '{str(one)[:60]}'.", f"Allowed: {', '.join(allowed)}."
+            )
     return list(dict.fromkeys(given))
 
 
@@ -100,4 +114,6 @@ def _zone(value: Any) -> str:
     try:
         return ZoneInfo(str(value)).key
     except (KeyError, ValueError, OSError):
-        raise InvalidInput(TITLE, f"'time_zone' is not a time zone: '{str(value)[:60]}'.", "Example: UTC or Europe/Berlin.") from None
+        raise InvalidInput(
+            TITLE, f"'time_zone' is not a time zone: '{str(value)[:60]}'.", "Example: UTC or Europe/Berlin."
+        ) from None

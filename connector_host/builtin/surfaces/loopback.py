@@ -8,12 +8,27 @@ from typing import Any
 
 
 @contextmanager
-def serving(app: Any, *, host: str = "127.0.0.1", port: int = 0, certificate: str | None = None, key: str | None = None) -> Iterator[str]:
+def serving(
+    app: Any,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    certificate: str | None = None,
+    key: str | None = None,
+) -> Iterator[str]:
     """Serve `app` while the block runs; gives its base URL. Port 0 takes a free one; with a certificate, over TLS."""
     import uvicorn  # noqa: PLC0415 - 100 ms that only a server pays
 
     listener = _listener(host, port)
-    config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", ssl_certfile=certificate, ssl_keyfile=key, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app,
+        log_level="error",
+        access_log=False,
+        lifespan="off",
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        timeout_graceful_shutdown=1,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -28,7 +43,9 @@ def serving(app: Any, *, host: str = "127.0.0.1", port: int = 0, certificate: st
 
 def _listener(host: str, port: int) -> socket.socket:
     """A listening socket whose protocol is named: only then does asyncio switch Nagle's 40 ms delay off."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(
+        socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+    )
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

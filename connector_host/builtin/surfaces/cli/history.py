@@ -1,0 +1,65 @@
+"""`history …`: what ran, and how it ended."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from connector_host.builtin.surfaces.cli.running import output_option, with_host
+from connector_host.contract.errors import WrongUse
+from connector_host.contract.face import Entrance
+from connector_host.contract.model import HistoryRecord
+
+
+@click.group("history", help="Look at past invocations.")
+def command() -> None:
+    """The group."""
+
+
+@command.command("list")
+@click.option("--connection", metavar="NAME")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@output_option
+@click.pass_obj
+def list_all(entrance: Entrance, connection: str | None, limit: int, output: str) -> None:
+    """List the newest invocations."""
+    records = with_host(entrance, lambda host: host.history(limit, connection))
+    if output == "json":
+        click.echo(json.dumps([_document(one) for one in records]))
+        return
+    from connector_host.builtin.surfaces.cli.tables import console, list_table  # noqa: PLC0415 - rich is for people only
+
+    rows = [
+        (
+            one.started_at,
+            one.plugin,
+            one.command,
+            one.connection,
+            one.status,
+            one.duration_ms,
+            one.invocation_id,
+        )
+        for one in records
+    ]
+    console().print(
+        list_table(("Started", "Plugin", "Command", "Connection", "Status", "ms", "Invocation"), rows)
+    )
+
+
+@command.command("show")
+@click.argument("invocation")
+@click.pass_obj
+def show_one(entrance: Entrance, invocation: str) -> None:
+    """Show one invocation as JSON: its inputs, error and, unless it was too large to keep, its result."""
+    record = with_host(entrance, lambda host: host.past(invocation))
+    if record is None:
+        raise WrongUse(f"There is no invocation '{invocation}' in the history.")
+    click.echo(json.dumps(_document(record), indent=2))
+
+
+def _document(record: HistoryRecord) -> dict[str, Any]:
+    document = asdict(record)
+    for name in ("inputs", "error", "result"):
+        document[name] = None if document[name] is None else json.loads(document[name])
+    return document

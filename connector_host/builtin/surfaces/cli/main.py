@@ -1,0 +1,92 @@
+"""The command line: what it is made of, and what becomes of errors.
+
+Exit codes: 0 Passed, 1 Failed, 2 wrong use, 3 Partially Successful.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from connector_host.contract.errors import ConnectorHostError
+from connector_host.contract.face import Entrance
+from connector_host.contract.ports import Surroundings
+
+WRONG_USE = 2
+_ROOM = "connector_host.builtin.surfaces.cli"
+_COMMANDS = {
+    "completion": ("completion", "Print a script that completes commands in your shell."),
+    "connections": ("connections", "Add, edit, test and remove connections."),
+    "demo": ("demo", "Show it all: a PagerDuty sandbox, a connection, all ten commands."),
+    "history": ("history", "Look at past invocations."),
+    "keys": ("keys", "Rotate the master key."),
+    "plugins": ("plugins", "List, show and validate plugins."),
+    "sandbox": ("sandbox", "Run a plugin's stand-in API server, for trying things out."),
+    "test-command": ("test_command", "Run one command of a plugin through a connection."),
+}
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported when they are named; the list of them costs nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All names."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """One command, imported now."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"{_ROOM}.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """The list in the help, from the names and sentences above."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, sentence) for name, (_, sentence) in _COMMANDS.items()])
+
+
+class CommandLine:
+    """The surface `cli`."""
+
+    def __init__(self, surroundings: Surroundings | None = None) -> None:
+        pass
+
+    def main(self, entrance: Entrance, arguments: Sequence[str]) -> int:
+        """Run one command line; its exit code."""
+        try:
+            outcome: Any = program.main(
+                list(arguments), prog_name="connector-host", standalone_mode=False, obj=entrance
+            )
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.ctx.get_help() if error.ctx else "")
+            return 0
+        except click.ClickException as error:
+            error.show()
+            return WRONG_USE
+        except click.Abort:
+            click.echo("Stopped.", err=True)
+            return WRONG_USE
+        except ConnectorHostError as error:
+            click.echo(f"Error: {error}", err=True)
+            return WRONG_USE
+        except BrokenPipeError:
+            sys.stderr.close()
+            return 0
+        return outcome if isinstance(outcome, int) else 0
+
+
+@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="connector-host", prog_name="connector-host")
+def program() -> None:
+    """Run connectors (plugins) for SOAR platforms: keep connections, run commands, get honest results.
+
+    \b
+    CONNECTOR_HOST_HOME      data folder (~/.connector-host)
+    CONNECTOR_HOST_DATABASE  database URL (SQLite in the data folder)
+    CONNECTOR_HOST_KEY       key provider: file, file:PATH or env:VARIABLE
+    CONNECTOR_HOST_MANIFEST  the host's own manifest.yaml
+    """

@@ -1,0 +1,78 @@
+"""`sandbox PLUGIN`: a plugin's stand-in API server; its options come from the sandbox itself."""
+
+import threading
+from typing import Any
+
+import click
+
+from connector_host.builtin.surfaces.cli.parameters import options_of, value_of
+from connector_host.builtin.surfaces.loopback import serving
+from connector_host.contract.errors import WrongUse
+from connector_host.contract.face import Entrance
+from connector_host.contract.model import Manifest
+from connector_host.contract.modules import plugin_module
+
+
+class _Sandboxes(click.Group):
+    """The plugins that have a sandbox, as commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        entrance: Entrance = ctx.find_root().obj
+        return [name for name, one in entrance.catalogue.plugins.items() if one.sandbox]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        entrance: Entrance = ctx.find_root().obj
+        return _command(entrance.catalogue.plugin(cmd_name))
+
+
+def sandbox_module(manifest: Manifest) -> Any:
+    """The plugin's sandbox: `build(**options)` gives an ASGI app, `OPTIONS` describes the options."""
+    if manifest.sandbox is None:
+        raise WrongUse(f"The plugin '{manifest.id}' has no sandbox.")
+    return plugin_module(manifest, manifest.sandbox.removesuffix(".py"))
+
+
+def _command(manifest: Manifest) -> click.Command:
+    module = sandbox_module(manifest)
+    own = [
+        click.Option(["--host"], default="127.0.0.1", show_default=True),
+        click.Option(["--port"], type=int, default=0, help="0 takes a free one."),
+        click.Option(["--tls-certificate"], metavar="FILE", help="Serve over TLS with this PEM certificate."),
+        click.Option(["--tls-key"], metavar="FILE", help="The certificate's private key."),
+    ]
+
+    def run(host: str, port: int, tls_certificate: str | None, tls_key: str | None, **given: Any) -> None:
+        options = {
+            name: value_of(value, module.OPTIONS[name]) for name, value in given.items() if value is not None
+        }
+        try:
+            app = module.build(**options)
+        except (ValueError, TypeError) as error:
+            raise WrongUse(str(error)) from error
+        serve_until_stopped(app, manifest, host, port, tls_certificate, tls_key)
+
+    summary = f"{manifest.name}'s stand-in API server."
+    return click.Command(
+        manifest.id, params=[*options_of(module.OPTIONS, []), *own], callback=run, help=summary
+    )
+
+
+def serve_until_stopped(
+    app: Any, manifest: Manifest, host: str, port: int, certificate: str | None, key: str | None
+) -> None:
+    """Serve until Ctrl-C."""
+    try:
+        with serving(app, host=host, port=port, certificate=certificate, key=key) as base:
+            click.echo(f"{manifest.name} sandbox on {base} (Ctrl-C ends it)", err=True)
+            threading.Event().wait()
+    except OSError as error:
+        raise WrongUse(f"The sandbox can not listen on {host}:{port} ({error.strerror}).") from error
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
+
+
+command = _Sandboxes(
+    "sandbox",
+    help="Run a plugin's stand-in API server, for trying things out.",
+    subcommand_metavar="PLUGIN [OPTIONS]",
+)
