@@ -4,17 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from connector_host.contract.authoring import AsyncCall, Call, Failed, Item, Page, command, url
 from connector_host.contract.errors import ApiError, ConnectorHostError, InvalidInput, WrongUse
-from connector_host.contract.model import (
-    Caller,
-    Change,
-    Completeness,
-    Connection,
-    Kind,
-    Options,
-    Paging,
-    Result,
-    Status,
-)
+from connector_host.contract.manifest import Paging
+from connector_host.contract.model import Caller, Change, Completeness, Connection, Kind, Options, Result, Status
 
 if TYPE_CHECKING:
     from connector_host.app import Configuration, open_host
@@ -33,8 +24,8 @@ __all__ = [
     "InvalidInput",
     "Item",
     "Kind",
-    "Page",
     "Options",
+    "Page",
     "Paging",
     "Result",
     "Status",

@@ -39,7 +39,7 @@ class SystemClock:
     """The machine's own time."""
 
     def now(self) -> datetime:
-        """The time in UTC."""
+        """Return the time in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
@@ -67,16 +67,16 @@ class Configuration:
     clock: Clock | None = None
 
     def resolved_home(self) -> Path:
-        """The data folder."""
+        """Return the data folder."""
         return self.home or Path(os.environ.get("CONNECTOR_HOST_HOME") or Path.home() / ".connector-host")
 
     def resolved_manifest(self) -> Path:
-        """The host manifest; the one that comes with the package unless told otherwise."""
+        """Return the host manifest; the one that comes with the package unless told otherwise."""
         return self.manifest or Path(os.environ.get("CONNECTOR_HOST_MANIFEST") or bundled() / "manifest.yaml")
 
 
 def bundled() -> Path:
-    """The folder with the host manifest, the schemas and the plugins: in the wheel, or the checkout's top."""
+    """Return the folder with the host manifest, the schemas and the plugins: in the wheel, or the checkout's top."""
     packed = _HERE / "_bundled"
     return packed if packed.is_dir() else _HERE.parent
 
@@ -84,7 +84,7 @@ def bundled() -> Path:
 class Joiner:
     """The sockets, and what was plugged into them; everything is made when it is first asked for."""
 
-    def __init__(self, configuration: Configuration = Configuration()) -> None:  # noqa: B008 - frozen
+    def __init__(self, configuration: Configuration = Configuration()) -> None:
         self._configuration = configuration
         self._manager = pluggy.PluginManager(hooks.PROJECT)
         self._manager.add_hookspecs(hooks)
@@ -125,7 +125,7 @@ class Joiner:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Host]:
-        """A host for the time of an `async with`."""
+        """Open a host for the time of an `async with`."""
         host = self.host()
         try:
             yield host
@@ -133,11 +133,9 @@ class Joiner:
             await host.close()
 
     def at(self, home: Path) -> "Joiner":
-        """The same with another data folder, its own database and its own key."""
+        """Return the same with another data folder, its own database and its own key."""
         return Joiner(
-            replace(
-                self._configuration, home=home, database=f"sqlite:///{home}/connector-host.db", key="file"
-            )
+            replace(self._configuration, home=home, database=f"sqlite:///{home}/connector-host.db", key="file")
         )
 
     def surface(self, name: str) -> Surface:
@@ -146,7 +144,7 @@ class Joiner:
         return surface
 
     def host(self) -> Host:
-        """A host with every slot filled."""
+        """Return a host with every slot filled."""
         store: Store = self._part("store", self._slot("store"))
         keeper = SecretKeeper(
             self._part("cipher", self._slot("cipher")),
@@ -215,8 +213,8 @@ class _Runners(Mapping[str, Runner]):
         return len(self._made)
 
 
-def open_host(configuration: Configuration = Configuration()) -> AbstractAsyncContextManager[Host]:  # noqa: B008 - frozen
-    """A host for the time of an `async with`.
+def open_host(configuration: Configuration = Configuration()) -> AbstractAsyncContextManager[Host]:
+    """Open a host for the time of an `async with`.
 
     Raises ManifestError or BadSetting for a wrong host manifest, StoreError where the store can not be opened.
     """

@@ -10,7 +10,7 @@ _ROOM = "connector_host.builtin"
 
 @plug
 def provide() -> Mapping[str, Mapping[str, str]]:
-    """The built-in parts by slot and name."""
+    """Return the built-in parts by slot and name."""
     return {
         "store": {"sqlite": f"{_ROOM}.stores.sqlite:SqliteStore"},
         "cipher": {"aes-256-gcm": f"{_ROOM}.ciphers.aes_gcm:AesGcm"},
@@ -29,7 +29,7 @@ def provide() -> Mapping[str, Mapping[str, str]]:
 
 @plug
 def steps(surroundings: Surroundings) -> Mapping[str, Step]:
-    """The built-in steps around every request."""
+    """Return the built-in steps around every request."""
     from connector_host.builtin.steps.audit import Audit  # noqa: PLC0415 - a host that runs nothing needs none
     from connector_host.builtin.steps.limit import Limiter  # noqa: PLC0415 - the same
     from connector_host.builtin.steps.retry import Retry  # noqa: PLC0415 - the same

@@ -7,14 +7,15 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import quote
 
 from connector_host.contract.errors import InvocationError, RequestRefused
-from connector_host.contract.model import Kind, Paging
+from connector_host.contract.manifest import Paging
+from connector_host.contract.model import Kind
 
 __all__ = ["AsyncCall", "Call", "Failed", "Item", "Page", "command", "url"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Failed(InvocationError):  # noqa: N818 - an author writes it as an item's outcome, not only to raise it
+class Failed(InvocationError):
     """The item failed.
 
     Yield it in an Item, or raise it. `code` is the product's own code (text or number), `kind` one of
@@ -147,7 +148,7 @@ class AsyncCall(Protocol):
         """Add a sentence to the result that people should read; it does not make the result a failure."""
 
     def now(self) -> datetime:
-        """The time in UTC, by the host's clock."""
+        """Return the time in UTC, by the host's clock."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait, by the host's clock and within the deadline."""

@@ -10,7 +10,7 @@ from connector_host.contract.model import Result
 
 
 def as_document(result: Result) -> dict[str, Any]:
-    """The result as `schemas/result.schema.json` describes it."""
+    """Return the result as `schemas/result.schema.json` describes it."""
     first = result.errors[0] if result.errors else None
     return {
         "status": result.status.value,
@@ -47,5 +47,5 @@ def as_json(document: Mapping[str, Any], *, indent: int | None = None) -> str:
 
 
 def iso(moment: datetime) -> str:
-    """A time in UTC as ISO 8601 with `Z`, to the millisecond."""
+    """Return a time in UTC as ISO 8601 with `Z`, to the millisecond."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -158,9 +158,7 @@ class InvalidInput(InvocationError):
 
     def __init__(self, parameter: str, reason: str, assistance: str = "") -> None:
         self.parameter = parameter
-        super().__init__(
-            f"The value for parameter ({parameter}) is invalid.", detail=reason, assistance=assistance
-        )
+        super().__init__(f"The value for parameter ({parameter}) is invalid.", detail=reason, assistance=assistance)
 
 
 class ConnectionUnavailable(InvocationError):

@@ -5,25 +5,20 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from connector_host.contract.model import (
-    OPERATOR,
-    BrokenPluginFacts,
-    Caller,
-    Change,
-    Command,
-    Connection,
-    HistoryRecord,
-    Manifest,
-    Options,
-    Result,
-)
+from connector_host.contract.manifest import BrokenPluginFacts, Command, Manifest
+from connector_host.contract.model import OPERATOR, Caller, Change, Connection, HistoryRecord, Options, Result
 
 
 class Catalogue(Protocol):
     """The plugins; none of their code is run."""
 
-    plugins: Mapping[str, Manifest]
-    broken: Mapping[str, BrokenPluginFacts]
+    @property
+    def plugins(self) -> Mapping[str, Manifest]:
+        """Those that can be used, by id."""
+
+    @property
+    def broken(self) -> Mapping[str, BrokenPluginFacts]:
+        """Those that can not, by folder."""
 
     def plugin(self, name: str) -> Manifest:
         """One plugin; raises UnknownPlugin, BrokenPlugin."""
@@ -67,8 +62,13 @@ class KeyDesk(Protocol):
 class HostFace(Protocol):
     """The host in use."""
 
-    connections: ConnectionDesk
-    keys: KeyDesk
+    @property
+    def connections(self) -> ConnectionDesk:
+        """The connections."""
+
+    @property
+    def keys(self) -> KeyDesk:
+        """The master keys."""
 
     async def run(
         self,
@@ -82,16 +82,14 @@ class HostFace(Protocol):
     ) -> Result:
         """Run one command; raises WrongUse where there is nothing to run."""
 
-    async def test(
-        self, connection: str, inputs: Mapping[str, Any] | None = None, *, options: Options = ...
-    ) -> Result:
+    async def test(self, connection: str, inputs: Mapping[str, Any] | None = None, *, options: Options = ...) -> Result:
         """Run Test Connection."""
 
     async def test_draft(self, name: str, plugin: str, change: Change, *, options: Options = ...) -> Result:
         """Run Test Connection on values that are not saved."""
 
     async def history(self, limit: int = 50, connection: str | None = None) -> Sequence[HistoryRecord]:
-        """The newest invocations."""
+        """Return the newest invocations."""
 
     async def past(self, invocation_id: str) -> HistoryRecord | None:
         """One invocation."""
@@ -105,10 +103,10 @@ class Entrance(Protocol):
         """The plugins."""
 
     def open(self) -> AbstractAsyncContextManager[HostFace]:
-        """The host, for the time of an `async with`."""
+        """Open the host, for the time of an `async with`."""
 
     def at(self, home: Path) -> "Entrance":
-        """The same with another data folder, and nothing taken from the environment."""
+        """Return the same with another data folder, and nothing taken from the environment."""
 
 
 class Surface(Protocol):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 def new_id() -> str:
-    """A UUID version 7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, the rest random."""
+    """Return a UUID version 7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, the rest random."""
     value = int.from_bytes((time.time_ns() // 1_000_000).to_bytes(6, "big") + os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62

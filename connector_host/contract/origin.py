@@ -7,7 +7,7 @@ from connector_host.contract.errors import RequestRefused
 
 
 def check_origin(base: str) -> str:
-    """The base URL without its trailing slash; raises RequestRefused with the reason."""
+    """Return the base URL without its trailing slash; raises RequestRefused with the reason."""
     try:
         parts = urlsplit(base)
         host, _ = parts.hostname or "", parts.port

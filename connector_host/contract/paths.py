@@ -34,13 +34,11 @@ class JsonPath(Protocol):
         """All values at the path, in document order."""
 
     def first(self, document: Any) -> Any:
-        """The first value at the path, or ABSENT."""
+        """Return the first value at the path, or ABSENT."""
 
 
 _EACH: Final = object()
-_STEP = re.compile(
-    r"\.(?P<name>[A-Za-z_][\w-]*)|\['(?P<quoted>[^']*)'\]|\[(?P<index>\d+)\]|(?P<each>\[\*\]|\.\*)"
-)
+_STEP = re.compile(r"\.(?P<name>[A-Za-z_][\w-]*)|\['(?P<quoted>[^']*)'\]|\[(?P<index>\d+)\]|(?P<each>\[\*\]|\.\*)")
 
 
 class _PlainPath:
@@ -106,7 +104,7 @@ def compile_path(text: str) -> JsonPath:
     """
     if not text.startswith(("$", ".")):
         raise PathSyntaxError(f"a JSONPath begins with '$' (or '.' in a field mapping), not {text[:1]!r}")
-    rest = text[1:] if text.startswith("$") else text
+    rest = text.removeprefix("$")
     plain = _plain_steps(rest)
     return _PlainPath(plain) if plain is not None else _AnyPath(_parse("$" + rest))
 
@@ -130,7 +128,7 @@ def _plain_steps(rest: str) -> tuple[Any, ...] | None:
 
 def _parse(text: str) -> Any:
     from jsonpath_ng.exceptions import JSONPathError  # noqa: PLC0415 - 22 ms that plain paths never pay
-    from jsonpath_ng.ext import parse  # noqa: PLC0415 - the same
+    from jsonpath_ng.ext.parser import parse  # noqa: PLC0415 - the same
 
     try:
         return parse(text)

@@ -7,23 +7,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from connector_host.contract.authoring import Item, Page
-from connector_host.contract.model import (
-    Command,
-    Completeness,
-    HistoryRecord,
-    IntakeRecord,
-    Manifest,
-    RetryPolicy,
-    StoredConnection,
-    WrappedKey,
-)
+from connector_host.contract.manifest import Command, Manifest, RetryPolicy
+from connector_host.contract.model import Completeness, HistoryRecord, IntakeRecord, StoredConnection, WrappedKey
 
 
 class Clock(Protocol):
     """Time, replaceable so that tests need not wait."""
 
     def now(self) -> datetime:
-        """The time in UTC."""
+        """Return the time in UTC."""
 
     def monotonic(self) -> float:
         """Seconds that never run backwards."""
@@ -95,7 +87,7 @@ class Transport(Protocol):
     """Opens sessions."""
 
     def open(self, ca_bundle: str | None) -> Session:
-        """A session whose TLS trusts the system's roots, or those in the PEM file `ca_bundle`."""
+        """Return a session whose TLS trusts the system's roots, or those in the PEM file `ca_bundle`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -153,7 +145,7 @@ class Cipher(Protocol):
     """Seals bytes under a key, bound to a context that must be the same when they are opened."""
 
     def new_key(self) -> bytes:
-        """A fresh random key."""
+        """Return a fresh random key."""
 
     def seal(self, key: bytes, plain: bytes, context: bytes) -> bytes:
         """Seal."""
@@ -213,7 +205,7 @@ class History(Protocol):
         """Keep one; durable against the process's death once this returns."""
 
     async def recent(self, limit: int, connection: str | None = None) -> Sequence[HistoryRecord]:
-        """The newest, newest first."""
+        """Return the newest, newest first."""
 
     async def get(self, invocation_id: str) -> HistoryRecord | None:
         """One by its id."""
@@ -229,7 +221,7 @@ class IntakeLog(Protocol):
         """Keep those whose unique key is new, in one transaction; how many were."""
 
     async def recent(self, connection: str, command: str, limit: int) -> Sequence[IntakeRecord]:
-        """The newest, newest first."""
+        """Return the newest, newest first."""
 
 
 class Store(Protocol):

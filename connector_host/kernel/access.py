@@ -19,7 +19,8 @@ def authorise(stored: StoredConnection, caller: Caller) -> None:
         )
     if connection.agent is not None:
         raise ConnectionUnavailable(
-            f"The connection '{connection.name}' runs through the agent '{connection.agent}', and no agent of that name is connected.",
+            f"The connection '{connection.name}' runs through the agent '{connection.agent}', and no agent of that "
+            f"name is connected.",
             assistance="Start the agent, or clear the connection's agent.",
         )
     if not _site_fits(connection, caller) or not _user_fits(connection, caller):
@@ -30,7 +31,7 @@ def authorise(stored: StoredConnection, caller: Caller) -> None:
 
 
 def _site_fits(connection: Connection, caller: Caller) -> bool:
-    """A connection of one site is that site's; one without a site, or shared to internal sites, is everyone's."""
+    """Say whether the site fits; without a site, or shared to internal sites, a connection is everyone's."""
     if caller.tenant is not None and connection.tenants and caller.tenant not in connection.tenants:
         return False
     return (
@@ -44,8 +45,6 @@ def _site_fits(connection: Connection, caller: Caller) -> bool:
 def _user_fits(connection: Connection, caller: Caller) -> bool:
     """With users or groups named, only they; the operator always."""
     named = connection.allowed_users or connection.allowed_groups
-    if not named or caller.user is None and not caller.groups:
+    if not named or (caller.user is None and not caller.groups):
         return True
-    return caller.user in connection.allowed_users or bool(
-        set(caller.groups) & set(connection.allowed_groups)
-    )
+    return caller.user in connection.allowed_users or bool(set(caller.groups) & set(connection.allowed_groups))

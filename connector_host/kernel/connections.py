@@ -13,7 +13,8 @@ from connector_host.contract.errors import (
     WrongUse,
 )
 from connector_host.contract.ids import new_id
-from connector_host.contract.model import Change, Connection, Manifest, StoredConnection
+from connector_host.contract.manifest import Manifest
+from connector_host.contract.model import Change, Connection, StoredConnection
 from connector_host.contract.origin import check_origin
 from connector_host.contract.ports import Connections
 from connector_host.kernel.inputs import InputForm
@@ -28,9 +29,7 @@ MAX_NAME = 100
 class ConnectionManager:
     """Every change of a connection goes through here."""
 
-    def __init__(
-        self, registry: Registry, store: Connections, keeper: SecretKeeper, settings: Settings
-    ) -> None:
+    def __init__(self, registry: Registry, store: Connections, keeper: SecretKeeper, settings: Settings) -> None:
         self._registry = registry
         self._store = store
         self._keeper = keeper
@@ -46,7 +45,7 @@ class ConnectionManager:
         return stored.connection
 
     async def draft(self, name: str, plugin: str, change: Change) -> StoredConnection:
-        """The connection as it would be stored, sealed, without storing it."""
+        """Return the connection as it would be stored, sealed, without storing it."""
         manifest = self._registry.plugin(plugin)
         values = with_presets(manifest, {}, change.parameters)
         parameters = self._check(manifest, values, change.secrets)
@@ -75,9 +74,7 @@ class ConnectionManager:
         parameters = self._check(manifest, values, secrets, opened=touched)
         version = old.version + 1
         connection = _with_fields(old, change.fields)
-        connection = replace(
-            connection, parameters=parameters, version=version, secrets=tuple(sorted(secrets))
-        )
+        connection = replace(connection, parameters=parameters, version=version, secrets=tuple(sorted(secrets)))
         sealed = stored.sealed
         if touched:
             sealed = await self._keeper.seal(old.id, version, secrets) if secrets else None
@@ -102,7 +99,7 @@ class ConnectionManager:
         return [stored.connection for stored in await self._store.list(plugin)]
 
     async def show(self, name: str) -> dict[str, Any]:
-        """A connection as `schemas/connection.schema.json` describes it, each secret masked."""
+        """Return a connection as `schemas/connection.schema.json` describes it, each secret masked."""
         stored = await self.get(name)
         document = asdict(stored.connection)
         try:
@@ -128,18 +125,14 @@ class ConnectionManager:
         *,
         opened: bool = True,
     ) -> dict[str, Any]:
-        """The parameters, checked; raises BadSetting naming the parameter."""
+        """Return the parameters, checked; raises BadSetting naming the parameter."""
         names = manifest.secret_names
         for name in values:
             if name in names:
-                raise BadSetting(
-                    f"'{name}' is a secret: give it with --secret {name}=env:VAR, file:PATH or -."
-                )
+                raise BadSetting(f"'{name}' is a secret: give it with --secret {name}=env:VAR, file:PATH or -.")
         for name in secrets:
             if name not in names:
-                raise BadSetting(
-                    f"'{name}' is no secret of {manifest.name}.{did_you_mean(name, sorted(names))}"
-                )
+                raise BadSetting(f"'{name}' is no secret of {manifest.name}.{did_you_mean(name, sorted(names))}")
         schema = manifest.connection if opened else _without(manifest.connection, names)
         form = InputForm(schema, self._settings.date_time, self._settings.limits)
         try:

@@ -59,11 +59,7 @@ def _compare(
             yield from _compare_parameters(document, where, spec, source, functions[name])
     for name, function in functions.items():
         if name not in declared:
-            what = (
-                "is declared with a request"
-                if name in document.value["commands"]
-                else "is not in the manifest"
-            )
+            what = "is declared with a request" if name in document.value["commands"] else "is not in the manifest"
             yield Problem(
                 str(source),
                 function.line,
@@ -89,7 +85,8 @@ def _compare_parameters(
     if properties != names:
         yield document.problem(
             (*where, "input"),
-            f"The parameters of '{function.name}' differ: the manifest has {_listed(properties)}, {source.name}:{function.line} has {_listed(names)}.",
+            f"The parameters of '{function.name}' differ: the manifest has {_listed(properties)}, "
+            f"{source.name}:{function.line} has {_listed(names)}.",
             "Make them agree.",
         )
         return
@@ -132,9 +129,7 @@ def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, decorator: ast.expr)
     positional = [argument.arg for argument in node.args.posonlyargs + node.args.args]
     defaulted = set(positional[len(positional) - len(node.args.defaults) :]) if node.args.defaults else set()
     keyword = [argument.arg for argument in node.args.kwonlyargs]
-    defaulted |= {
-        name for name, default in zip(keyword, node.args.kw_defaults, strict=True) if default is not None
-    }
+    defaulted |= {name for name, default in zip(keyword, node.args.kw_defaults, strict=True) if default is not None}
     taken = positional[2:] if each else positional[1:]
     names = frozenset(taken + keyword)
     return _Function(

@@ -7,17 +7,8 @@ from typing import Any
 
 from connector_host.contract.documents import iso
 from connector_host.contract.errors import WrongUse
-from connector_host.contract.model import (
-    OPERATOR,
-    Caller,
-    Change,
-    Command,
-    HistoryRecord,
-    Manifest,
-    Options,
-    Result,
-    StoredConnection,
-)
+from connector_host.contract.manifest import Command, Manifest
+from connector_host.contract.model import OPERATOR, Caller, Change, HistoryRecord, Options, Result, StoredConnection
 from connector_host.contract.ports import Store
 from connector_host.kernel.connections import ConnectionManager
 from connector_host.kernel.pipeline import Parts, Pipeline, new_invocation
@@ -80,9 +71,7 @@ class Host:
         manifest, command = self._test_command(stored.connection.plugin)
         return await self._run(manifest, command, stored, inputs or {}, OPERATOR, options)
 
-    async def test_draft(
-        self, name: str, plugin: str, change: Change, *, options: Options = _DEFAULTS
-    ) -> Result:
+    async def test_draft(self, name: str, plugin: str, change: Change, *, options: Options = _DEFAULTS) -> Result:
         """Run Test Connection on values that are not saved; stores nothing, raises BadSetting for wrong ones."""
         manifest, command = self._test_command(plugin)
         draft = await self.connections.draft(name, plugin, change)
@@ -91,7 +80,7 @@ class Host:
         return result
 
     async def history(self, limit: int = 50, connection: str | None = None) -> Sequence[HistoryRecord]:
-        """The newest invocations, newest first."""
+        """Return the newest invocations, newest first."""
         return await self._store.history.recent(limit, connection)
 
     async def past(self, invocation_id: str) -> HistoryRecord | None:

@@ -18,9 +18,7 @@ class InputForm:
     def __init__(self, schema: Mapping[str, Any], date_time: DateTimeSetting, limits: Limits) -> None:
         self._checker = Checker(schema)
         self._properties: Mapping[str, Any] = schema.get("properties", {})
-        self._defaults = {
-            name: value["default"] for name, value in self._properties.items() if "default" in value
-        }
+        self._defaults = {name: value["default"] for name, value in self._properties.items() if "default" in value}
         self._date_time = date_time
         self._limits = limits
         self._normal: dict[str, Normal] = {
@@ -28,7 +26,7 @@ class InputForm:
         }
 
     def accept(self, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        """The inputs in their one form, and as JSON text; raises InvalidInput in the specification's wording."""
+        """Return the inputs in their one form, and as JSON text; raises InvalidInput in the specification's wording."""
         text = self._as_json(inputs)
         values = {**self._defaults, **{name: value for name, value in inputs.items() if value is not None}}
         for name, normal in self._normal.items():
@@ -36,14 +34,12 @@ class InputForm:
                 values[name] = normal(name, values[name])
         if not self._checker.accepts(values):
             raise self._refusal(
-                next(
-                    self._checker.faults(values), Fault((), "The inputs do not satisfy the command's schema.")
-                )
+                next(self._checker.faults(values), Fault((), "The inputs do not satisfy the command's schema."))
             )
         return values, text
 
     def title(self, name: str) -> str:
-        """What people call the parameter in an error."""
+        """Return what people call the parameter in an error."""
         schema = self._properties.get(name, {})
         return str(schema.get("error_title") or schema.get("title") or name)
 
@@ -52,22 +48,16 @@ class InputForm:
         for name, value in inputs.items():
             try:
                 if _depth_exceeds(value, self._limits.input_depth):
-                    raise InvalidInput(
-                        self.title(name), f"It nests deeper than {self._limits.input_depth} levels."
-                    )
+                    raise InvalidInput(self.title(name), f"It nests deeper than {self._limits.input_depth} levels.")
                 json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
             except UnicodeEncodeError:
-                raise InvalidInput(
-                    self.title(name), "It holds half a character (a lone surrogate)."
-                ) from None
+                raise InvalidInput(self.title(name), "It holds half a character (a lone surrogate).") from None
             except (ValueError, TypeError) as error:
                 raise InvalidInput(self.title(name), f"JSON has no such value: {error}.") from None
         text = json.dumps(dict(inputs), ensure_ascii=False)
         if len(text) > self._limits.input_bytes:
             largest = max(inputs, key=lambda name: len(str(inputs[name])))
-            raise InvalidInput(
-                self.title(largest), f"The inputs are larger than {self._limits.input_bytes} bytes."
-            )
+            raise InvalidInput(self.title(largest), f"The inputs are larger than {self._limits.input_bytes} bytes.")
         return text
 
     def _refusal(self, fault: Fault) -> InvalidInput:
@@ -84,9 +74,7 @@ class InputForm:
         options = [option for option in schema.get("enum", []) if isinstance(option, str)]
         if options:
             by_fold = {option.casefold(): option for option in options}
-            return lambda _name, value: (
-                by_fold.get(value.casefold(), value) if isinstance(value, str) else value
-            )
+            return lambda _name, value: by_fold.get(value.casefold(), value) if isinstance(value, str) else value
         return None
 
     def _time(self, name: str, value: Any) -> Any:
@@ -105,7 +93,7 @@ class InputForm:
 
 
 def parse_time(text: str, setting: DateTimeSetting) -> datetime | None:
-    """A time in UTC, or None where `text` is neither in the host's format nor in ISO 8601."""
+    """Return a time in UTC, or None where `text` is neither in the host's format nor in ISO 8601."""
     moment = _strptime(text, setting.format) or _iso(text)
     if moment is None:
         return None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from connector_host.contract.errors import ManifestError, Problem
-from connector_host.contract.model import (
+from connector_host.contract.manifest import (
     Command,
     ErrorPaths,
     EventSource,
@@ -30,7 +30,7 @@ _UNITS = {"": 1, "B": 1, "KB": 1024, "MB": 1024 * 1024}
 
 @cache
 def manifest_schema(schemas: Path) -> Checker:
-    """The published schema of plugin manifests, from the folder that holds the schemas."""
+    """Return the published schema of plugin manifests, from the folder that holds the schemas."""
     return Checker(json.loads((schemas / "plugin-manifest.schema.json").read_text("utf-8")))
 
 
@@ -58,42 +58,34 @@ def _schema_problem(document: Document, path: tuple[str | int, ...], reason: str
 
 
 def _load_references(document: Document, folder: Path) -> tuple[dict[str, Any], list[Problem]]:
-    """Output schemas kept in files of their own, by command."""
+    """Return the output schemas by command, those in files of their own among them."""
     outputs: dict[str, Any] = {}
     problems: list[Problem] = []
     for name, command in document.value["commands"].items():
         output = command.get("output")
         if output is None:
             continue
-        if "$ref" not in output:
-            outputs[name] = output
-            continue
-        file = (folder / str(output["$ref"])).resolve()
-        where = ("commands", name, "output", "$ref")
         try:
-            if not file.is_relative_to(folder.resolve()):
-                raise OSError(1, "it lies outside the plugin's folder")
-            outputs[name] = json.loads(file.read_text("utf-8"))
-        except OSError as error:
-            problems.append(
-                document.problem(
-                    where, f"The schema '{output['$ref']}' can not be read.", f"Reason: {error.strerror}."
-                )
-            )
-        except ValueError as error:
-            problems.append(
-                document.problem(where, f"The schema '{output['$ref']}' is not JSON.", f"Reason: {error}.")
-            )
+            outputs[name] = _read_schema(folder, str(output["$ref"])) if "$ref" in output else output
+        except (OSError, ValueError) as error:
+            what = f"The schema '{output['$ref']}' can not be used."
+            reason = error.strerror if isinstance(error, OSError) else error
+            problems.append(document.problem(("commands", name, "output", "$ref"), what, f"Reason: {reason}."))
     return outputs, problems
+
+
+def _read_schema(folder: Path, name: str) -> Any:
+    file = (folder / name).resolve()
+    if not file.is_relative_to(folder.resolve()):
+        raise OSError(1, "it lies outside the plugin's folder")
+    return json.loads(file.read_text("utf-8"))
 
 
 def _manifest(value: Mapping[str, Any], folder: Path, outputs: Mapping[str, Any]) -> Manifest:
     paging = Paging(**value["paging"]) if "paging" in value else None
     errors = _error_paths(value.get("errors", {}))
     documentation = {
-        key: value[key]
-        for key in ("description", "permissions", "limitations", "setup", "faq")
-        if key in value
+        key: value[key] for key in ("description", "permissions", "limitations", "setup", "faq") if key in value
     }
     return Manifest(
         id=value["id"],
@@ -103,9 +95,7 @@ def _manifest(value: Mapping[str, Any], folder: Path, outputs: Mapping[str, Any]
         requires_host=value.get("requires_host", ""),
         connection={"type": "object", "additionalProperties": False, **value["connection"]},
         servers={name: _server(name, server, errors) for name, server in value.get("servers", {}).items()},
-        commands={
-            name: _command(name, spec, value, outputs.get(name)) for name, spec in value["commands"].items()
-        },
+        commands={name: _command(name, spec, value, outputs.get(name)) for name, spec in value["commands"].items()},
         retry=RetryPolicy(**value.get("retry", {})),
         paging=paging,
         presets=value.get("presets", {}),
@@ -126,9 +116,7 @@ def _server(name: str, spec: Mapping[str, Any], errors: ErrorPaths) -> Server:
 
 
 def _error_paths(spec: Mapping[str, Any]) -> ErrorPaths:
-    return ErrorPaths(
-        **{key: (paths,) if isinstance(paths, str) else tuple(paths) for key, paths in spec.items()}
-    )
+    return ErrorPaths(**{key: (paths,) if isinstance(paths, str) else tuple(paths) for key, paths in spec.items()})
 
 
 def _size(value: int | str) -> int:
@@ -176,18 +164,14 @@ def _request(spec: Mapping[str, Any], plugin: Mapping[str, Any]) -> RequestTempl
         headers=spec.get("headers", {}),
         body=spec.get("body"),
         idempotent=spec.get("idempotent"),
-        paging=None
-        if paging is None
-        else Paging(**{**plugin.get("paging", {}), **({} if paging is True else paging)}),
+        paging=None if paging is None else Paging(**{**plugin.get("paging", {}), **({} if paging is True else paging)}),
     )
 
 
 def _intake(spec: Mapping[str, Any]) -> Intake:
     event = spec["event"]
     sources = [
-        EventSource(
-            source["name"], source.get("search"), source.get("priority", 100), _fields(source["fields"])
-        )
+        EventSource(source["name"], source.get("search"), source.get("priority", 100), _fields(source["fields"]))
         for source in event["sources"]
     ]
     return Intake(

@@ -59,9 +59,7 @@ def _check_servers(document: Document, value: Mapping[str, Any]) -> Iterator[Pro
             )
 
 
-def _check_command(
-    document: Document, where: Where, command: Mapping[str, Any], output: Any
-) -> Iterator[Problem]:
+def _check_command(document: Document, where: Where, command: Mapping[str, Any], output: Any) -> Iterator[Problem]:
     schema = command.get("input", {})
     properties = schema.get("properties", {})
     yield from _check_schema(document, (*where, "input"), {"type": "object", **schema})
@@ -113,9 +111,7 @@ def _check_request(document: Document, where: Where, command: Mapping[str, Any])
             yield from _check_templates(document, (*where, "request", part), request[part], roots)
 
 
-def _check_templates(
-    document: Document, where: Where, value: Any, roots: Mapping[str, set[str]]
-) -> Iterator[Problem]:
+def _check_templates(document: Document, where: Where, value: Any, roots: Mapping[str, set[str]]) -> Iterator[Problem]:
     """Each `$.path` in a template must parse and begin at something that exists."""
     if isinstance(value, dict):
         for key, child in value.items():
@@ -129,9 +125,7 @@ def _check_templates(
             yield from _check_root(document, where, path, roots)
 
 
-def _check_root(
-    document: Document, where: Where, path: str, roots: Mapping[str, set[str]]
-) -> Iterator[Problem]:
+def _check_root(document: Document, where: Where, path: str, roots: Mapping[str, set[str]]) -> Iterator[Problem]:
     root, _, rest = path.removeprefix("$.").partition(".")
     name = re.split(r"[.\[]", rest)[0]
     if root.partition("[")[0] not in roots:
@@ -157,9 +151,7 @@ def _check_intake(document: Document, where: Where, intake: Mapping[str, Any]) -
         here = (*where, "event", "sources", index)
         tables.append(((*here, "fields"), source["fields"]))
         if "search" in source:
-            yield from _check_path(
-                document, (*here, "search"), source["search"][1 : source["search"].index("}")]
-            )
+            yield from _check_path(document, (*here, "search"), source["search"][1 : source["search"].index("}")])
     for place, rows in tables:
         for index, row in enumerate(rows):
             if "source" in row:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from connector_host.contract.model import EventSource, FieldMapping, Intake
+from connector_host.contract.manifest import EventSource, FieldMapping, Intake
 from connector_host.contract.paths import ABSENT, compile_path
 
 _SEARCH = re.compile(r"\{(?P<path>[^}]+)\}\s*=\s*(?P<value>.*)", re.DOTALL)
@@ -20,14 +20,12 @@ def map_records(intake: Intake, raw: Any) -> dict[str, list[dict[str, Any]]]:
     incidents = _flat(compile_path(intake.incident_path).find(raw))
     return {
         "incidents": [map_fields(intake.incident_fields, incident) for incident in incidents],
-        "events": [
-            map_event(intake, event) for incident in incidents for event in events_of(intake, incident)
-        ],
+        "events": [map_event(intake, event) for incident in incidents for event in events_of(intake, incident)],
     }
 
 
 def events_of(intake: Intake, incident: Any) -> list[Any]:
-    """The events inside one incident."""
+    """Return the events inside one incident."""
     return _flat(compile_path(intake.event_path).find(incident))
 
 
@@ -38,7 +36,7 @@ def map_event(intake: Intake, event: Any) -> dict[str, Any]:
 
 
 def map_fields(rows: Iterable[FieldMapping], record: Any) -> dict[str, Any]:
-    """The fields of one record; a row with neither source nor default is the user's to define, and left out."""
+    """Return the fields of one record; a row with neither source nor default is the user's to define, and left out."""
     mapped: dict[str, Any] = {}
     for row in rows:
         value = row.default if row.source is None else compile_path(row.source).first(record)
@@ -62,7 +60,7 @@ def matches(source: EventSource, event: Any) -> bool:
 
 
 def unique_key(intake: Intake, event: Any) -> str | None:
-    """The key that tells an event from all others, or None where the record has none."""
+    """Return the key that tells an event from all others, or None where the record has none."""
     value = compile_path(intake.unique_key).first(event)
     return None if value is ABSENT or value is None else str(value)
 
@@ -86,11 +84,7 @@ def _datetime(value: Any) -> Any:
             moment = datetime.fromisoformat(value)
     except (TypeError, ValueError, OverflowError, OSError):
         return value
-    return (
-        (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-        .astimezone(UTC)
-        .strftime("%Y-%m-%dT%H:%M:%SZ")
-    )
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _integer(value: Any) -> Any:

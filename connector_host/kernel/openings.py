@@ -41,7 +41,7 @@ class Openings:
         self._open: dict[str, Opening] = {}
 
     async def acquire(self, stored: StoredConnection) -> Opening:
-        """The opening of this version of the connection, held until release(); raises SealError."""
+        """Return the opening of this version of the connection, held until release(); raises SealError."""
         opening = self._open.get(stored.connection.id)
         if opening is None or opening.version != stored.connection.version:
             stale, opening = opening, self._make(stored)

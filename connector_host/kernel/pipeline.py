@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import anyio
 
+from connector_host.contract.documents import as_document, as_json, iso
 from connector_host.contract.errors import (
     DeadlinePassed,
     InvalidInput,
@@ -16,19 +16,9 @@ from connector_host.contract.errors import (
     SecretUnavailable,
     UnexpectedReply,
 )
-from connector_host.contract.documents import as_document, as_json, iso
 from connector_host.contract.ids import new_id
-from connector_host.contract.model import (
-    OPERATOR,
-    Caller,
-    Command,
-    HistoryRecord,
-    Invocation,
-    Manifest,
-    Options,
-    Result,
-    StoredConnection,
-)
+from connector_host.contract.manifest import Command, Manifest
+from connector_host.contract.model import OPERATOR, Caller, HistoryRecord, Invocation, Options, Result, StoredConnection
 from connector_host.contract.paths import compile_path
 from connector_host.contract.ports import Clock, History, Job, Observe, Runner, Send, Step
 from connector_host.kernel.access import authorise
@@ -46,8 +36,12 @@ SHOWN_FAULTS = 20
 def compose(steps: Sequence[Step], send: Send) -> Send:
     """Wrap `send` in the steps, the first outermost."""
     for step in reversed(steps):
-        send = partial(step, send=send)
+        send = _around(step, send)
     return send
+
+
+def _around(step: Step, send: Send) -> Send:
+    return lambda request: step(request, send)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +57,7 @@ class Parts:
     observe: Observe
 
 
-class InputRefused(Exception):  # noqa: N818 - it refuses, it is no error of ours
+class InputRefused(Exception):
     """Inputs that never reached the command: nothing was sent, and nothing of them is kept."""
 
     def __init__(self, error: InvalidInput) -> None:
@@ -106,9 +100,7 @@ class Pipeline:
         finally:
             if opening is not None:
                 await self._parts.openings.release(opening)
-        result = self._report(
-            command, collector, invocation, started, round((clock.monotonic() - begun) * 1000)
-        )
+        result = self._report(command, collector, invocation, started, round((clock.monotonic() - begun) * 1000))
         if record:
             await self._record(result, invocation.caller, collector.redactor.text(inputs_text))
         self._parts.observe(
@@ -176,7 +168,7 @@ class Pipeline:
             collector.failures.append((None, incomplete(whole)))
 
     def _check_output(self, command: Command, collector: Collector) -> None:
-        """A record that is not what the manifest promises stays in the raw data, and is told of."""
+        """Tell of records that are not what the manifest promises; they stay in the raw data."""
         raw = collector.raw_data()
         if command.output is None or raw is None:
             return
@@ -190,9 +182,7 @@ class Pipeline:
                 break
             place = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.path)
             collector.fail(
-                UnexpectedReply(
-                    "The answer is not what the API promises.", detail=f"At {place}: {fault.reason}"
-                ),
+                UnexpectedReply("The answer is not what the API promises.", detail=f"At {place}: {fault.reason}"),
                 place,
             )
 
@@ -240,7 +230,7 @@ class Pipeline:
 
 
 def _kept(document: Mapping[str, Any], limit: int) -> str | None:
-    """The result as JSON for the history, or None where it is too large to keep."""
+    """Return the result as JSON for the history, or None where it is too large to keep."""
     whole = document["completeness"]
     if whole is not None and whole["returned"] * 100 > limit:
         return None
@@ -248,8 +238,6 @@ def _kept(document: Mapping[str, Any], limit: int) -> str | None:
     return text if len(text) <= limit else None
 
 
-def new_invocation(
-    plugin: str, command: str, connection: str, inputs: Mapping[str, Any], caller: Caller
-) -> Invocation:
-    """An invocation with an id of its own."""
+def new_invocation(plugin: str, command: str, connection: str, inputs: Mapping[str, Any], caller: Caller) -> Invocation:
+    """Return an invocation with an id of its own."""
     return Invocation(new_id(), plugin, command, connection, inputs, caller)

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from connector_host.contract.errors import BrokenPlugin, ManifestError, Problem, UnknownCommand, UnknownPlugin
-from connector_host.contract.model import BrokenPluginFacts, Command, Manifest
+from connector_host.contract.manifest import BrokenPluginFacts, Command, Manifest
 from connector_host.kernel.manifest import FILE, load_manifest
 from connector_host.kernel.schema import did_you_mean
 
@@ -69,7 +69,7 @@ class Registry:
         return load_manifest(folder, self._schemas)
 
     def plugin(self, name: str) -> Manifest:
-        """The plugin of that id; raises UnknownPlugin, BrokenPlugin."""
+        """Return the plugin of that id; raises UnknownPlugin, BrokenPlugin."""
         found = self.plugins.get(name)
         if found is not None:
             return found
@@ -78,7 +78,7 @@ class Registry:
         raise UnknownPlugin(f"There is no plugin '{name}'.{did_you_mean(name, list(self.plugins))}")
 
     def command(self, plugin: str, name: str) -> tuple[Manifest, Command]:
-        """A plugin and one of its commands, with hyphens or underscores; raises UnknownCommand too."""
+        """Return a plugin and one of its commands, with hyphens or underscores; raises UnknownCommand too."""
         manifest = self.plugin(plugin)
         command = manifest.commands.get(name) or manifest.commands.get(name.replace("-", "_"))
         if command is None:
@@ -87,10 +87,8 @@ class Registry:
         return manifest, command
 
     def commands_of_kind(self, plugin: str, kind: str) -> Mapping[str, Command]:
-        """The plugin's commands of one kind."""
-        return {
-            name: command for name, command in self.plugin(plugin).commands.items() if command.kind == kind
-        }
+        """Return the plugin's commands of one kind."""
+        return {name: command for name, command in self.plugin(plugin).commands.items() if command.kind == kind}
 
 
 def satisfies(mine: str, required: str) -> bool:

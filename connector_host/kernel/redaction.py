@@ -22,11 +22,11 @@ class Redactor:
         self._needles = [form.encode("utf-8", "surrogatepass") for form in ordered]
 
     def text(self, text: str) -> str:
-        """The text without secrets."""
+        """Return the text without secrets."""
         return self._pattern.sub(MASK, text) if self._pattern else text
 
     def value(self, value: Any) -> Any:
-        """The JSON value without secrets; the value itself where there were none."""
+        """Return the JSON value without secrets; the value itself where there were none."""
         if self._pattern is None or not self._pattern.search(_searchable(value)):
             return value
         return self._walk(value)
@@ -49,7 +49,7 @@ class Redactor:
 
 
 def leaves(value: Any) -> Iterator[str]:
-    """The text in a secret: itself, or each text inside a secret that is an object or a list."""
+    """Return the text in a secret: itself, or each text inside a secret that is an object or a list."""
     if isinstance(value, Mapping):
         for child in value.values():
             yield from leaves(child)
@@ -89,7 +89,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _base64_forms(plain: bytes) -> Iterator[str]:
-    """The secret's characters in base64, alone or behind others (as the password in `user:password`)."""
+    """Return the secret's characters in base64, alone or behind others (as the password in `user:password`)."""
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         for shift in range(3):
             encoded = encode(b"\0" * shift + plain).decode().rstrip("=")
@@ -119,7 +119,7 @@ class RedactingFilter(logging.Filter):
         return True
 
     def clean(self, text: str) -> str:
-        """The text without any known secret."""
+        """Return the text without any known secret."""
         for redactor in tuple(self._redactors.values()):
             text = redactor.text(text)
         return text

@@ -5,16 +5,8 @@ from typing import Any
 
 from connector_host.contract.authoring import Item, Page
 from connector_host.contract.errors import InvocationError
-from connector_host.contract.model import (
-    HTTP_EQUIVALENT,
-    Command,
-    Completeness,
-    ErrorEntry,
-    Failure,
-    Kind,
-    Progress,
-    Status,
-)
+from connector_host.contract.manifest import Command
+from connector_host.contract.model import HTTP_EQUIVALENT, Completeness, ErrorEntry, Failure, Kind, Progress, Status
 from connector_host.kernel.redaction import Redactor
 
 
@@ -84,7 +76,7 @@ class Collector:
         )
 
     def raw_data(self) -> Any:
-        """The records under their name, or the only item itself."""
+        """Return the records under their name, or the only item itself."""
         if self._command.collect is not None:
             return {self._command.collect: self.records} if self.records or self.succeeded else None
         if self._command.each is not None:
@@ -92,14 +84,14 @@ class Collector:
         return self.records[0] if self.records else None
 
     def context_data(self) -> Any:
-        """The records alone, by item where the command runs once per element."""
+        """Return the records alone, by item where the command runs once per element."""
         if self._command.each is not None:
             return self.by_item or None
         return self.records if self.records or self.succeeded else None
 
 
 def entries(command: Command, collector: Collector) -> Iterator[ErrorEntry]:
-    """The rows of the error tab, redacted."""
+    """Return the rows of the error tab, redacted."""
     clean = collector.redactor.text
     for item, failure in collector.failures:
         message, detail = sentence(failure.message), failure.detail
@@ -119,7 +111,7 @@ def entries(command: Command, collector: Collector) -> Iterator[ErrorEntry]:
 
 
 def status_code(failure: Failure, command: Command) -> str:
-    """The product's own code, else the HTTP status, else the manifest's code for the kind, else its HTTP equivalent."""
+    """Return the product's own code, else the HTTP status, else the manifest's code, else the kind's equivalent."""
     if failure.code is not None:
         return failure.code
     if failure.http_status is not None:
@@ -128,14 +120,14 @@ def status_code(failure: Failure, command: Command) -> str:
 
 
 def status_of(collector: Collector) -> Status:
-    """Passed where all went well, Partially Successful where some did, else Failed."""
+    """Return Passed where all went well, Partially Successful where some did, else Failed."""
     if not collector.failures:
         return Status.PASSED
     return Status.PARTIAL if collector.succeeded else Status.FAILED
 
 
 def incomplete(facts: Completeness) -> Failure:
-    """The failure that a truncated list is."""
+    """Return the failure that a truncated list is."""
     return Failure(
         Kind.INCOMPLETE,
         f"The list is incomplete: {facts.returned} records were returned.",
@@ -145,6 +137,6 @@ def incomplete(facts: Completeness) -> Failure:
 
 
 def sentence(text: str) -> str:
-    """The text as a sentence: trimmed, and ended by a full stop unless it ends otherwise."""
+    """Return the text as a sentence: trimmed, and ended by a full stop unless it ends otherwise."""
     trimmed = " ".join(text.split())
     return trimmed if trimmed.endswith((".", "!", "?")) or not trimmed else f"{trimmed}."

@@ -1,7 +1,7 @@
 """JSON Schema: jsonschema-rs gives the verdict, jsonschema the reasons, and only when there are any."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,20 +29,18 @@ class Checker:
     def _validator(self) -> Any:
         import jsonschema_rs  # noqa: PLC0415 - listing plugins needs no schema
 
-        return jsonschema_rs.Draft202012Validator(self.schema)
+        return jsonschema_rs.Draft202012Validator(dict(self.schema))
 
     def accepts(self, value: Any) -> bool:
         """Whether `value`, made of JSON's types only, satisfies the schema."""
         return bool(self._validator.is_valid(value))
 
     def faults(self, value: Any) -> Iterator[Fault]:
-        """What is wrong with `value`, most telling first for each place."""
+        """Return what is wrong with `value`, most telling first for each place."""
         import jsonschema  # noqa: PLC0415 - 70 ms that only a refusal pays
 
         validator = jsonschema.Draft202012Validator(self.schema)
-        for error in sorted(
-            validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path))
-        ):
+        for error in sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path))):
             yield from _reasons(error)
 
 
@@ -50,9 +48,7 @@ def is_schema(schema: Any) -> bool:
     """Whether `schema` is a valid 2020-12 schema."""
     import jsonschema_rs  # noqa: PLC0415 - the same
 
-    return bool(
-        jsonschema_rs.meta.is_valid({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
-    )
+    return bool(jsonschema_rs.meta.is_valid({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}))
 
 
 def explain_schema(schema: Any) -> str:
@@ -67,11 +63,11 @@ def explain_schema(schema: Any) -> str:
 
 
 def _reasons(error: Any) -> Iterator[Fault]:
-    """The faults of one jsonschema error; a failed choice is told by its nearest branch."""
+    """Return the faults of one jsonschema error; a failed choice is told by its nearest branch."""
     if error.validator in ("oneOf", "anyOf") and error.context:
         from jsonschema.exceptions import best_match  # noqa: PLC0415 - the same
 
-        nearest = best_match([error]) or error
+        nearest = best_match(iter([error])) or error
         if nearest is not error:
             yield from _reasons(nearest)
             return
@@ -89,17 +85,15 @@ def _reasons(error: Any) -> Iterator[Fault]:
 
 
 def _sentence(error: Any) -> str:
-    """The reason in words that need no knowledge of JSON Schema."""
+    """Return the reason in words that need no knowledge of JSON Schema."""
     bound = error.validator_value
-    words = {
+    words: dict[str, Callable[[], str]] = {
         "type": lambda: f"It must be {_types(bound)}, not {_type_of(error.instance)}.",
         "enum": lambda: f"It must be one of {', '.join(map(str, bound))}{_given(error.instance)}.",
         "const": lambda: f"It must be {bound!r}.",
         "minLength": lambda: "It is empty." if bound == 1 else f"It must have at least {bound} characters.",
         "maxLength": lambda: f"It must have at most {bound} characters, and has {len(error.instance)}.",
-        "minItems": lambda: (
-            "The list is empty." if bound == 1 else f"It must have at least {bound} elements."
-        ),
+        "minItems": lambda: "The list is empty." if bound == 1 else f"It must have at least {bound} elements.",
         "maxItems": lambda: f"It must have at most {bound} elements, and has {len(error.instance)}.",
         "minimum": lambda: f"It must be at least {bound}, and is {error.instance}.",
         "maximum": lambda: f"It must be at most {bound}, and is {error.instance}.",
@@ -111,7 +105,7 @@ def _sentence(error: Any) -> str:
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """A hint at the nearest of the known names, or at all of them, beginning with a space."""
+    """Return a hint at the nearest of the known names, or at all of them, beginning with a space."""
     near = difflib.get_close_matches(str(name), known, n=1)
     if near:
         return f" Did you mean '{near[0]}'?"

@@ -27,9 +27,7 @@ class SecretKeeper:
         await self._ensure_master_key()
         data_key = self._cipher.new_key()
         sealed = {
-            name: self._cipher.seal(
-                data_key, json.dumps(value).encode(), _secret_context(connection_id, name, version)
-            )
+            name: self._cipher.seal(data_key, json.dumps(value).encode(), _secret_context(connection_id, name, version))
             for name, value in secrets.items()
         }
         return Sealed(version, self._keys.wrap(data_key, _key_context(connection_id, version)), sealed)
@@ -43,9 +41,7 @@ class SecretKeeper:
         try:
             data_key = self._keys.unwrap(sealed.key, _key_context(connection.id, sealed.version))
         except SealError as error:
-            raise type(error)(
-                f"The secrets of connection '{connection.name}' can not be opened. {error}"
-            ) from error
+            raise type(error)(f"The secrets of connection '{connection.name}' can not be opened. {error}") from error
         return {
             name: self._open_one(data_key, connection, name, sealed.version, blob)
             for name, blob in sealed.secrets.items()
@@ -53,9 +49,7 @@ class SecretKeeper:
 
     def _open_one(self, data_key: bytes, connection: Connection, name: str, version: int, blob: bytes) -> Any:
         try:
-            return json.loads(
-                self._cipher.open(data_key, blob, _secret_context(connection.id, name, version))
-            )
+            return json.loads(self._cipher.open(data_key, blob, _secret_context(connection.id, name, version)))
         except SealBroken as error:
             raise SealBroken(
                 f"The secret '{name}' of connection '{connection.name}' can not be opened: its row is damaged, or was "
@@ -72,9 +66,7 @@ class SecretKeeper:
         if not [one for one in await self._wrapped() if one[1].key.master_key_id != self._keys.current()]:
             self._keys.rotate()
         moved = 0
-        while pending := [
-            one for one in await self._wrapped() if one[1].key.master_key_id != self._keys.current()
-        ]:
+        while pending := [one for one in await self._wrapped() if one[1].key.master_key_id != self._keys.current()]:
             for connection_id, sealed, name in pending:
                 moved += await self._rewrap(connection_id, sealed, name)
         return moved
@@ -83,9 +75,7 @@ class SecretKeeper:
         """Forget the older master keys; raises SealError while a connection still needs one."""
         for _, sealed, name in await self._wrapped():
             if sealed.key.master_key_id != self._keys.current():
-                raise SealError(
-                    f"Connection '{name}' still needs an older key. Run: connector-host keys rotate"
-                )
+                raise SealError(f"Connection '{name}' still needs an older key. Run: connector-host keys rotate")
         self._keys.retire()
 
     async def _wrapped(self) -> list[tuple[str, Sealed, str]]:
@@ -116,7 +106,7 @@ class SecretKeeper:
 
 
 def mask(secret: Any) -> str:
-    """A secret as it may be shown: the first and last four characters of a long one, else none."""
+    """Return a secret as it may be shown: the first and last four characters of a long one, else none."""
     text = secret if isinstance(secret, str) else ""
     return f"{text[:4]}************{text[-4:]}" if len(text) >= 16 else "************"  # noqa: PLR2004 - half stays hidden
 

@@ -18,7 +18,7 @@ class DateTimeSetting:
     time_zone: str = "UTC"
 
     def zone(self) -> tzinfo:
-        """The zone; raises BadSetting for an unknown name."""
+        """Return the zone; raises BadSetting for an unknown name."""
         try:
             return ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
@@ -52,13 +52,11 @@ class Settings:
 
 
 def settings_from(value: Mapping[str, Any], root: Path, schemas: Path) -> Settings:
-    """Settings from a parsed host manifest whose folder is `root`; raises BadSetting."""
+    """Make the settings from a parsed host manifest whose folder is `root`; raises BadSetting."""
     known = {"slots", "steps", "plugins", "date_time", "limits", "retention_days"}
     unknown = sorted(set(value) - known)
     if unknown:
-        raise BadSetting(
-            f"The host manifest has no setting '{unknown[0]}'. It has: {', '.join(sorted(known))}."
-        )
+        raise BadSetting(f"The host manifest has no setting '{unknown[0]}'. It has: {', '.join(sorted(known))}.")
     try:
         return Settings(
             schemas=schemas,

@@ -39,7 +39,7 @@ class Document:
         return self.lines.get(where, 1)
 
     def problem(self, where: Where, what: str, mend: str = "") -> Problem:
-        """A problem at `where`."""
+        """Return a problem at `where`."""
         return Problem(self.file, self.line(where), what, mend)
 
 
@@ -67,17 +67,13 @@ def read_yaml(path: Path, *, shown_as: str | None = None) -> Document:
 def parse_yaml(content: bytes, name: str) -> Document:
     """Parse one document; raises ManifestError with file and line."""
     if len(content) > MAX_BYTES:
-        raise ManifestError(
-            [Problem(name, 1, f"The file is larger than {MAX_BYTES} bytes.", "Make it smaller.")]
-        )
+        raise ManifestError([Problem(name, 1, f"The file is larger than {MAX_BYTES} bytes.", "Make it smaller.")])
     try:
         text = content.decode("utf-8-sig")
         return _Builder(name).build(yaml.parse(text, Loader=_Loader))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise ManifestError(
-            [Problem(name, line, "The file is not UTF-8 text.", "Save it as UTF-8.")]
-        ) from error
+        raise ManifestError([Problem(name, line, "The file is not UTF-8 text.", "Save it as UTF-8.")]) from error
     except yaml.YAMLError as error:
         raise ManifestError([_syntax_problem(name, error)]) from error
 
@@ -118,8 +114,9 @@ class _Builder:
     def _refuse_the_unwanted(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             self._refuse(event, "Anchors and aliases are not allowed.", "Write the value out.")
-        if getattr(event, "tag", None):
-            self._refuse(event, f"The tag {event.tag} is not allowed.", "Remove it.")
+        tag = getattr(event, "tag", None)
+        if tag:
+            self._refuse(event, f"The tag {tag} is not allowed.", "Remove it.")
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
@@ -136,7 +133,7 @@ class _Builder:
         if event.value in top.value:
             self._refuse(event, f"The key '{event.value}' stands here twice.", "Keep one of them.")
         top.key = event.value
-        self._lines[(*top.where, event.value)] = event.start_mark.line + 1
+        self._lines[(*top.where, event.value)] = _line(event)
 
     def _open(self, value: Any, event: yaml.Event) -> None:
         if len(self._stack) >= MAX_DEPTH:
@@ -157,11 +154,15 @@ class _Builder:
             return where
         top.value.append(value)
         where = (*top.where, len(top.value) - 1)
-        self._lines[where] = event.start_mark.line + 1
+        self._lines[where] = _line(event)
         return where
 
     def _refuse(self, event: yaml.Event, what: str, mend: str) -> None:
-        raise ManifestError([Problem(self._name, event.start_mark.line + 1, what, mend)])
+        raise ManifestError([Problem(self._name, _line(event), what, mend)])
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
 
 
 def _resolve(event: yaml.ScalarEvent) -> Any:

@@ -10,6 +10,7 @@ from .events import Event, confirmed, integration_keys, send
 from .search import query_of, time_range
 
 BATCH = 250  # PUT /incidents answers 413 beyond
+SERVER_ERROR = 500
 ALREADY_RESOLVED = "1001"
 ABOUT_THE_REQUESTER = frozenset({"1008", "2011", "2016"})
 
@@ -109,9 +110,7 @@ async def fetch_incident(
         call.stopped(None, complete=True)
         yield Page([])
         return
-    reader = _NewestFirst(
-        call, {**query, "since": since, "sort_by": "created_at:desc"}, top_recent_incident_number
-    )
+    reader = _NewestFirst(call, {**query, "since": since, "sort_by": "created_at:desc"}, top_recent_incident_number)
     async for page in reader.read(until):
         yield page
 
@@ -151,10 +150,8 @@ class _NewestFirst:
             until = _a_second_after(self._oldest)
 
     def _fresh(self, page: Page) -> Page:
-        """The page's incidents not seen before, up to the number wanted."""
-        fresh = page.keep(lambda incident: _id(incident) not in self._seen).first(
-            self._wanted - len(self._seen)
-        )
+        """Return the page's incidents not seen before, up to the number wanted."""
+        fresh = page.keep(lambda incident: _id(incident) not in self._seen).first(self._wanted - len(self._seen))
         self._seen.update(map(_id, fresh.records))
         if page.records and isinstance(page.records[-1], dict):
             self._oldest = page.records[-1].get("created_at")
@@ -187,7 +184,7 @@ async def get_all_schedules(call: AsyncCall) -> AsyncIterator[Page]:
         complete, reason = complete and newer.complete, reason or newer.stopped_because
     except ApiError as error:
         status = error.failure.http_status or 0
-        if status >= 500:
+        if status >= SERVER_ERROR:
             raise
         call.note(
             f"Shift-based schedules (early access) are not listed: the server answered {status} to GET /v3/schedules."
@@ -196,9 +193,7 @@ async def get_all_schedules(call: AsyncCall) -> AsyncIterator[Page]:
 
 
 @command
-async def resolve_incidents(
-    call: AsyncCall, incident_ids: list[str], sender: str | None = None
-) -> AsyncIterator[Item]:
+async def resolve_incidents(call: AsyncCall, incident_ids: list[str], sender: str | None = None) -> AsyncIterator[Item]:
     """Resolve many in few requests and answer for each."""
     sender = sender or call.connection.get("default_from")
     if sender is None:
@@ -263,9 +258,7 @@ async def test_connection(call: AsyncCall, probe_integration_keys: bool) -> Asyn
         else:
             yield Item(
                 what,
-                _capability(
-                    what, "accepted", "A resolve of a random dedup key was accepted, without effect."
-                ),
+                _capability(what, "accepted", "A resolve of a random dedup key was accepted, without effect."),
             )
 
 

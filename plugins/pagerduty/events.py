@@ -32,17 +32,15 @@ class Event:
         payload: Mapping[str, Any],
         extras: Mapping[str, Any],
     ) -> "Event":
-        """A trigger; without a dedup key one is chosen now, so that a repeat after a time-out is the same event."""
+        """Return a trigger; a dedup key is chosen now, so that a repeat after a time-out is the same event."""
         details = _details(payload.get("custom_details"))
-        present = {
-            name: value for name, value in {**payload, "custom_details": details}.items() if value is not None
-        }
+        present = {name: value for name, value in {**payload, "custom_details": details}.items() if value is not None}
         rest = {"payload": present, **{name: value for name, value in extras.items() if value is not None}}
         return cls("trigger", dedup_key or str(uuid.uuid4()), key_name, rest)
 
     @classmethod
     def probe(cls, key_name: str) -> "Event":
-        """A resolve of an alert that nobody has: a wrong key answers 400, a right one drops it."""
+        """Return a resolve of an alert that nobody has: a wrong key answers 400, a right one drops it."""
         return cls("resolve", f"connector-host-probe-{uuid.uuid4()}", key_name)
 
 
@@ -52,23 +50,21 @@ def _details(value: Any) -> Any:
     try:
         parsed = json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(
-            "Custom Details", f"It is not JSON: {error}.", 'Example: {"ping time": "1500ms"}'
-        ) from None
+        raise InvalidInput("Custom Details", f"It is not JSON: {error}.", 'Example: {"ping time": "1500ms"}') from None
     if not isinstance(parsed, dict):
         raise InvalidInput("Custom Details", "It must be a JSON object.", 'Example: {"ping time": "1500ms"}')
     return parsed
 
 
 def integration_keys(call: AsyncCall) -> dict[str, str]:
-    """The connection's integration keys by name; the single one is called `default`."""
+    """Return the connection's integration keys by name; the single one is called `default`."""
     keys = dict(call.connection.get("integration_keys") or {})
     only = call.connection.get("integration_key")
     return {ONLY: only, **keys} if only else keys
 
 
 def routing_key(call: AsyncCall, event: Event) -> str:
-    """The key an event goes through: the one it names, else the one its dedup key falls to.
+    """Return the key an event goes through: the one it names, else the one its dedup key falls to.
 
     By rendezvous hashing: trigger, acknowledge and resolve of one dedup key always take the same key, and a key
     added or removed moves only the events that fall to it.
@@ -133,7 +129,7 @@ def _not_confirmed(event: Event, status: str | None, seconds: int) -> Failed:
         return Failed(
             NOT_FOUND[event.action],
             kind="not_found",
-            detail=f"The event was accepted, not confirmed: within {seconds} seconds no incident with this dedup key was seen.",
+            detail=f"The event was accepted, not confirmed: in {seconds} seconds no incident with this key was seen.",
             assistance="Check the dedup key, and that it was triggered through the same integration key.",
         )
     return Failed(

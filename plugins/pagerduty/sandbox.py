@@ -88,6 +88,10 @@ OPTIONS: Mapping[str, Any] = {
     },
 }
 PAGE, LARGEST_PAGE, WINDOW, BATCH = 25, 100, 10_000, 250
+BEYOND_WINDOW = (
+    f"Offset+limit exceeds maximum allowed value of {WINDOW}. Please try to refine your search to reduce the "
+    "returned set of records below this number, like adding a date range."
+)
 
 
 class Refusal(Exception):
@@ -108,12 +112,10 @@ class Refusal(Exception):
 
 
 def build(**given: Any) -> Starlette:
-    """The app; options as OPTIONS describes them. `app.state.account` holds all there is."""
+    """Return the app; options as OPTIONS describes them. `app.state.account` holds all there is."""
     options = {name: spec.get("default") for name, spec in OPTIONS.items()} | given
     account = Account()
-    populate(
-        account, **{name: options[name] for name in ("users", "incidents", "incident_bytes", "v3_schedules")}
-    )
+    populate(account, **{name: options[name] for name in ("users", "incidents", "incident_bytes", "v3_schedules")})
     api = RestApi(account, options)
     faults = Faults(options)
     routes = [
@@ -130,9 +132,7 @@ def build(**given: Any) -> Starlette:
         ("GET", "/incidents/{id}", api.incident),
         ("GET", "/incidents/{id}/alerts", api.alerts),
     ]
-    made = [
-        Route(path, faults.around(api.guarded(handler)), methods=[method]) for method, path, handler in routes
-    ]
+    made = [Route(path, faults.around(api.guarded(handler)), methods=[method]) for method, path, handler in routes]
     made.append(Route("/v2/enqueue", faults.around(_enqueue(account, options)), methods=["POST"]))
     app = Starlette(routes=made, exception_handlers={404: _not_found, 405: _not_found})
     app.state.account = account
@@ -149,7 +149,7 @@ class RestApi:
         self._sent: dict[str, list[float]] = {}
 
     def guarded(self, handler: Handler) -> Handler:
-        """The handler behind authentication and the rate limit; refusals become error bodies."""
+        """Return the handler behind authentication and the rate limit; refusals become error bodies."""
 
         async def handle(request: Request) -> Response:
             headers: dict[str, str] = {}
@@ -188,9 +188,7 @@ class RestApi:
         }
 
     async def abilities(self, _: Request) -> Response:
-        return _json(
-            {"abilities": ["teams", "urgencies", "event_rules", "read_only_users", "service_support_hours"]}
-        )
+        return _json({"abilities": ["teams", "urgencies", "event_rules", "read_only_users", "service_support_hours"]})
 
     async def users(self, request: Request) -> Response:
         query = request.query_params.get("query", "").casefold()
@@ -245,9 +243,7 @@ class RestApi:
             raise Refusal(400, 1008, "Requester User Not Found")
         changes = await _changes(request)
         if len(changes) > BATCH:
-            raise Refusal(
-                413, 2001, "Invalid Input Provided", [f"At most {BATCH} incidents can be updated at once."]
-            )
+            raise Refusal(413, 2001, "Invalid Input Provided", [f"At most {BATCH} incidents can be updated at once."])
         changed = self._account.change_incidents(changes, sender)
         if isinstance(changed, str):
             raise Refusal(404, 2100, "Not Found", [f"Incident {changed} was not found."])
@@ -268,22 +264,17 @@ class RestApi:
                 400,
                 2002,
                 "Arguments Caused Error",
-                [
-                    f"Offset+limit exceeds maximum allowed value of {WINDOW}. Please try to refine your search to reduce the "
-                    "returned set of records below this number, like adding a date range."
-                ],
+                [BEYOND_WINDOW],
             )
         chosen = found[offset : offset + limit]
         more = offset + limit < len(found) or bool(self._options["endless"])
         head = json.dumps({"limit": limit, "offset": offset, "total": None, "more": more})[:-1]
         body = b",".join(stored.json for stored in chosen)
-        return Response(
-            b'%s,"%s":[%s]}' % (head.encode(), name.encode(), body), media_type="application/json"
-        )
+        return Response(b'%s,"%s":[%s]}' % (head.encode(), name.encode(), body), media_type="application/json")
 
 
 async def _changes(request: Request) -> list[Mapping[str, Any]]:
-    """The incidents of a PUT, checked as PagerDuty checks them."""
+    """Return the incidents of a PUT, checked as PagerDuty checks them."""
     if "json" not in request.headers.get("content-type", ""):
         raise Refusal(400, 2001, "Invalid Input Provided", ["params must be a Hash"])
     try:
@@ -291,12 +282,8 @@ async def _changes(request: Request) -> list[Mapping[str, Any]]:
     except ValueError:
         raise Refusal(400, 2001, "Invalid Input Provided", ["params must be a Hash"]) from None
     changes = body.get("incidents") if isinstance(body, dict) else None
-    if not isinstance(changes, list) or not all(
-        isinstance(change, dict) and change.get("id") for change in changes
-    ):
-        raise Refusal(
-            400, 2001, "Invalid Input Provided", ["Incidents must be a list of objects with an id."]
-        )
+    if not isinstance(changes, list) or not all(isinstance(change, dict) and change.get("id") for change in changes):
+        raise Refusal(400, 2001, "Invalid Input Provided", ["Incidents must be a list of objects with an id."])
     if any(change.get("status") not in {"resolved", "acknowledged"} for change in changes):
         raise Refusal(400, 2001, "Invalid Input Provided", ["Status must be acknowledged or resolved."])
     return changes

@@ -70,7 +70,7 @@ class Account:
         return stored
 
     def find_incidents(self, query: Query) -> list[Stored]:
-        """The incidents a GET /incidents asks for; the answer is kept for the pages that follow."""
+        """Return the incidents a GET /incidents asks for; the answer is kept for the pages that follow."""
         asked = tuple((key, tuple(query.getlist(key))) for key in SELECTING)
         if self._found is None or self._found[0] != asked:
             self._found = asked, self._select(query)
@@ -89,18 +89,14 @@ class Account:
             and since <= stored.data["created_at"] < until
         ]
         sort = query.get("sort_by") or "created_at:asc"
-        return sorted(
-            found, key=lambda stored: str(stored.data["created_at"]), reverse=sort.endswith(":desc")
-        )
+        return sorted(found, key=lambda stored: str(stored.data["created_at"]), reverse=sort.endswith(":desc"))
 
     def change_incidents(self, changes: Sequence[Mapping[str, Any]], sender: str) -> list[Stored] | str:
         """Change all, or none and the first id that is not there."""
         for change in changes:
             if change["id"] not in self.incidents:
                 return str(change["id"])
-        return [
-            self._change(self.incidents[change["id"]], str(change["status"]), sender) for change in changes
-        ]
+        return [self._change(self.incidents[change["id"]], str(change["status"]), sender) for change in changes]
 
     def _change(self, incident: Stored, status: str, sender: str) -> Stored:
         self._found = None
@@ -129,7 +125,7 @@ class Account:
             del self.open_alerts[place]
 
     def take(self, event: dict[str, Any]) -> None:
-        """Handle an accepted event: a trigger opens or updates an alert, the others change an open one or are dropped."""
+        """Handle an event: a trigger opens or updates an alert, the others change an open one or are dropped."""
         self.events.append(event)
         place = (event["routing_key"], event["dedup_key"])
         alert = self.open_alerts.get(place)
@@ -139,9 +135,7 @@ class Account:
             else:
                 alert.change(summary=event["payload"]["summary"])
         elif alert is not None:
-            self._change(
-                self.incidents[alert.data["incident"]["id"]], ACTIONS[event["event_action"]], "Events API"
-            )
+            self._change(self.incidents[alert.data["incident"]["id"]], ACTIONS[event["event_action"]], "Events API")
 
     def _open(self, place: tuple[str, str], event: dict[str, Any]) -> None:
         payload, moment = event["payload"], now()
@@ -158,7 +152,7 @@ class Account:
 def incident_of(
     incident_id: str, number: int, title: str, key: str, created_at: str, service: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A triggered incident with one alert."""
+    """Return a triggered incident with one alert."""
     return {
         "id": incident_id,
         "type": "incident",
@@ -188,10 +182,8 @@ def incident_of(
     }
 
 
-def alert_of(
-    alert_id: str, incident: Mapping[str, Any], payload: Mapping[str, Any], key: str
-) -> dict[str, Any]:
-    """The alert of an incident."""
+def alert_of(alert_id: str, incident: Mapping[str, Any], payload: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return the alert of an incident."""
     return {
         "id": alert_id,
         "type": "alert",
@@ -215,7 +207,7 @@ def alert_of(
 
 
 def reference(thing: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """A reference to an object."""
+    """Return a reference to an object."""
     return {
         "id": thing["id"],
         "type": kind,
@@ -226,17 +218,17 @@ def reference(thing: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 def new_id(letter: str) -> str:
-    """An id in PagerDuty's style."""
+    """Return an id in PagerDuty's style."""
     return letter + uuid.uuid4().hex[:13].upper()
 
 
 def now() -> str:
-    """The time as PagerDuty writes it."""
+    """Return the time as PagerDuty writes it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _range(query: Query) -> tuple[str, str]:
-    """The time range as text that compares like created_at; a month back unless told otherwise."""
+    """Return the time range as text that compares like created_at; a month back unless told otherwise."""
     if query.get("date_range") == "all":
         return "", "9999"
     until = _moment(query.get("until")) or datetime.now(UTC) + timedelta(seconds=1)

@@ -13,9 +13,7 @@ SEVERITIES = ("critical", "warning", "error", "info")
 INVALID = "Event object is invalid"
 
 
-def judge_event(
-    body: bytes, integration_key: str | None
-) -> tuple[int, dict[str, Any], dict[str, Any] | None]:
+def judge_event(body: bytes, integration_key: str | None) -> tuple[int, dict[str, Any], dict[str, Any] | None]:
     """Status, answer and, where it is accepted, the event."""
     if len(body) > LARGEST:
         return (
@@ -60,9 +58,7 @@ def _errors(event: Mapping[str, Any], integration_key: str | None) -> Iterator[s
         yield f"'dedup_key' is too long (maximum is {LONGEST_KEY} characters)"
     if event.get("event_action") == "trigger":
         payload = event.get("payload")
-        yield from (
-            _payload_errors(payload) if isinstance(payload, dict) else ["'payload' is missing or blank"]
-        )
+        yield from (_payload_errors(payload) if isinstance(payload, dict) else ["'payload' is missing or blank"])
 
 
 def _payload_errors(payload: Mapping[str, Any]) -> Iterator[str]:

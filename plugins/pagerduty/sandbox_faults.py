@@ -29,7 +29,7 @@ class Faults:
         self.requests: list[str] = []
 
     def around(self, handler: Handler) -> Handler:
-        """The handler, with faults before it."""
+        """Return the handler, with faults before it."""
 
         async def handle(request: Request) -> Response:
             query = f"?{request.url.query}" if request.url.query else ""

@@ -20,9 +20,7 @@ BARE = 1400  # bytes of an incident without a body
 STEP = timedelta(minutes=7)
 
 
-def populate(
-    account: Account, *, users: int, incidents: int, incident_bytes: int, v3_schedules: bool
-) -> None:
+def populate(account: Account, *, users: int, incidents: int, incident_bytes: int, v3_schedules: bool) -> None:
     """Fill an empty account; the newest incident is a few minutes old."""
     people = list(_users(users))
     for user, contact_methods in people:
@@ -67,9 +65,7 @@ def _users(count: int) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
             "created_via_sso": number % 2 == 0,
             "job_title": "Engineer",
             "teams": [],
-            "contact_methods": [
-                {"id": f"C{user_id}", "type": "email_contact_method_reference", "summary": "Work"}
-            ],
+            "contact_methods": [{"id": f"C{user_id}", "type": "email_contact_method_reference", "summary": "Work"}],
             "notification_rules": [],
         }
         yield user, _contact_methods(user_id, email, number)
@@ -90,9 +86,7 @@ def _contact_methods(user_id: str, email: str, number: int) -> list[dict[str, An
         "address": f"5550{number:06d}",
         "country_code": 1,
     }
-    return [
-        {**method, "summary": method["label"], "self": None, "html_url": None} for method in (mail, phone)
-    ]
+    return [{**method, "summary": method["label"], "self": None, "html_url": None} for method in (mail, phone)]
 
 
 def _service(name: str) -> dict[str, Any]:

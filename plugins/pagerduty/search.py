@@ -30,35 +30,29 @@ class Impossible:
 
 
 def time_range(start: str, end: str) -> tuple[str, str]:
-    """The range as given (ISO 8601 in UTC), checked: forwards, and at most six months."""
+    """Return the range as given (ISO 8601 in UTC), checked: forwards, and at most six months."""
     since, until = datetime.fromisoformat(start), datetime.fromisoformat(end)
     if until <= since:
         raise InvalidInput("End Time", "It is not after the Start Time.")
     if until > _months_after(since, MONTHS):
-        raise InvalidInput(
-            "Start Time", f"The time range is longer than {MONTHS} months.", "Fetch in several steps."
-        )
+        raise InvalidInput("Start Time", f"The time range is longer than {MONTHS} months.", "Fetch in several steps.")
     return start, end
 
 
 def _months_after(moment: datetime, months: int) -> datetime:
     years, month = divmod(moment.month - 1 + months, 12)
     year = min(moment.year + years, 9999)
-    return moment.replace(
-        year=year, month=month + 1, day=min(moment.day, calendar.monthrange(year, month + 1)[1])
-    )
+    return moment.replace(year=year, month=month + 1, day=min(moment.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def query_of(condition: Mapping[str, Any] | str | None) -> tuple[dict[str, Any], Impossible]:
-    """The API's query for a Search Condition, and what of it can not match; raises InvalidInput."""
+    """Return the API's query for a Search Condition, and what of it can not match; raises InvalidInput."""
     query: dict[str, Any] = {}
     impossible = Impossible()
     for key, value in _parsed(condition).items():
         name = key.removesuffix("[]")
         if name == "include":
-            query["include[]"] = [
-                SPELLINGS.get(one, one) for one in _chosen(key, value, (*INCLUDES, *SPELLINGS))
-            ]
+            query["include[]"] = [SPELLINGS.get(one, one) for one in _chosen(key, value, (*INCLUDES, *SPELLINGS))]
         elif name == "statuses":
             query["statuses[]"] = _chosen(key, value, STATUSES)
         elif name == "urgencies":
@@ -79,7 +73,9 @@ def query_of(condition: Mapping[str, Any] | str | None) -> tuple[dict[str, Any],
 def _suppressed(chosen: list[str]) -> Impossible:
     if "suppressed" not in chosen:
         return Impossible()
-    sentence = "PagerDuty has no incidents of urgency 'suppressed', so that part of the Search Condition matches nothing."
+    sentence = (
+        "PagerDuty has no incidents of urgency 'suppressed', so that part of the Search Condition matches nothing."
+    )
     return Impossible((sentence,), all=chosen == ["suppressed"])
 
 
@@ -89,24 +85,20 @@ def _parsed(condition: Mapping[str, Any] | str | None) -> Mapping[str, Any]:
     try:
         parsed = json.loads(condition or "{}")
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(
-            TITLE, f"It is not JSON: {error}.", 'Example: {"statuses[]": "triggered"}'
-        ) from None
+        raise InvalidInput(TITLE, f"It is not JSON: {error}.", 'Example: {"statuses[]": "triggered"}') from None
     if not isinstance(parsed, dict):
         raise InvalidInput(TITLE, "It must be a JSON object.", 'Example: {"statuses[]": "triggered"}')
     return parsed
 
 
 def _chosen(key: str, value: Any, allowed: tuple[str, ...]) -> list[str]:
-    """The values under a key, given as a list or as text with commas."""
+    """Return the values under a key, given as a list or as text with commas."""
     given = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
     if not isinstance(given, list) or not given:
         raise InvalidInput(TITLE, f"'{key}' must be text or a list of text.")
     for one in given:
         if one not in allowed:
-            raise InvalidInput(
-                TITLE, f"'{key}' does not allow '{str(one)[:60]}'.", f"Allowed: {', '.join(allowed)}."
-            )
+            raise InvalidInput(TITLE, f"'{key}' does not allow '{str(one)[:60]}'.", f"Allowed: {', '.join(allowed)}.")
     return list(dict.fromkeys(given))
 
 

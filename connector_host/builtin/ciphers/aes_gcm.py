@@ -15,8 +15,8 @@ KEY = 32
 class AesGcm:
     """Seals as nonce, ciphertext and tag in one."""
 
-    def __init__(self, surroundings: Surroundings | None = None) -> None:
-        pass
+    def __init__(self, _surroundings: Surroundings | None = None) -> None:
+        """Make a cipher; it needs nothing."""
 
     def new_key(self) -> bytes:
         """256 random bits."""

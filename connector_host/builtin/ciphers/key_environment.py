@@ -27,11 +27,11 @@ class KeyEnvironment:
         return self._ring().unwrap(key, context)
 
     def create(self) -> None:
-        """The host can not set an environment variable for good: raises KeyMissing."""
+        """Refuse: the host can not set an environment variable for good: raises KeyMissing."""
         self._ring()
 
     def rotate(self) -> None:
-        """New keys are made by whoever sets the variable: raises SealError."""
+        """Refuse: new keys are made by whoever sets the variable: raises SealError."""
         raise SealError(
             f"All connections are sealed under the first key of {self._variable} already. To rotate, put a new key "
             f"before it (openssl rand -base64 32), separated by a comma, and run this again."

@@ -59,7 +59,7 @@ class KeyFile:
         _sync_folder(self.path.parent)
 
     def _written(self, keys: list[bytes]) -> Path:
-        """A new file beside the key file, safely on disk."""
+        """Return a new file beside the key file, safely on disk."""
         fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
         fresh.unlink(missing_ok=True)
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -74,17 +74,15 @@ class KeyFile:
             facts = self.path.stat()
         except FileNotFoundError as error:
             raise KeyMissing(
-                f"The master key file {self.path} is missing. Bring it back (from a backup); without it no sealed secret "
-                f"opens. Nothing was changed."
+                f"The master key file {self.path} is missing. Bring it back (from a backup); without it no "
+                f"sealed secret opens. Nothing was changed."
             ) from error
         except OSError as error:
             raise SealError(f"The master key file {self.path} can not be read ({error.strerror}).") from error
         stamp = (facts.st_mtime_ns, facts.st_ino)
         if self._ring is None or stamp != self._stamp:
             if os.name == "posix" and facts.st_mode & _WIDE:
-                raise KeyExposed(
-                    f"The master key file {self.path} can be read by others. Run: chmod 600 {self.path}"
-                )
+                raise KeyExposed(f"The master key file {self.path} can be read by others. Run: chmod 600 {self.path}")
             try:
                 lines = self.path.read_text("ascii").splitlines()
             except (OSError, UnicodeDecodeError) as error:

@@ -42,7 +42,7 @@ class KeyRing:
 
 
 def ring_of(lines: Iterable[str], where: str) -> KeyRing:
-    """The ring written as one base64 key of 32 bytes per line; raises SealError naming the line."""
+    """Return the ring written as one base64 key of 32 bytes per line; raises SealError naming the line."""
     keys: dict[str, bytes] = {}
     for number, line in enumerate(lines, start=1):
         text = line.partition("#")[0].strip()
@@ -60,7 +60,7 @@ def encode(keys: Sequence[bytes]) -> str:
 
 
 def fingerprint(key: bytes) -> str:
-    """A key's public name."""
+    """Return a key's public name."""
     return hashlib.sha256(b"connector-host master key" + key).hexdigest()[:12]
 
 

@@ -11,7 +11,8 @@ from connector_host.builtin.runners.paging import PagedListing
 from connector_host.builtin.runners.replies import json_of
 from connector_host.contract.authoring import Page
 from connector_host.contract.errors import DeadlinePassed
-from connector_host.contract.model import Completeness, Paging
+from connector_host.contract.manifest import Paging
+from connector_host.contract.model import Completeness
 from connector_host.contract.ports import Job
 
 T = TypeVar("T")
@@ -63,11 +64,9 @@ class RunningCall:
         )
 
     def listing(self, order: Order, server: str, collect: str, paging: Paging | None) -> PagedListing:
-        """A list to be read; without paging it is the one page."""
+        """Return a list to be read; without paging it is the one page."""
         origin = self._origins.get(self._job.manifest, self._job.opened, server)
-        listing = PagedListing(
-            origin, order, collect, paging, self._job.send, self._count, self._job.opened.vouches
-        )
+        listing = PagedListing(origin, order, collect, paging, self._job.send, self._count, self._job.opened.vouches)
         self._listings.append(listing)
         return listing
 
@@ -80,7 +79,7 @@ class RunningCall:
         self._job.outcome.note(text)
 
     def now(self) -> datetime:
-        """The time in UTC."""
+        """Return the time in UTC."""
         return self._job.clock.now()
 
     async def sleep(self, seconds: float) -> None:
@@ -93,9 +92,7 @@ class RunningCall:
         """Tell the outcome of each list that was read; the author's own word stands for all of them."""
         if self._said is not None:
             pages = sum(listing.pages for listing in self._listings)
-            self._job.outcome.completeness(
-                Completeness(self._said.complete, 0, pages, self._said.stopped_because)
-            )
+            self._job.outcome.completeness(Completeness(self._said.complete, 0, pages, self._said.stopped_because))
         else:
             for listing in [one for one in self._listings if not one.refused]:
                 self._job.outcome.completeness(listing.facts)

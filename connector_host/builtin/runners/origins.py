@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from connector_host.builtin.runners.template import compile_value
 from connector_host.contract.errors import RequestRefused, RequestTooLarge
-from connector_host.contract.model import Limit, Manifest, RetryPolicy, Server
+from connector_host.contract.manifest import Limit, Manifest, RetryPolicy, Server
 from connector_host.contract.origin import check_origin
 from connector_host.contract.paths import ABSENT, compile_path
 from connector_host.contract.ports import Allowance, OpenConnection, Request
@@ -53,7 +53,7 @@ class Origin:
         self._retry = retry
 
     def request(self, order: Order) -> Request:
-        """The complete request; raises RequestRefused, RequestTooLarge."""
+        """Return the complete request; raises RequestRefused, RequestTooLarge."""
         body = None if order.json is None else _encoded(order.json)
         if body is not None and self.server.max_body is not None and len(body) > self.server.max_body:
             raise RequestTooLarge(
@@ -78,7 +78,7 @@ class Origin:
         )
 
     def path_of(self, url: str) -> str | None:
-        """The path and query of an absolute or relative URL on this server, or None where it leads elsewhere."""
+        """Return the path and query of an absolute or relative URL on this server, or None where it leads elsewhere."""
         if url.startswith(self._base + "/"):
             return url[len(self._base) :]
         return url if url.startswith("/") and not url.startswith("//") else None
@@ -87,19 +87,11 @@ class Origin:
         if limit is None:
             return None
         roots = {"connection": self._values, "body": body}
-        per = (
-            compile_path(limit.per).first(roots)
-            if limit.per.startswith("$")
-            else self._values.get(limit.per, ABSENT)
-        )
-        requests = (
-            limit.requests if isinstance(limit.requests, int) else compile_path(limit.requests).first(roots)
-        )
+        per = compile_path(limit.per).first(roots) if limit.per.startswith("$") else self._values.get(limit.per, ABSENT)
+        requests = limit.requests if isinstance(limit.requests, int) else compile_path(limit.requests).first(roots)
         if not isinstance(requests, int):
             return None
-        who = hashlib.sha256(
-            f"{self.server.name}\0{self._base}\0{per}".encode("utf-8", "surrogatepass")
-        ).hexdigest()
+        who = hashlib.sha256(f"{self.server.name}\0{self._base}\0{per}".encode("utf-8", "surrogatepass")).hexdigest()
         return Allowance(who, requests, limit.seconds)
 
 
@@ -110,7 +102,7 @@ class Origins:
         self._made: WeakKeyDictionary[OpenConnection, dict[str, Origin]] = WeakKeyDictionary()
 
     def get(self, manifest: Manifest, opened: OpenConnection, server: str) -> Origin:
-        """The origin; raises RequestRefused for a server that is not declared."""
+        """Return the origin; raises RequestRefused for a server that is not declared."""
         made = self._made.setdefault(opened, {})
         if server not in made:
             if server not in manifest.servers:
@@ -144,25 +136,26 @@ def _encoded(value: Any) -> bytes:
 
 
 def _checked_path(path: str) -> str:
-    """A path that stays below the server's URL, whoever reads it; the query has a place of its own."""
+    """Return a path that stays below the server's URL, whoever reads it; the query has a place of its own."""
     if not path.startswith("/") or _ILLEGAL_IN_PATH.search(path):
         raise RequestRefused(
             "The path is not one: it must begin with '/' and carry no '?', '#', backslash or space.",
             assistance="Build paths with url(), and give the query by itself.",
         )
     if any(unquote(segment) in {".", ".."} for segment in path.split("/")):
-        raise RequestRefused(
-            "The path climbs ('.' or '..' as a segment).", assistance="Build paths with url()."
-        )
+        raise RequestRefused("The path climbs ('.' or '..' as a segment).", assistance="Build paths with url().")
     return path
+
+
+def _query_text(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
 def _query(query: Mapping[str, Any]) -> str:
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
-        for one in value if isinstance(value, list | tuple) else (value,):
-            if one is not None:
-                pairs.append((name, ("true" if one else "false") if isinstance(one, bool) else str(one)))
+        several = value if isinstance(value, list | tuple) else (value,)
+        pairs += [(name, _query_text(one)) for one in several if one is not None]
     try:
         return urlencode(pairs)
     except UnicodeEncodeError:

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from connector_host.builtin.runners.origins import Origin, Order
+from connector_host.builtin.runners.origins import Order, Origin
 from connector_host.builtin.runners.records import ListReply, split_list
 from connector_host.builtin.runners.replies import api_error, mended, not_json, text_of, wrong_shape
 from connector_host.contract.authoring import Page
 from connector_host.contract.errors import InvocationError
-from connector_host.contract.model import Completeness, Paging
+from connector_host.contract.manifest import Paging
+from connector_host.contract.model import Completeness
 from connector_host.contract.paths import ABSENT, compile_path
 from connector_host.contract.ports import Reply, Send
 
@@ -111,7 +112,7 @@ class PagedListing:
         return content
 
     def _next(self, content: ListReply, position: Any) -> tuple[Any, bool]:
-        """The next page's position, and whether there is one to ask for."""
+        """Return the next page's position, and whether there is one to ask for."""
         paging = self._paging
         if paging is None:
             return self._finished()

@@ -1,4 +1,4 @@
-"""Runs an author's functions: async ones on the event loop, plain ones in worker threads; a bug is one item's failure."""
+"""Runs an author's functions: async ones on the event loop, plain ones in threads; a bug is one item's failure."""
 
 import inspect
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger("connector_host.plugins")
 class PythonRunner:
     """The runner of commands whose logic is real."""
 
-    def __init__(self, surroundings: Surroundings | None = None) -> None:
+    def __init__(self, _surroundings: Surroundings) -> None:
         self._origins = Origins()
 
     async def run(self, job: Job) -> None:
@@ -70,17 +70,15 @@ async def _for_one(
 
 
 def _drain(job: Job, function: Callable[..., Any], call: BlockingCall, inputs: Mapping[str, Any]) -> None:
-    """Runs in the worker thread; each item is handed to the event loop as it comes."""
+    """Run in the worker thread; each item is handed to the event loop as it comes."""
     made = function(call, **inputs)
     for item in made if isinstance(made, Iterator) else (made,):
         anyio.from_thread.run_sync(job.outcome.add, _as_item(item))
 
 
 async def _in_thread(job: Job, work: Callable[[], Any]) -> Any:
-    """A thread that does not heed the deadline is left behind; the invocation ends without it."""
-    return await anyio.to_thread.run_sync(
-        work, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(job.concurrency)
-    )
+    """Run in a thread; one that does not heed the deadline is left behind; the invocation ends without it."""
+    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(job.concurrency))
 
 
 def _as_item(item: Any) -> Item | Page:
@@ -89,7 +87,7 @@ def _as_item(item: Any) -> Item | Page:
 
 @contextmanager
 def author_boundary(job: Job) -> Iterator[None]:
-    """The one place that catches everything: a bug in an author's code becomes a failure with a reference number."""
+    """Catch everything, here alone: a bug in an author's code becomes a failure with a reference number."""
     try:
         yield
     except InvocationError:

@@ -9,7 +9,8 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 from connector_host.contract.errors import ApiError, UnexpectedReply
-from connector_host.contract.model import ErrorPaths, Kind
+from connector_host.contract.manifest import ErrorPaths
+from connector_host.contract.model import Kind
 from connector_host.contract.paths import ABSENT, compile_path
 from connector_host.contract.ports import Reply
 
@@ -27,7 +28,7 @@ _LONGEST = 500
 
 
 def json_of(reply: Reply, errors: ErrorPaths) -> Any:
-    """The reply's JSON, None for an empty good reply; raises ApiError, UnexpectedReply."""
+    """Return the reply's JSON, None for an empty good reply; raises ApiError, UnexpectedReply."""
     if reply.status >= 400:  # noqa: PLR2004 - RFC 9110, 15.5 and 15.6
         raise api_error(reply, errors)
     if not 200 <= reply.status < 300:  # noqa: PLR2004 - RFC 9110, 15.3
@@ -39,7 +40,7 @@ def json_of(reply: Reply, errors: ErrorPaths) -> Any:
 
 
 def text_of(reply: Reply) -> str:
-    """The body as text; raises UnexpectedReply."""
+    """Return the body as text; raises UnexpectedReply."""
     try:
         return reply.body.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -47,7 +48,7 @@ def text_of(reply: Reply) -> str:
 
 
 def parsed(reply: Reply) -> Any:
-    """The body's JSON; raises UnexpectedReply."""
+    """Return the body's JSON; raises UnexpectedReply."""
     text = text_of(reply)
     try:
         with collector_paused():
@@ -59,7 +60,7 @@ def parsed(reply: Reply) -> Any:
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Parsing makes many objects and no garbage: the collector would only slow it down, threefold."""
+    """Pause the garbage collector: parsing makes many objects and no garbage, and would take three times as long."""
     running = gc.isenabled()
     gc.disable()
     try:
@@ -77,7 +78,7 @@ DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def mended(value: Any) -> Any:
-    """The value with half characters (lone surrogates) replaced, so that it can be written anywhere."""
+    """Return the value with half characters (lone surrogates) replaced, so that it can be written anywhere."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
@@ -88,7 +89,7 @@ def mended(value: Any) -> Any:
 
 
 def not_json(reply: Reply, reason: str) -> UnexpectedReply:
-    """What a good status with a bad body is."""
+    """Return what a good status with a bad body is."""
     body = reply.body.lstrip()[:2000].lower()
     if body.startswith((b"<!doctype html", b"<html")):
         found = _TITLE.search(reply.body[:20_000])
@@ -107,7 +108,7 @@ def not_json(reply: Reply, reason: str) -> UnexpectedReply:
 
 
 def wrong_shape(reply: Reply, what: str) -> UnexpectedReply:
-    """What JSON of another shape is."""
+    """Return what JSON of another shape is."""
     return UnexpectedReply(
         f"The server's answer does not have the promised shape: {what}.",
         assistance="Check the server URL and the API version.",
@@ -116,7 +117,7 @@ def wrong_shape(reply: Reply, what: str) -> UnexpectedReply:
 
 
 def api_error(reply: Reply, errors: ErrorPaths) -> ApiError:
-    """The product's refusal: classified by the HTTP status, told in the product's own words where it has any."""
+    """Return the product's refusal: classified by the HTTP status, told in the product's own words where it has any."""
     body = _lenient(reply.body)
     code = _first(body, errors.code)
     message = _first(body, errors.message)
@@ -126,16 +127,14 @@ def api_error(reply: Reply, errors: ErrorPaths) -> ApiError:
     return ApiError(
         sentence,
         kind=_KINDS.get(reply.status) or (Kind.SERVER_ERROR if reply.status >= 500 else Kind.REJECTED),  # noqa: PLR2004 - RFC 9110, 15.6
-        code=str(code)
-        if isinstance(code, int | str) and not isinstance(code, bool) and str(code).strip()
-        else None,
+        code=str(code) if isinstance(code, int | str) and not isinstance(code, bool) and str(code).strip() else None,
         detail=detail if detail != sentence else "",
         http_status=reply.status,
     )
 
 
 def _lenient(body: bytes) -> Any:
-    """An error body's JSON, or its text where it is short and no page."""
+    """Return an error body's JSON, or its text where it is short and no page."""
     text = body[:100_000].decode("utf-8", "replace").strip()
     try:
         return mended(json.loads(text))
@@ -152,7 +151,7 @@ def _first(body: Any, paths: tuple[str, ...]) -> Any:
 
 
 def _flat(value: Any) -> str:
-    """A message that may be text, a list or an object, as text."""
+    """Return a message that may be text, a list or an object, as text."""
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, list):

@@ -9,7 +9,7 @@ from connector_host.builtin.runners.fanout import fan_out
 from connector_host.builtin.runners.origins import Order, Origins
 from connector_host.builtin.runners.template import Fill, compile_path_template, compile_value
 from connector_host.contract.authoring import Item, Page
-from connector_host.contract.model import Command, RequestTemplate
+from connector_host.contract.manifest import Command, RequestTemplate
 from connector_host.contract.ports import Job, Surroundings
 
 
@@ -39,7 +39,7 @@ class _Compiled:
 class RequestRunner:
     """The runner of commands that need no Python."""
 
-    def __init__(self, surroundings: Surroundings | None = None) -> None:
+    def __init__(self, _surroundings: Surroundings) -> None:
         self._origins = Origins()
         self._compiled: dict[int, _Compiled] = {}
 
@@ -65,9 +65,7 @@ class RequestRunner:
         if job.command.collect is None:
             job.outcome.add(Item(None, await self._plain(call, compiled, order)))
             return
-        async for page in call.listing(
-            order, compiled.template.server, job.command.collect, compiled.template.paging
-        ):
+        async for page in call.listing(order, compiled.template.server, job.command.collect, compiled.template.paging):
             job.outcome.add(page)
 
     async def _for_one(

@@ -40,6 +40,4 @@ class Audit:
         )
         if log.isEnabledFor(logging.DEBUG):
             path = urlsplit(request.url).path
-            log.debug(
-                "%s %s on %s: %s in %.0f ms", request.method, path, request.server, outcome, milliseconds
-            )
+            log.debug("%s %s on %s: %s in %.0f ms", request.method, path, request.server, outcome, milliseconds)

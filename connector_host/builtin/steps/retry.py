@@ -21,7 +21,9 @@ _PASSING = frozenset({408, TOO_MANY, 500, 502, UNAVAILABLE, 504})
 
 
 class Retry:
-    """A 429, a 503 and a request that never arrived are always tried again; a 408, a 5xx, a lost connection and a
+    """The step that sends again.
+
+    A 429, a 503 and a request that never arrived are always tried again; a 408, a 5xx, a lost connection and a
     time-out only where a repeat does no harm. No other 4xx ever is.
     """
 
@@ -81,7 +83,8 @@ def _worth_another_try(request: Request, reply: Reply | None, error: InvocationE
 def _give_up(pause: float, left: float, reply: Reply | None) -> None:
     if reply is not None and reply.status == TOO_MANY:
         raise RateLimited(
-            f"The server's rate limit is reached; it asks to wait {pause:.0f} seconds, and the deadline is in {max(left, 0):.0f}.",
+            f"The server's rate limit is reached; it asks to wait {pause:.0f} seconds, and the deadline is in "
+            f"{max(left, 0):.0f}.",
             assistance="Run the command again later, or give it more time.",
             http_status=TOO_MANY,
         )

@@ -17,11 +17,7 @@ def migrate(database: sqlite3.Connection, name: str) -> None:
     database.execute("begin immediate")
     try:
         reached = _at(database)
-        if reached > newest:
-            raise StoreTooNew(
-                f"The store {name} has schema {reached}; this program knows {newest}. Update connector-host, or use "
-                f"another data folder. Nothing was changed."
-            )
+        _refuse_newer(name, reached, newest)
         for file in files:
             if int(file.name[:4]) > reached:
                 for statement in _statements(file.read_text("utf-8")):
@@ -33,12 +29,20 @@ def migrate(database: sqlite3.Connection, name: str) -> None:
         raise
 
 
+def _refuse_newer(name: str, reached: int, newest: int) -> None:
+    if reached > newest:
+        raise StoreTooNew(
+            f"The store {name} has schema {reached}; this program knows {newest}. Update connector-host, or use "
+            f"another data folder. Nothing was changed."
+        )
+
+
 def _at(database: sqlite3.Connection) -> int:
     return int(database.execute("pragma user_version").fetchone()[0])
 
 
 def _statements(script: str) -> list[str]:
-    """The script's statements; sqlite3.executescript would commit behind our back."""
+    """Return the script's statements; sqlite3.executescript would commit behind our back."""
     statements: list[str] = []
     text = ""
     for line in script.splitlines(keepends=True):

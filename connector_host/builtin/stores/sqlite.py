@@ -69,7 +69,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[tuple[Any, sqlite3.Connection]]:
-        """Queries that only read, or write in one statement."""
+        """Lend queries that only read, or write in one statement."""
         try:
             yield self.queries, self.raw
         except sqlite3.Error as error:
@@ -77,7 +77,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[tuple[Any, sqlite3.Connection]]:
-        """Queries that belong together: all, or none."""
+        """Lend queries that belong together: all, or none."""
         with self.reading() as (queries, raw):
             raw.execute("begin immediate")
             try:
@@ -117,9 +117,7 @@ class SqliteConnections:
             secrets: dict[str, dict[str, bytes]] = {}
             for connection_id, name, sealed in queries.all_secrets(raw):
                 secrets.setdefault(connection_id, {})[name] = sealed
-            return [
-                _stored(row, secrets.get(row[0], {})) for row in queries.all_connections(raw, plugin=plugin)
-            ]
+            return [_stored(row, secrets.get(row[0], {})) for row in queries.all_connections(raw, plugin=plugin)]
 
     async def add(self, stored: StoredConnection) -> None:
         """Keep a new one; raises ConnectionExists."""
@@ -173,9 +171,7 @@ class SqliteConnections:
         try:
             yield
         except StoreError as error:
-            if isinstance(error.__cause__, sqlite3.IntegrityError) and "connection.name" in str(
-                error.__cause__
-            ):
+            if isinstance(error.__cause__, sqlite3.IntegrityError) and "connection.name" in str(error.__cause__):
                 raise ConnectionExists(f"A connection '{name}' exists already.") from error
             raise
 
@@ -205,12 +201,9 @@ class SqliteHistory:
             )
 
     async def recent(self, limit: int, connection: str | None = None) -> Sequence[HistoryRecord]:
-        """The newest, newest first."""
+        """Return the newest, newest first."""
         with self._database.reading() as (queries, raw):
-            return [
-                HistoryRecord(*row)
-                for row in queries.recent_invocations(raw, connection=connection, limit=limit)
-            ]
+            return [HistoryRecord(*row) for row in queries.recent_invocations(raw, connection=connection, limit=limit)]
 
     async def get(self, invocation_id: str) -> HistoryRecord | None:
         """One by its id."""
@@ -248,7 +241,7 @@ class SqliteIntakeLog:
             return raw.total_changes - before
 
     async def recent(self, connection: str, command: str, limit: int) -> Sequence[IntakeRecord]:
-        """The newest, newest first."""
+        """Return the newest, newest first."""
         with self._database.reading() as (queries, raw):
             rows = queries.recent_intake_records(raw, connection=connection, command=command, limit=limit)
             return [IntakeRecord(*row) for row in rows]

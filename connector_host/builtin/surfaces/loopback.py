@@ -42,10 +42,8 @@ def serving(
 
 
 def _listener(host: str, port: int) -> socket.socket:
-    """A listening socket whose protocol is named: only then does asyncio switch Nagle's 40 ms delay off."""
-    listener = socket.socket(
-        socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
-    )
+    """Return a listening socket whose protocol is named: only then does asyncio switch Nagle's 40 ms delay off."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -30,19 +30,15 @@ def told_as_ours(url: str, *, timed_out_by_deadline: bool) -> Iterator[None]:
         raise RequestRefused("The HTTP library refused the request.", detail=type(error).__name__) from error
 
 
-def _translated(error: httpx2.HTTPError, host: str, by_deadline: bool) -> InvocationError:  # noqa: FBT001 - one caller
+def _translated(error: httpx2.HTTPError, host: str, by_deadline: bool) -> InvocationError:  # noqa: FBT001, PLR0911 - one caller; a table in code
     if isinstance(error, httpx2.ConnectTimeout | httpx2.PoolTimeout):
-        return Unreachable(
-            f"{host} did not accept a connection in time.", assistance=_NETWORK, http_status=None
-        )
+        return Unreachable(f"{host} did not accept a connection in time.", assistance=_NETWORK)
     if isinstance(error, httpx2.TimeoutException):
         if by_deadline:
             return DeadlinePassed(
                 f"{host} did not answer before the deadline.", assistance="Try later, or allow more time."
             )
-        return TimedOut(
-            f"{host} did not answer in time.", assistance="Try later; the service may be overloaded."
-        )
+        return TimedOut(f"{host} did not answer in time.", assistance="Try later; the service may be overloaded.")
     if isinstance(error, httpx2.ConnectError | httpx2.ProxyError):
         return _not_connected(error, host)
     if isinstance(error, httpx2.LocalProtocolError):
@@ -67,12 +63,10 @@ def _not_connected(error: BaseException, host: str) -> InvocationError:
             reason = getattr(cause, "verify_message", "") or cause.reason or "the handshake failed"
             return Unreachable(
                 f"No trusted TLS connection to {host}: {reason}.",
-                assistance="Check the server URL; for a private certificate authority give the connection its CA bundle.",
+                assistance="Check the server URL; a private authority needs the connection's CA Bundle.",
             )
         if isinstance(cause, socket.gaierror):
-            return Unreachable(
-                f"The name {host} can not be resolved.", assistance="Check the server URL and the DNS."
-            )
+            return Unreachable(f"The name {host} can not be resolved.", assistance="Check the server URL and the DNS.")
         if isinstance(cause, ConnectionRefusedError):
             return Unreachable(f"{host} refuses connections.", assistance=_NETWORK)
     return Unreachable(f"{host} can not be reached.", detail=str(error)[:200], assistance=_NETWORK)

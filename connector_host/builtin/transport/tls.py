@@ -15,20 +15,20 @@ class TlsContexts:
         self._none: ssl.SSLContext | None = None
 
     def get(self, ca_bundle: str | None) -> ssl.SSLContext:
-        """A verifying context with the system's roots, or with those of a PEM file; raises an InvocationError."""
+        """Return a verifying context: the system's roots, or those in a PEM file; raises an InvocationError."""
         if ca_bundle not in self._by_bundle:
             self._by_bundle[ca_bundle] = _system() if ca_bundle is None else _from_bundle(ca_bundle)
         return self._by_bundle[ca_bundle]
 
     def none(self) -> ssl.SSLContext:
-        """A context that trusts nobody, for pools that never speak TLS."""
+        """Return a context that trusts nobody, for pools that never speak TLS."""
         if self._none is None:
             self._none = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         return self._none
 
 
 def _system() -> ssl.SSLContext:
-    """The system's roots; a hashed folder is read as needed, which is a hundred times cheaper than the bundle."""
+    """Trust the system's roots; a hashed folder is read as needed, a hundred times cheaper than the bundle."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     folder = ssl.get_default_verify_paths().capath
     if "SSL_CERT_FILE" not in os.environ and folder and any(Path(folder).glob("*.0")):

@@ -34,7 +34,7 @@ class HttpTransport:
         self._contexts = TlsContexts()
 
     def open(self, ca_bundle: str | None) -> Session:
-        """A session; its pools are made when they are first needed."""
+        """Return a session; its pools are made when they are first needed."""
         return HttpSession(self._contexts, ca_bundle, self._clock.monotonic)
 
 
@@ -55,9 +55,7 @@ class HttpSession:
             if reply.status not in _REDIRECTS:
                 return reply
             url = _redirected(request, url, reply)
-        raise UnexpectedReply(
-            f"The server redirected more than {MAX_REDIRECTS} times.", http_status=reply.status
-        )
+        raise UnexpectedReply(f"The server redirected more than {MAX_REDIRECTS} times.", http_status=reply.status)
 
     async def close(self) -> None:
         """Close the pools."""
@@ -86,9 +84,7 @@ class HttpSession:
                 body = await _read(response)
             finally:
                 await response.aclose()
-        return Reply(
-            response.status_code, {name.lower(): value for name, value in response.headers.items()}, body
-        )
+        return Reply(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
 
     def _pool(self, url: str) -> httpx2.AsyncHTTPTransport:
         key = url.partition(":")[0]
@@ -96,9 +92,7 @@ class HttpSession:
         if pool is None:
             if key == "https":
                 context = self._contexts.get(self._ca_bundle)
-                pool = httpx2.AsyncHTTPTransport(
-                    verify=context, limits=_POOL, proxy=_proxy(url), trust_env=False
-                )
+                pool = httpx2.AsyncHTTPTransport(verify=context, limits=_POOL, proxy=_proxy(url), trust_env=False)
             else:
                 pool = httpx2.AsyncHTTPTransport(verify=self._contexts.none(), limits=_POOL, trust_env=False)
             self._pools[key] = pool
@@ -106,7 +100,7 @@ class HttpSession:
 
 
 def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for this host, if any (HTTPS_PROXY, NO_PROXY)."""
+    """Return the proxy that the environment names for this host, if any (HTTPS_PROXY, NO_PROXY)."""
     host = urlsplit(url).hostname or ""
     if urllib.request.proxy_bypass(host):
         return None
@@ -114,11 +108,12 @@ def _proxy(url: str) -> str | None:
 
 
 def _redirected(request: Request, url: str, reply: Reply) -> str:
-    """The next URL of the same origin; anything else is refused, so that no credential can go along."""
+    """Return the next URL of the same origin; anything else is refused, so that no credential can go along."""
     target = urljoin(url, reply.headers.get("location", ""))
     if urlsplit(target)[:2] != urlsplit(url)[:2]:
         raise UnexpectedReply(
-            f"The server redirects to another origin ({urlsplit(target).hostname or 'none'}), which the plugin does not declare.",
+            f"The server redirects to another origin ({urlsplit(target).hostname or 'none'}), which the plugin does "
+            f"not declare.",
             assistance="Check the connection's server URL.",
             http_status=reply.status,
         )
@@ -132,7 +127,7 @@ def _redirected(request: Request, url: str, reply: Reply) -> str:
 
 
 async def _read(response: httpx2.Response) -> bytes:
-    """The decoded body; raises ReplyTooLarge by what is declared, by what arrives and by what it unpacks to."""
+    """Return the decoded body; raises ReplyTooLarge by what is declared, by what arrives and by what it unpacks to."""
     declared = response.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > MAX_WIRE_BYTES:
         raise _too_large("announces", int(declared), response)

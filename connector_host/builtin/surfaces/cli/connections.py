@@ -19,11 +19,11 @@ from connector_host.contract.model import Change, Connection, HealthCheck, Resul
 
 @click.group("connections", help="Add, edit, test and remove connections.")
 def command() -> None:
-    """The group."""
+    """Hold the subcommands."""
 
 
 def _field_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that add and edit share."""
+    """Return the options that add and edit share."""
     options = [
         click.option(
             "--set",
@@ -47,12 +47,8 @@ def _field_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--tenant", "tenants", multiple=True, help="A tenant it is shared to; may be repeated."),
         click.option("--agent", help="The agent it runs through."),
         click.option("--description"),
-        click.option(
-            "--allow-user", "allowed_users", multiple=True, help="Only these users; may be repeated."
-        ),
-        click.option(
-            "--allow-group", "allowed_groups", multiple=True, help="Only these groups; may be repeated."
-        ),
+        click.option("--allow-user", "allowed_users", multiple=True, help="Only these users; may be repeated."),
+        click.option("--allow-group", "allowed_groups", multiple=True, help="Only these groups; may be repeated."),
         click.option("--active/--inactive", default=None, help="Whether it may be used."),
         click.option("--health-check-minutes", type=int, help="Test it every so many minutes; 0 for never."),
         click.option("--health-check-failures", type=int, help="Failures in a row before an e-mail."),
@@ -69,7 +65,7 @@ def _field_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--test", is_flag=True, help="Test first, and add only what passes.")
 @_field_options
 @click.pass_obj
-def add(entrance: Entrance, name: str, plugin: str, test: bool, **given: Any) -> int:  # noqa: FBT001 - click passes it by name
+def add(entrance: Entrance, /, name: str, plugin: str, test: bool, **given: Any) -> int:  # noqa: FBT001 - click passes it by name
     """Add a connection."""
     change = _change(entrance, plugin, given)
 
@@ -94,9 +90,7 @@ def add(entrance: Entrance, name: str, plugin: str, test: bool, **given: Any) ->
 @click.option("--remove-secret", "remove_secrets", multiple=True, metavar="NAME")
 @_field_options
 @click.pass_obj
-def edit(
-    entrance: Entrance, name: str, rename: str | None, remove_secrets: tuple[str, ...], **given: Any
-) -> None:
+def edit(entrance: Entrance, /, name: str, rename: str | None, remove_secrets: tuple[str, ...], **given: Any) -> None:
     """Change a connection; what is not named stays."""
 
     async def work(host: HostFace) -> None:
@@ -123,10 +117,7 @@ def list_all(entrance: Entrance, plugin: str | None, output: str) -> None:
     if not found:
         click.echo("No connections yet. Add one: connector-host connections add NAME --plugin ID …", err=True)
         return
-    rows = [
-        (one.name, one.plugin, one.site or "", "yes" if one.active else "no", one.description)
-        for one in found
-    ]
+    rows = [(one.name, one.plugin, one.site or "", "yes" if one.active else "no", one.description) for one in found]
     console().print(list_table(("Name", "Plugin", "Site", "Active", "Description"), rows))
 
 
@@ -208,9 +199,7 @@ def _change(
     properties = entrance.catalogue.plugin(plugin).connection["properties"]
     parameters: dict[str, Any] = {}
     for name, text in _pairs(given["parameters"], "--set"):
-        parameters[name] = (
-            None if before is not None and text == "" else value_of(text, properties.get(name, {}))
-        )
+        parameters[name] = None if before is not None and text == "" else value_of(text, properties.get(name, {}))
     secrets = {
         name: value_of(_secret(name, text), properties.get(name, {}))
         for name, text in _pairs(given["secrets"], "--secret")
@@ -227,14 +216,10 @@ def _change(
         "active",
     )
     fields = {name: given[name] for name in plain if given[name] not in (None, ())}
-    fields = {
-        name: None if value == "" and name != "description" else value for name, value in fields.items()
-    }
+    fields = {name: None if value == "" and name != "description" else value for name, value in fields.items()}
     if rename is not None:
         fields["name"] = rename
-    return Change(
-        {**fields, **_health(given, (before or {}).get("health_check"))}, parameters, secrets, remove_secrets
-    )
+    return Change({**fields, **_health(given, (before or {}).get("health_check"))}, parameters, secrets, remove_secrets)
 
 
 def _health(given: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -265,7 +250,7 @@ def _pairs(texts: tuple[str, ...], option: str) -> list[tuple[str, str]]:
 
 
 def _secret(name: str, source: str) -> str:
-    """A secret from where `source` says; never from the command line itself, which others can read."""
+    """Return a secret from where `source` says; never from the command line itself, which others can read."""
     kind, _, place = source.partition(":")
     if source == "-":
         value = click.prompt(name, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
@@ -282,5 +267,6 @@ def _secret(name: str, source: str) -> str:
                 f"The file {place} (for the secret {name}) can not be read ({type(error).__name__})."
             ) from error
     raise WrongUse(
-        f"Give the secret {name} as env:VARIABLE, file:PATH or - (standard input), so that nobody reads it off the process list."
+        f"Give the secret {name} as env:VARIABLE, file:PATH or - (standard input), so that nobody reads it off the "
+        f"process list."
     )

@@ -39,9 +39,7 @@ def command(entrance: Entrance, serve: bool) -> None:  # noqa: FBT001 - click pa
             with_host(home, lambda host: _Demo(host, base).run())
             if serve:
                 _say(f"\nStill there; in another terminal:\n  export CONNECTOR_HOST_HOME={folder}")
-                _say(
-                    f"  connector-host test-command {PLUGIN} list-users --connection {NAME}\nCtrl-C ends it."
-                )
+                _say(f"  connector-host test-command {PLUGIN} list-users --connection {NAME}\nCtrl-C ends it.")
                 _wait()
 
 
@@ -76,9 +74,7 @@ class _Demo:
         await self._show("Test Connection", "test_connection", {"probe_integration_keys": True})
         users = await self._show("List Users", "list_users", {})
         user_ids = users.key_fields["UserIDs"][:1]
-        await self._show(
-            "Get User Contact Methods", "get_user_contact_methods", {"user_ids": [*user_ids, "PNOBODY"]}
-        )
+        await self._show("Get User Contact Methods", "get_user_contact_methods", {"user_ids": [*user_ids, "PNOBODY"]})
         await self._show("Get All Schedules", "get_all_schedules", {})
         created = await self._show("Create Event", "create_event", _EVENT)
         dedup_key = created.raw_data["dedup_key"]
@@ -86,14 +82,10 @@ class _Demo:
         await self._show("Resolve Event", "resolve_event", {"dedup_key": dedup_key, "verify": True})
         now = datetime.now(UTC)
         times = {"start_time": _iso(now - timedelta(days=7)), "end_time": _iso(now + timedelta(minutes=1))}
-        fetched = await self._show(
-            "Fetch Incident", "fetch_incident", {**times, "top_recent_incident_number": 5}
-        )
+        fetched = await self._show("Fetch Incident", "fetch_incident", {**times, "top_recent_incident_number": 5})
         incident_ids = fetched.key_fields["IncidentIDs"]
         await self._show("Get Incident Alerts", "get_incident_alerts", {"incident_ids": incident_ids[:2]})
-        await self._show(
-            "Resolve Incidents", "resolve_incidents", {"incident_ids": [*incident_ids[1:3], "QNOWHERE"]}
-        )
+        await self._show("Resolve Incidents", "resolve_incidents", {"incident_ids": [*incident_ids[1:3], "QNOWHERE"]})
         await self._show(
             "Create Event, with an input that is wrong",
             "create_event",

@@ -14,7 +14,7 @@ from connector_host.contract.model import HistoryRecord
 
 @click.group("history", help="Look at past invocations.")
 def command() -> None:
-    """The group."""
+    """Hold the subcommands."""
 
 
 @command.command("list")
@@ -42,9 +42,7 @@ def list_all(entrance: Entrance, connection: str | None, limit: int, output: str
         )
         for one in records
     ]
-    console().print(
-        list_table(("Started", "Plugin", "Command", "Connection", "Status", "ms", "Invocation"), rows)
-    )
+    console().print(list_table(("Started", "Plugin", "Command", "Connection", "Status", "ms", "Invocation"), rows))
 
 
 @command.command("show")

@@ -8,7 +8,7 @@ from connector_host.contract.face import Entrance
 
 @click.group("keys", help="Rotate the master key.")
 def command() -> None:
-    """The group."""
+    """Hold the subcommands."""
 
 
 @command.command()
@@ -20,10 +20,9 @@ def rotate(entrance: Entrance) -> None:
     `keys retire`.
     """
     moved = with_host(entrance, lambda host: host.keys.rotate())
-    click.echo(
-        f"{moved} connection{'' if moved == 1 else 's'} put under the new master key. When no older program runs any more: connector-host keys retire",
-        err=True,
-    )
+    plural = "" if moved == 1 else "s"
+    click.echo(f"{moved} connection{plural} put under the new master key.", err=True)
+    click.echo("When no older program runs any more: connector-host keys retire", err=True)
 
 
 @command.command()

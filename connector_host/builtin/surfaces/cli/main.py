@@ -44,7 +44,7 @@ class Lazy(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        """The list in the help, from the names and sentences above."""
+        """Return the list in the help, from the names and sentences above."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, sentence) for name, (_, sentence) in _COMMANDS.items()])
 
@@ -52,7 +52,7 @@ class Lazy(click.Group):
 class CommandLine:
     """The surface `cli`."""
 
-    def __init__(self, surroundings: Surroundings | None = None) -> None:
+    def __init__(self, _surroundings: Surroundings) -> None:
         pass
 
     def main(self, entrance: Entrance, arguments: Sequence[str]) -> int:
@@ -82,7 +82,7 @@ class CommandLine:
 @click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="connector-host", prog_name="connector-host")
 def program() -> None:
-    """Run connectors (plugins) for SOAR platforms: keep connections, run commands, get honest results.
+    r"""Run connectors (plugins) for SOAR platforms: keep connections, run commands, get honest results.
 
     \b
     CONNECTOR_HOST_HOME      data folder (~/.connector-host)

@@ -15,22 +15,16 @@ RESERVED = frozenset({"connection", "input", "output", "timeout", "help"})
 
 def options_of(properties: Mapping[str, Any], required: list[str]) -> list[click.Option]:
     """One option per parameter; the host, not the command line, decides whether a value is right."""
-    return [
-        _option(name, schema, name in required) for name, schema in properties.items() if name not in RESERVED
-    ]
+    return [_option(name, schema, name in required) for name, schema in properties.items() if name not in RESERVED]
 
 
 def _option(name: str, schema: Mapping[str, Any], required: bool) -> click.Option:  # noqa: FBT001 - one caller
     flag = f"--{name.replace('_', '-')}"
     if schema.get("type") == "boolean":
-        return click.Option(
-            [f"{flag}/--no-{name.replace('_', '-')}", name], default=None, help=_help(schema, required)
-        )
+        return click.Option([f"{flag}/--no-{name.replace('_', '-')}", name], default=None, help=_help(schema, required))
     shape = _shape(schema)
     options = [str(option) for option in schema.get("enum", [])]
-    return click.Option(
-        [flag, name], metavar=shape, help=_help(schema, required), shell_complete=lambda *_: options
-    )
+    return click.Option([flag, name], metavar=shape, help=_help(schema, required), shell_complete=lambda *_: options)
 
 
 def _shape(schema: Mapping[str, Any]) -> str:
@@ -56,7 +50,7 @@ def _help(schema: Mapping[str, Any], required: bool) -> str:  # noqa: FBT001 - o
 
 
 def value_of(text: Any, schema: Mapping[str, Any]) -> Any:
-    """The value that text means to a schema; what does not fit is left as text for the host to refuse."""
+    """Return the value that text means to a schema; what does not fit is left as text for the host to refuse."""
     if not isinstance(text, str):
         return text
     kinds = schema.get("type", "string")
@@ -71,7 +65,7 @@ def value_of(text: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def read_inputs(source: str | None) -> dict[str, Any]:
-    """The inputs in a JSON file, or on standard input for `-`; raises WrongUse."""
+    """Return the inputs in a JSON file, or on standard input for `-`; raises WrongUse."""
     if source is None:
         return {}
     try:

@@ -9,12 +9,12 @@ import click
 from connector_host.builtin.surfaces.cli.running import output_option
 from connector_host.contract.errors import ManifestError
 from connector_host.contract.face import Entrance
-from connector_host.contract.model import Manifest
+from connector_host.contract.manifest import Manifest
 
 
 @click.group("plugins", help="List, show and validate plugins.")
 def command() -> None:
-    """The group."""
+    """Hold the subcommands."""
 
 
 @command.command("list")
@@ -80,17 +80,14 @@ def show_one(entrance: Entrance, plugin: str, output: str) -> None:
     ]
     out.print(list_table(("Connection parameter", "Title", "", "Description"), rows))
     commands = [
-        (name.replace("_", "-"), one.title, one.kind, one.description)
-        for name, one in manifest.commands.items()
+        (name.replace("_", "-"), one.title, one.kind, one.description) for name, one in manifest.commands.items()
     ]
     out.print("")
     out.print(list_table(("Command", "Title", "Kind", "Description"), commands))
 
 
 def _traits(schema: dict[str, Any], required: bool) -> str:  # noqa: FBT001 - one caller
-    return ", ".join(
-        word for word, holds in (("required", required), ("secret", schema.get("writeOnly"))) if holds
-    )
+    return ", ".join(word for word, holds in (("required", required), ("secret", schema.get("writeOnly"))) if holds)
 
 
 def _document(manifest: Manifest) -> dict[str, Any]:

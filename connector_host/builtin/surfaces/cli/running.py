@@ -31,5 +31,5 @@ def with_host(entrance: Entrance, work: Callable[[HostFace], Awaitable[T]]) -> T
 
 
 def exit_code(result: Result) -> int:
-    """The exit code of a result."""
+    """Return the exit code of a result."""
     return EXIT_CODES[result.status]

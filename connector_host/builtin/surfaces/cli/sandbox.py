@@ -9,7 +9,7 @@ from connector_host.builtin.surfaces.cli.parameters import options_of, value_of
 from connector_host.builtin.surfaces.loopback import serving
 from connector_host.contract.errors import WrongUse
 from connector_host.contract.face import Entrance
-from connector_host.contract.model import Manifest
+from connector_host.contract.manifest import Manifest
 from connector_host.contract.modules import plugin_module
 
 
@@ -26,7 +26,7 @@ class _Sandboxes(click.Group):
 
 
 def sandbox_module(manifest: Manifest) -> Any:
-    """The plugin's sandbox: `build(**options)` gives an ASGI app, `OPTIONS` describes the options."""
+    """Return the plugin's sandbox: `build(**options)` gives an ASGI app, `OPTIONS` describes the options."""
     if manifest.sandbox is None:
         raise WrongUse(f"The plugin '{manifest.id}' has no sandbox.")
     return plugin_module(manifest, manifest.sandbox.removesuffix(".py"))
@@ -42,9 +42,7 @@ def _command(manifest: Manifest) -> click.Command:
     ]
 
     def run(host: str, port: int, tls_certificate: str | None, tls_key: str | None, **given: Any) -> None:
-        options = {
-            name: value_of(value, module.OPTIONS[name]) for name, value in given.items() if value is not None
-        }
+        options = {name: value_of(value, module.OPTIONS[name]) for name, value in given.items() if value is not None}
         try:
             app = module.build(**options)
         except (ValueError, TypeError) as error:
@@ -52,9 +50,7 @@ def _command(manifest: Manifest) -> click.Command:
         serve_until_stopped(app, manifest, host, port, tls_certificate, tls_key)
 
     summary = f"{manifest.name}'s stand-in API server."
-    return click.Command(
-        manifest.id, params=[*options_of(module.OPTIONS, []), *own], callback=run, help=summary
-    )
+    return click.Command(manifest.id, params=[*options_of(module.OPTIONS, []), *own], callback=run, help=summary)
 
 
 def serve_until_stopped(

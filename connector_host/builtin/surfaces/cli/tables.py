@@ -29,7 +29,7 @@ FAVOURITES = (
 
 
 def console() -> Console:
-    """Standard output."""
+    """Return standard output."""
     return Console(highlight=False, soft_wrap=False)
 
 
@@ -71,18 +71,17 @@ def _print_context(out: Console, result: Result) -> None:
 
 
 def _rows(record: Any) -> list[Mapping[str, Any]]:
-    """A record as rows; an entry of a fan-out gives one per record, each with its item."""
+    """Return a record as rows; an entry of a fan-out gives one per record, each with its item."""
     if isinstance(record, dict) and set(record) == {"item", "value"}:
         values = record["value"] if isinstance(record["value"], list) else [record["value"]]
         return [
-            {"item": record["item"], **(value if isinstance(value, dict) else {"value": value})}
-            for value in values
+            {"item": record["item"], **(value if isinstance(value, dict) else {"value": value})} for value in values
         ]
     return [record if isinstance(record, dict) else {"value": record}]
 
 
 def record_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Records as a table of their most telling columns."""
+    """Return records as a table of their most telling columns."""
     present = list(
         dict.fromkeys(key for row in rows for key, value in row.items() if not isinstance(value, dict | list))
     )

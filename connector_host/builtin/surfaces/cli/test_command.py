@@ -9,7 +9,8 @@ from connector_host.builtin.surfaces.cli.progress import Bar
 from connector_host.builtin.surfaces.cli.running import exit_code, output_option, with_host
 from connector_host.contract.documents import as_document, as_json
 from connector_host.contract.face import Entrance, HostFace
-from connector_host.contract.model import Command, Manifest, Options, Result
+from connector_host.contract.manifest import Command, Manifest
+from connector_host.contract.model import Options, Result
 
 
 class _Plugins(click.Group):
@@ -67,9 +68,7 @@ def _command(manifest: Manifest, found: Command) -> click.Command:
             help="The connection to use.",
             shell_complete=_connection_names,
         ),
-        click.Option(
-            ["--input"], metavar="FILE|-", help="Inputs as a JSON object; single options win over it."
-        ),
+        click.Option(["--input"], metavar="FILE|-", help="Inputs as a JSON object; single options win over it."),
         click.Option(["--timeout"], type=float, metavar="SECONDS", help="Deadline of this run."),
     ]
     run = click.Command(
@@ -87,16 +86,14 @@ def _runner(manifest: Manifest, found: Command) -> Any:
     def run(
         ctx: click.Context,
         connection: str,
-        input: str | None,
+        input: str | None,  # noqa: A002 - the option's name
         timeout: float | None,
         output: str,
         **given: Any,
-    ) -> int:  # noqa: A002 - the option's name
+    ) -> int:
         properties = found.input.get("properties", {})
         inputs = read_inputs(input)
-        inputs |= {
-            name: value_of(value, properties[name]) for name, value in given.items() if value is not None
-        }
+        inputs |= {name: value_of(value, properties[name]) for name, value in given.items() if value is not None}
         with Bar(found.title) as bar:
             options = Options(deadline_seconds=timeout, progress=bar.advance)
             result = with_host(
