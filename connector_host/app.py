@@ -25,6 +25,7 @@ from connector_host.kernel.host import Host
 from connector_host.kernel.openings import Openings
 from connector_host.kernel.pipeline import Parts
 from connector_host.kernel.plugins import Registry
+from connector_host.kernel.recording import Recorder
 from connector_host.kernel.redaction import RedactingFilter
 from connector_host.kernel.secrets import SecretKeeper
 from connector_host.kernel.settings import Settings, settings_from
@@ -160,7 +161,8 @@ class Joiner:
             openings=Openings(self._part("transport", self._slot("transport")), connections.open, log_filter),
             runners=_Runners(self),
             steps=self._steps(),
-            history=store.history,
+            recorder=Recorder(store.history, self.settings, self.surroundings.clock),
+            intake_log=store.intake,
             clock=self.surroundings.clock,
             observe=self.surroundings.observe,
         )

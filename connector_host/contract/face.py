@@ -82,6 +82,18 @@ class HostFace(Protocol):
     ) -> Result:
         """Run one command; raises WrongUse where there is nothing to run."""
 
+    async def take_in(
+        self,
+        plugin: str,
+        command: str,
+        connection: str,
+        inputs: Mapping[str, Any] | None = None,
+        caller: Caller = OPERATOR,
+        *,
+        options: Options = ...,
+    ) -> Result:
+        """Run an intake command and keep its records in the store."""
+
     async def test(self, connection: str, inputs: Mapping[str, Any] | None = None, *, options: Options = ...) -> Result:
         """Run Test Connection."""
 

@@ -240,6 +240,15 @@ class Change:
     remove_secrets: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What an intake run did: records fetched, new in the store, and known already."""
+
+    fetched: int = 0
+    new: int = 0
+    known: int = 0
+
+
 Progress = Callable[[int, int | None], None]
 
 

@@ -1,36 +1,28 @@
 """The way of one invocation: find, authorise, validate, open, run, validate, report, redact and record."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import anyio
 
-from connector_host.contract.documents import as_document, as_json, iso
-from connector_host.contract.errors import (
-    DeadlinePassed,
-    InvalidInput,
-    InvocationError,
-    SealError,
-    SecretUnavailable,
-    UnexpectedReply,
-)
-from connector_host.contract.ids import new_id
+from connector_host.contract.errors import DeadlinePassed, InvalidInput, InvocationError, SealError, SecretUnavailable
 from connector_host.contract.manifest import Command, Manifest
-from connector_host.contract.model import OPERATOR, Caller, HistoryRecord, Invocation, Options, Result, StoredConnection
+from connector_host.contract.model import Invocation, Options, Result, StoredConnection
 from connector_host.contract.paths import compile_path
-from connector_host.contract.ports import Clock, History, Job, Observe, Runner, Send, Step
+from connector_host.contract.ports import Clock, IntakeLog, Job, Observe, Runner, Send, Step
 from connector_host.kernel.access import authorise
 from connector_host.kernel.inputs import InputForm
-from connector_host.kernel.mapping import map_records
+from connector_host.kernel.intake import IntakeCollector
+from connector_host.kernel.mapping import Mapper
 from connector_host.kernel.openings import Opening, Openings
+from connector_host.kernel.recording import Recorder
 from connector_host.kernel.result import Collector, entries, incomplete, status_of
 from connector_host.kernel.schema import Checker
 from connector_host.kernel.settings import Settings
 
-log = logging.getLogger("connector_host")
-SHOWN_FAULTS = 20
+GRACE = 0.5  # seconds in which what heeds the deadline by itself may tell how far it came
 
 
 def compose(steps: Sequence[Step], send: Send) -> Send:
@@ -52,103 +44,105 @@ class Parts:
     openings: Openings
     runners: Mapping[str, Runner]
     steps: Sequence[Step]
-    history: History
+    recorder: Recorder
+    intake_log: IntakeLog
     clock: Clock
     observe: Observe
 
 
-class InputRefused(Exception):
-    """Inputs that never reached the command: nothing was sent, and nothing of them is kept."""
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One invocation with all it concerns; `take_in` streams an intake's records into the store."""
 
-    def __init__(self, error: InvalidInput) -> None:
-        super().__init__(str(error))
-        self.error = error
+    manifest: Manifest
+    command: Command
+    invocation: Invocation
+    stored: StoredConnection
+    options: Options
+    take_in: bool = False
+
+
+class _Prepared:
+    """What is built once per command."""
+
+    def __init__(self, command: Command, settings: Settings) -> None:
+        self.form = InputForm(command.input, settings.date_time, settings.limits)
+        self.checker = None if command.output is None else Checker(command.output)
+        self.mapper = None if command.intake is None else Mapper(command.intake)
+        self.key_fields = {name: compile_path(path) for name, path in command.key_fields.items()}
 
 
 class Pipeline:
-    """Runs invocations; what can be built once per command is."""
+    """Runs invocations."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._forms: dict[int, InputForm] = {}
-        self._outputs: dict[int, Checker] = {}
+        self._prepared: dict[int, tuple[Command, _Prepared]] = {}
 
-    async def run(
-        self,
-        manifest: Manifest,
-        command: Command,
-        invocation: Invocation,
-        stored: StoredConnection,
-        options: Options,
-    ) -> Result:
-        """Run one invocation; whatever a user or an API can cause becomes part of the result."""
+    async def run(self, assignment: Assignment) -> Result:
+        """Run one invocation; whatever a user or an API can cause becomes part of the result.
+
+        Inputs that are refused leave no trace: nothing was sent, and nothing of them is kept.
+        """
         clock = self._parts.clock
         started, begun = clock.now(), clock.monotonic()
-        opening, inputs_text, record = None, "{}", options.record
-        collector = Collector(command, self._parts.openings.no_secrets, options.progress)
+        collector = self._collector(assignment)
+        inputs_text: str | None = None
         try:
-            authorise(stored, invocation.caller)
-            inputs, inputs_text = self._accept(command, invocation)
-            opening = await self._acquire(stored)
-            collector.redactor = opening.redactor
-            await self._carry_out(manifest, command, inputs, opening, collector, options)
-        except InputRefused as refused:
-            collector.fail(refused.error)
-            record = False
+            authorise(assignment.stored, assignment.invocation.caller)
+            inputs, inputs_text = self._prepare(assignment.command).form.accept(assignment.invocation.inputs)
+            await self._with_opening(assignment, inputs, collector)
         except InvocationError as error:
             collector.fail(error)
-        finally:
-            if opening is not None:
-                await self._parts.openings.release(opening)
-        result = self._report(command, collector, invocation, started, round((clock.monotonic() - begun) * 1000))
-        if record:
-            await self._record(result, invocation.caller, collector.redactor.text(inputs_text))
-        self._parts.observe(
-            "invocation.finished",
-            {
-                "id": result.invocation_id,
-                "status": result.status.value,
-                "plugin": result.plugin,
-                "command": result.command,
-                "duration_ms": result.duration_ms,
-            },
-        )
+            refused = inputs_text is None and isinstance(error, InvalidInput)
+        else:
+            refused = False
+        result = self._report(assignment, collector, started, round((clock.monotonic() - begun) * 1000))
+        if assignment.options.record and not refused:
+            inputs_text = collector.redactor.text(inputs_text or "{}")
+            await self._parts.recorder.record(result, assignment.invocation.caller, inputs_text)
+        self._parts.observe("invocation.finished", _facts(result))
         return result
 
-    def _accept(self, command: Command, invocation: Invocation) -> tuple[dict[str, Any], str]:
-        try:
-            return self._form(command).accept(invocation.inputs)
-        except InvalidInput as error:
-            raise InputRefused(error) from error
+    def _prepare(self, command: Command) -> _Prepared:
+        known = self._prepared.get(id(command))
+        if known is None or known[0] is not command:
+            known = self._prepared[id(command)] = command, _Prepared(command, self._parts.settings)
+        return known[1]
 
-    def _form(self, command: Command) -> InputForm:
-        form = self._forms.get(id(command))
-        if form is None:
-            form = self._forms[id(command)] = InputForm(
-                command.input, self._parts.settings.date_time, self._parts.settings.limits
-            )
-        return form
+    def _collector(self, assignment: Assignment) -> Collector:
+        command, no_secrets = assignment.command, self._parts.openings.no_secrets
+        mapper = self._prepare(command).mapper
+        if not assignment.take_in or mapper is None:
+            return Collector(command, no_secrets, assignment.options.progress)
+        return IntakeCollector(
+            command,
+            no_secrets,
+            assignment.options.progress,
+            mapper=mapper,
+            log=self._parts.intake_log,
+            connection_id=assignment.stored.connection.id,
+        )
 
-    async def _acquire(self, stored: StoredConnection) -> Opening:
+    async def _with_opening(self, assignment: Assignment, inputs: Mapping[str, Any], collector: Collector) -> None:
         try:
-            return await self._parts.openings.acquire(stored)
+            opening = await self._parts.openings.acquire(assignment.stored)
         except SealError as error:
             raise SecretUnavailable(str(error)) from error
+        collector.redactor = opening.redactor
+        try:
+            await self._carry_out(assignment, inputs, opening, collector)
+        finally:
+            await self._parts.openings.release(opening)
 
     async def _carry_out(
-        self,
-        manifest: Manifest,
-        command: Command,
-        inputs: Mapping[str, Any],
-        opening: Opening,
-        collector: Collector,
-        options: Options,
+        self, assignment: Assignment, inputs: Mapping[str, Any], opening: Opening, collector: Collector
     ) -> None:
         """Run the command; the deadline cuts off whatever does not heed it by itself."""
-        parts = self._parts
-        seconds = options.deadline_seconds or command.deadline or parts.settings.limits.deadline_seconds
+        parts, command = self._parts, assignment.command
+        seconds = assignment.options.deadline_seconds or command.deadline or parts.settings.limits.deadline_seconds
         job = Job(
-            manifest=manifest,
+            manifest=assignment.manifest,
             command=command,
             inputs=inputs,
             opened=opening.connection,
@@ -158,86 +152,42 @@ class Pipeline:
             concurrency=parts.settings.limits.concurrency,
             outcome=collector,
         )
-        with anyio.move_on_after(seconds + 0.5) as scope:
-            await parts.runners[command.runner].run(job)
+        checker = self._prepare(command).checker
+        with anyio.move_on_after(seconds + GRACE) as scope:
+            await collector.work(lambda: parts.runners[command.runner].run(job), checker)
         if scope.cancelled_caught:
             raise DeadlinePassed(f"The command did not end within {seconds:g} seconds.")
-        self._check_output(command, collector)
         whole = collector.whole()
         if whole is not None and not whole.complete:
             collector.failures.append((None, incomplete(whole)))
 
-    def _check_output(self, command: Command, collector: Collector) -> None:
-        """Tell of records that are not what the manifest promises; they stay in the raw data."""
+    def _report(self, assignment: Assignment, collector: Collector, started: datetime, duration_ms: int) -> Result:
+        invocation, prepared = assignment.invocation, self._prepare(assignment.command)
         raw = collector.raw_data()
-        if command.output is None or raw is None:
-            return
-        checker = self._outputs.get(id(command))
-        if checker is None:
-            checker = self._outputs[id(command)] = Checker(command.output)
-        if checker.accepts(raw):
-            return
-        for count, fault in enumerate(checker.faults(raw)):
-            if count == SHOWN_FAULTS:
-                break
-            place = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.path)
-            collector.fail(
-                UnexpectedReply("The answer is not what the API promises.", detail=f"At {place}: {fault.reason}"),
-                place,
-            )
-
-    def _report(
-        self, command: Command, collector: Collector, invocation: Invocation, started: Any, duration_ms: int
-    ) -> Result:
-        raw = collector.raw_data()
+        shown = raw is not None and not assignment.take_in
         return Result(
             status=status_of(collector),
             plugin=invocation.plugin,
-            command=command.id,
+            command=invocation.command,
             connection=invocation.connection,
             invocation_id=invocation.id,
             started_at=started,
             duration_ms=duration_ms,
             raw_data=raw,
             context_data=collector.context_data(),
-            key_fields={name: compile_path(path).find(raw) for name, path in command.key_fields.items()}
-            if raw is not None
-            else {},
+            key_fields={name: path.find(raw) for name, path in prepared.key_fields.items()} if shown else {},
             completeness=collector.whole(),
-            intake=map_records(command.intake, raw) if command.intake else None,
+            intake=prepared.mapper.map(raw) if prepared.mapper and shown else None,
             notes=tuple(collector.notes),
-            errors=tuple(entries(command, collector)),
-        )
-
-    async def _record(self, result: Result, caller: Caller, inputs: str) -> None:
-        document = as_document(result)
-        error = document["error"]
-        await self._parts.history.append(
-            HistoryRecord(
-                invocation_id=result.invocation_id,
-                plugin=result.plugin,
-                command=result.command,
-                connection=result.connection,
-                caller=caller.user or ("operator" if caller == OPERATOR else ""),
-                status=result.status.value,
-                started_at=iso(result.started_at),
-                duration_ms=result.duration_ms,
-                inputs=inputs,
-                error=as_json(error) if error else None,
-                result=_kept(document, self._parts.settings.limits.kept_result_bytes),
-            )
+            errors=tuple(entries(assignment.command, collector)),
         )
 
 
-def _kept(document: Mapping[str, Any], limit: int) -> str | None:
-    """Return the result as JSON for the history, or None where it is too large to keep."""
-    whole = document["completeness"]
-    if whole is not None and whole["returned"] * 100 > limit:
-        return None
-    text = as_json(document)
-    return text if len(text) <= limit else None
-
-
-def new_invocation(plugin: str, command: str, connection: str, inputs: Mapping[str, Any], caller: Caller) -> Invocation:
-    """Return an invocation with an id of its own."""
-    return Invocation(new_id(), plugin, command, connection, inputs, caller)
+def _facts(result: Result) -> dict[str, Any]:
+    return {
+        "id": result.invocation_id,
+        "plugin": result.plugin,
+        "command": result.command,
+        "status": result.status.value,
+        "duration_ms": result.duration_ms,
+    }

@@ -1,13 +1,17 @@
 """Gathers what comes out of a command and makes one honest result of it."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from connector_host.contract.authoring import Item, Page
-from connector_host.contract.errors import InvocationError
+from connector_host.contract.errors import InvocationError, UnexpectedReply
 from connector_host.contract.manifest import Command
 from connector_host.contract.model import HTTP_EQUIVALENT, Completeness, ErrorEntry, Failure, Kind, Progress, Status
 from connector_host.kernel.redaction import Redactor
+from connector_host.kernel.schema import Checker
+
+SHOWN_FAULTS = 20
 
 
 class Collector:
@@ -23,6 +27,22 @@ class Collector:
         self.notes: list[str] = []
         self.succeeded = 0
         self._lists: list[Completeness] = []
+
+    async def work(self, run: Callable[[], Awaitable[None]], checker: Checker | None) -> None:
+        """Run the command that this collector gathers from, and check what came of it."""
+        await run()
+        if checker is not None:
+            self._check(checker)
+
+    def _check(self, checker: Checker) -> None:
+        """Tell of records that are not what the manifest promises; they stay in the raw data."""
+        raw = self.raw_data()
+        if raw is None or checker.accepts(raw):
+            return
+        for fault in islice(checker.faults(raw), SHOWN_FAULTS):
+            place = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.path)
+            words = UnexpectedReply("The answer is not what the API promises.", detail=f"At {place}: {fault.reason}")
+            self.fail(words, place)
 
     def add(self, item: Item | Page) -> None:
         """Take one item, or one page."""
