@@ -4,6 +4,8 @@ import os
 import ssl
 from pathlib import Path
 
+import httpx2
+
 from connector_host.contract.errors import InvocationError
 
 
@@ -29,12 +31,11 @@ class TlsContexts:
 
 def _system() -> ssl.SSLContext:
     """Trust the system's roots; a hashed folder is read as needed, a hundred times cheaper than the bundle."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     folder = ssl.get_default_verify_paths().capath
-    if "SSL_CERT_FILE" not in os.environ and folder and any(Path(folder).glob("*.0")):
-        context.load_verify_locations(capath=folder)
-    else:
-        context.load_default_certs()
+    if "SSL_CERT_FILE" in os.environ or not folder or not any(Path(folder).glob("*.0")):
+        return httpx2.create_ssl_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(capath=folder)
     return context
 
 

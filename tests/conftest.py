@@ -1,0 +1,39 @@
+"""Fixtures that all tests share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.world import FastClock, Sandbox, World, pagerduty_sandbox
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees, or writes into, the data folder of whoever runs it."""
+    for name in ("DATABASE", "KEY", "MANIFEST"):
+        monkeypatch.delenv(f"CONNECTOR_HOST_{name}", raising=False)
+    monkeypatch.setenv("CONNECTOR_HOST_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def clock() -> FastClock:
+    return FastClock()
+
+
+@pytest.fixture
+def world(tmp_path: Path, clock: FastClock) -> World:
+    return World(tmp_path / "home", clock=clock)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with pagerduty_sandbox() as served:
+        yield served
+
+
+@pytest.fixture
+def prod(world: World, sandbox: Sandbox) -> World:
+    """A world with the connection `prod` to the sandbox."""
+    world.add(sandbox.base)
+    return world

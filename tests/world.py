@@ -1,0 +1,160 @@
+"""What tests work with: a host on a data folder of its own, PagerDuty's stand-in, a clock that does not wait."""
+
+import datetime as dt
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from connector_host import Change, Configuration, Options, Result, open_host
+from connector_host.app import Joiner
+from connector_host.builtin.surfaces.loopback import serving
+from connector_host.contract.modules import plugin_module
+from connector_host.kernel.host import Host
+
+API_KEY = "u+DoSecretApiKey/bgRQ"
+INTEGRATION_KEY = "34be7512aaaabbbbccccdddd3c3534ca"
+SENDER = "earline.greenholt@example.com"
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+class FastClock:
+    """A clock whose sleeps take no time, and are remembered."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        self._elapsed = 0.0
+        self._start = dt.datetime.now(dt.UTC)
+
+    def now(self) -> dt.datetime:
+        return self._start + dt.timedelta(seconds=self._elapsed)
+
+    def monotonic(self) -> float:
+        return 1000.0 + self._elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self._elapsed += seconds
+        await anyio.sleep(0)
+
+
+class World:
+    """One data folder and its host, opened anew for each call as separate programs would."""
+
+    def __init__(self, home: Path, **configuration: Any) -> None:
+        self.home = home
+        self.configuration = Configuration(home=home, **configuration)
+
+    def use(self, work: Callable[[Host], Any]) -> Any:
+        """Open the host, do async work, close it."""
+
+        async def go() -> Any:
+            async with open_host(self.configuration) as host:
+                return await work(host)
+
+        return anyio.run(go)
+
+    def add(self, base: str, name: str = "prod", **more: Any) -> None:
+        """Add a PagerDuty connection to the server at `base`."""
+        parameters = {"server_url": base, "event_url": base, "default_from": SENDER, **more.pop("parameters", {})}
+        secrets = {"api_key": API_KEY, "integration_key": INTEGRATION_KEY, **more.pop("secrets", {})}
+        secrets = {key: value for key, value in secrets.items() if value is not None}
+        self.use(lambda host: host.connections.add(name, "pagerduty", Change(more, parameters, secrets)))
+
+    def run(self, command: str, inputs: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Result:
+        """Run a PagerDuty command through the connection `prod`."""
+        options = Options(deadline_seconds=timeout)
+        result: Result = self.use(lambda host: host.run("pagerduty", command, "prod", inputs, options=options))
+        return result
+
+
+class Sandbox:
+    """PagerDuty's stand-in while it is being served."""
+
+    def __init__(self, app: Any, base: str) -> None:
+        self.base = base
+        self.account = app.state.account
+        self.faults = app.state.faults
+
+    @property
+    def requests(self) -> list[str]:
+        """All that came, as METHOD PATH?QUERY."""
+        found: list[str] = self.faults.requests
+        return found
+
+
+@contextmanager
+def pagerduty_sandbox(*, certificate: str | None = None, key: str | None = None, **options: Any) -> Iterator[Sandbox]:
+    manifest = Joiner().registry.plugin("pagerduty")
+    app = plugin_module(manifest, "sandbox").build(**options)
+    with serving(app, certificate=certificate, key=key) as base:
+        yield Sandbox(app, base)
+
+
+@contextmanager
+def raw_server(*answers: bytes | None, repeat: bool = True) -> Iterator[tuple[str, list[bytes]]]:
+    """Serve the given bytes, one answer per connection (None: never answer); gives base URL and what was received."""
+    received: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(0.05)
+    stop = threading.Event()
+    thread = threading.Thread(target=_answer, args=(listener, answers, repeat, received, stop), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", received
+    finally:
+        stop.set()
+        thread.join()
+        listener.close()
+
+
+def _answer(
+    listener: socket.socket, answers: Sequence[bytes | None], repeat: bool, received: list[bytes], stop: threading.Event
+) -> None:
+    kept: list[socket.socket] = []
+    turn = 0
+    while not stop.is_set():
+        try:
+            wire, _ = listener.accept()
+        except TimeoutError:
+            continue
+        wire.settimeout(5)
+        try:
+            received.append(_request(wire))
+            answer = answers[min(turn, len(answers) - 1)] if repeat or turn < len(answers) else b""
+            turn += 1
+            if answer is None:
+                kept.append(wire)
+                continue
+            wire.sendall(answer)
+        except OSError:
+            pass
+        wire.close()
+    for wire in kept:
+        wire.close()
+
+
+def _request(wire: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        chunk = wire.recv(65536)
+        if not chunk:
+            return data
+        data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+    while lengths and len(body) < int(lengths[0]):
+        body += wire.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def http(status: str, body: bytes, *headers: str, length: bool = True) -> bytes:
+    """One HTTP answer that closes the connection."""
+    lines = [f"HTTP/1.1 {status}", "Connection: close", *headers]
+    if length:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
