@@ -66,6 +66,15 @@ class World:
         secrets = {key: value for key, value in secrets.items() if value is not None}
         self.use(lambda host: host.connections.add(name, "pagerduty", Change(more, parameters, secrets)))
 
+    def point_to(self, base: str) -> None:
+        """Let the connection `prod` lead to `base`; it is added where it is not there."""
+        change = Change(parameters={"server_url": base, "event_url": base})
+        names = [one.name for one in self.use(lambda host: host.connections.list())]
+        if "prod" in names:
+            self.use(lambda host: host.connections.edit("prod", change))
+        else:
+            self.add(base)
+
     def run(self, command: str, inputs: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Result:
         """Run a PagerDuty command through the connection `prod`."""
         options = Options(deadline_seconds=timeout)

@@ -306,7 +306,7 @@ def test_one_bad_id_among_many_costs_few_requests(world: World) -> None:
 
 def test_resolve_incidents_takes_from_from_the_call_before_the_connection(world: World, sandbox: Sandbox) -> None:
     world.add(sandbox.base, parameters={"default_from": "nobody@example.com"})
-    incident = list(sandbox.account.incidents)[0]
+    incident = next(iter(sandbox.account.incidents))
     refused = world.run("resolve_incidents", {"incident_ids": [incident, "QNOBODY"]})
     assert {entry.status_code for entry in refused.errors} == {"1008"}
     assert len(sandbox.requests) == 1  # who asks is wrong, not an id: no halving

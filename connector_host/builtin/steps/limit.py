@@ -3,6 +3,8 @@
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
+import anyio
+
 from connector_host.builtin.steps.retry import TOO_MANY, server_hint
 from connector_host.contract.errors import RateLimited
 from connector_host.contract.ports import Allowance, Clock, Observe, Reply, Request, Send
@@ -10,10 +12,20 @@ from connector_host.contract.ports import Allowance, Clock, Observe, Reply, Requ
 
 @dataclass(slots=True)
 class _Window:
-    """When the newest requests under one key are, or are booked, to be sent; newest last."""
+    """When the newest requests under one key were sent, oldest first; and who waits for a place, in order."""
 
     sent: deque[float] = field(default_factory=deque)
     closed_until: float = 0.0
+    waiting: int = 0
+    turn: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
+
+    def opens_at(self, allowance: Allowance, ahead: int) -> float:
+        """Return when the next request may be sent, with so many ahead of it; past times mean now."""
+        while len(self.sent) > allowance.requests:
+            self.sent.popleft()
+        rounds, place = divmod(ahead, allowance.requests)
+        first = self.sent[place] + allowance.seconds if place < len(self.sent) == allowance.requests else 0.0
+        return max(self.closed_until, first) + rounds * allowance.seconds
 
 
 class Limiter:
@@ -29,29 +41,31 @@ class Limiter:
         if request.allowance is None:
             return await send(request)
         window = self._windows[request.allowance.key]
-        await self._wait_for_place(request, request.allowance, window)
+        await self._take_place(request, request.allowance, window)
         reply = await send(request)
         if reply.status == TOO_MANY:
             hint = server_hint(reply.headers, self._clock.now())
             window.closed_until = max(window.closed_until, self._clock.monotonic() + (hint or 0))
         return reply
 
-    async def _wait_for_place(self, request: Request, allowance: Allowance, window: _Window) -> None:
-        now = self._clock.monotonic()
-        place = max(now, window.closed_until, window.sent[-1] if window.sent else 0.0)
-        while len(window.sent) > allowance.requests:
-            window.sent.popleft()
-        if len(window.sent) == allowance.requests:
-            place = max(place, window.sent[0] + allowance.seconds)
-        if place >= request.deadline:
+    async def _take_place(self, request: Request, allowance: Allowance, window: _Window) -> None:
+        self._refuse_if_late(request, allowance, window.opens_at(allowance, window.waiting))
+        window.waiting += 1
+        try:
+            async with window.turn:
+                while (opens := window.opens_at(allowance, 0)) > (now := self._clock.monotonic()):
+                    self._refuse_if_late(request, allowance, opens)
+                    self._observe("request.delayed", {"server": request.server, "seconds": opens - now})
+                    await self._clock.sleep(opens - now)
+                window.sent.append(now)
+        finally:
+            window.waiting -= 1
+
+    def _refuse_if_late(self, request: Request, allowance: Allowance, opens: float) -> None:
+        if opens >= request.deadline:
+            now = self._clock.monotonic()
             raise RateLimited(
                 f"The rate limit of {allowance.requests} requests in {allowance.seconds} seconds is used up for the "
-                f"next {place - now:.0f} seconds, and the deadline is in {max(request.deadline - now, 0):.0f}.",
+                f"next {opens - now:.0f} seconds, and the deadline is in {max(request.deadline - now, 0):.0f}.",
                 assistance="Run the command again later, give it more time, or ask for less at once.",
             )
-        if len(window.sent) == allowance.requests:
-            window.sent.popleft()
-        window.sent.append(place)
-        if place > now:
-            self._observe("request.delayed", {"server": request.server, "seconds": place - now})
-            await self._clock.sleep(place - now)
