@@ -34,6 +34,9 @@ class SqliteStore:
 
     def __init__(self, surroundings: Surroundings) -> None:
         url = surroundings.database
+        if url and not url.startswith(_PREFIX):
+            kind = url.partition(":")[0]
+            raise StoreError(f"A database URL of kind '{kind}' is not supported by this store. Use {_PREFIX}PATH.")
         path = Path(url.removeprefix(_PREFIX)) if url else surroundings.home / FILE
         self._database = Database(path)
         self.connections = SqliteConnections(self._database)

@@ -1,0 +1,190 @@
+"""The store: several programs at once, killed programs, newer and damaged files."""
+
+import datetime as dt
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector_host import Change, Status
+from connector_host.contract.errors import (
+    ConnectionChanged,
+    ConnectionExists,
+    StoreError,
+    StoreTooNew,
+    UnknownConnection,
+)
+from connector_host.contract.model import HistoryRecord
+from tests.world import Sandbox, World
+
+ADDS_FOR_EVER = """
+import sys, anyio
+from pathlib import Path
+from connector_host import Change, Configuration, open_host
+async def main():
+    async with open_host(Configuration(home=Path(sys.argv[1]))) as host:
+        parameters = {"server_url": "http://127.0.0.1:1", "event_url": "http://127.0.0.1:1"}
+        for number in range(100_000):
+            name = f"{sys.argv[2]}-{number}"
+            await host.connections.add(name, "pagerduty", Change(parameters=parameters, secrets={"api_key": "k" * 20}))
+            print(name, flush=True)
+anyio.run(main)
+"""
+
+
+def adding(home: Path, name: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen([sys.executable, "-c", ADDS_FOR_EVER, str(home), name], stdout=subprocess.PIPE, text=True)
+
+
+def test_killed_programs_lose_no_acknowledged_write(tmp_path: Path) -> None:
+    """Two programs add connections at the same time, and are killed in the middle, four times over."""
+    world, acknowledged = World(tmp_path / "home"), []
+    for turn in range(4):
+        programs = [adding(world.home, f"{turn}{letter}") for letter in "ab"]
+        for program in programs:
+            assert program.stdout is not None
+            acknowledged.append(program.stdout.readline().strip())
+        time.sleep(0.05 * turn)
+        for program in programs:
+            program.send_signal(signal.SIGKILL)
+            assert program.stdout is not None
+            acknowledged += program.stdout.read().split()
+            program.stdout.close()
+            program.wait()
+
+    async def look(host: Any) -> list[str]:
+        names = [one.name for one in await host.connections.list()]
+        for name in names:
+            document = await host.connections.show(name)
+            assert document["secrets"] == {"api_key": "kkkk************kkkk"}
+        return names
+
+    names = world.use(look)
+    assert len(acknowledged) > 8
+    assert set(acknowledged) <= set(names)
+
+
+def test_a_newer_store_is_refused_and_left_alone(prod: World) -> None:
+    file = prod.home / "connector-host.db"
+    with sqlite3.connect(file) as database:
+        database.execute("pragma user_version = 9999")
+    database.close()
+    with pytest.raises(StoreTooNew, match="schema 9999"):
+        prod.run("list_users")
+    with sqlite3.connect(file) as database:
+        assert database.execute("select count(*) from connection").fetchone() == (1,)
+    database.close()
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    (tmp_path / "connector-host.db").write_text("this is a letter, not a database" * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        world.use(lambda host: host.connections.list())
+    assert (tmp_path / "connector-host.db").read_text().startswith("this is a letter")
+
+
+def test_a_database_url_may_name_the_file(tmp_path: Path, sandbox: Sandbox) -> None:
+    world = World(tmp_path / "home", database=f"sqlite:///{tmp_path}/elsewhere/own.db")
+    world.add(sandbox.base)
+    assert (tmp_path / "elsewhere" / "own.db").exists()
+    with pytest.raises(StoreError, match="not supported"):
+        World(tmp_path / "home", database="mysql://somewhere").use(lambda host: host.connections.list())
+
+
+def test_writing_waits_for_another_program_that_writes(prod: World) -> None:
+    locker = sqlite3.connect(prod.home / "connector-host.db", isolation_level=None, check_same_thread=False)
+    locker.execute("begin immediate")
+    import threading
+
+    threading.Timer(0.5, lambda: locker.execute("commit")).start()
+    assert prod.run("list_users").status is Status.PASSED
+    time.sleep(0.1)
+    locker.close()
+    assert len(prod.use(lambda host: host.history())) == 1
+
+
+def test_concurrent_edits_are_detected(prod: World) -> None:
+    async def work(host: Any) -> None:
+        stored = await host.connections.get("prod")
+        await host.connections.edit("prod", Change(fields={"description": "first"}))
+        with pytest.raises(ConnectionChanged):
+            await host._store.connections.change(stored)
+
+    prod.use(work)
+    assert prod.use(lambda host: host.connections.show("prod"))["description"] == "first"
+
+
+def test_names_are_unique_and_can_be_changed(prod: World, sandbox: Sandbox) -> None:
+    with pytest.raises(ConnectionExists):
+        prod.add(sandbox.base)
+    prod.add(sandbox.base, "twin")
+    with pytest.raises(ConnectionExists):
+        prod.use(lambda host: host.connections.edit("twin", Change(fields={"name": "prod"})))
+    prod.use(lambda host: host.connections.edit("twin", Change(fields={"name": "other"})))
+    assert [one.name for one in prod.use(lambda host: host.connections.list())] == ["other", "prod"]
+    with pytest.raises(UnknownConnection, match="Did you mean 'other'"):
+        prod.use(lambda host: host.connections.get("othr"))
+
+
+def test_removing_a_connection_removes_its_secrets(prod: World) -> None:
+    prod.use(lambda host: host.connections.remove("prod"))
+    with sqlite3.connect(prod.home / "connector-host.db") as database:
+        for table in ("connection", "data_key", "secret"):
+            assert database.execute(f"select count(*) from {table}").fetchone() == (0,)
+    database.close()
+
+
+def test_a_change_by_another_program_is_seen_at_once(prod: World) -> None:
+    async def work(host: Any) -> Any:
+        before = await host.run("pagerduty", "list_users", "prod")
+        other = World(prod.home)
+        import threading
+
+        thread = threading.Thread(
+            target=lambda: other.use(lambda one: one.connections.edit("prod", Change(fields={"active": False})))
+        )
+        thread.start()
+        thread.join()
+        return before, await host.run("pagerduty", "list_users", "prod")
+
+    before, after = prod.use(work)
+    assert (before.status, after.status) == (Status.PASSED, Status.FAILED)
+    assert "not active" in after.errors[0].message
+
+
+def test_history_is_kept_for_the_retention(prod: World) -> None:
+    old = (dt.datetime.now(dt.UTC) - dt.timedelta(days=91)).isoformat()
+    record = HistoryRecord("0000", "pagerduty", "list_users", "prod", "operator", "Passed", old, 1, "{}")
+
+    async def age(host: Any) -> int:
+        await host._store.history.append(record)
+        return len(await host.history())
+
+    assert prod.use(age) == 1
+    prod.run("list_users", {"query": "kyler"})
+    [kept] = prod.use(lambda host: host.history())
+    assert (kept.command, kept.status, kept.inputs) == ("list_users", "Passed", '{"query": "kyler"}')
+    assert prod.use(lambda host: host.past(kept.invocation_id)) == kept
+    assert prod.use(lambda host: host.past("0000")) is None
+
+
+def test_records_are_taken_in_once(prod: World, sandbox: Sandbox) -> None:
+    from tests.plugins.test_pagerduty_commands import RANGE
+
+    first = prod.use(lambda host: host.take_in("pagerduty", "fetch_incident", "prod", RANGE))
+    again = prod.use(lambda host: host.take_in("pagerduty", "fetch_incident", "prod", RANGE))
+    assert (first.status, first.raw_data) == (Status.PASSED, {"fetched": 4, "new": 4, "known": 0})
+    assert again.raw_data == {"fetched": 4, "new": 0, "known": 4}
+    records = prod.use(lambda host: host.taken_in("fetch_incident", "prod"))
+    assert {one.unique_key for one in records} == set(sandbox.account.incidents)
+    import json
+
+    stored = sandbox.account.incidents[records[0].unique_key].data
+    assert json.loads(records[0].raw) == stored
+    assert json.loads(records[0].mapped)["event"]["Status"] == "triggered"
