@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connector_host.contract.errors import InvalidInput
-from connector_host.kernel.schema import Checker, Fault
+from connector_host.kernel.schema import Checker, Fault, did_you_mean
 from connector_host.kernel.settings import DateTimeSetting, Limits
 
 Normal = Callable[[str, Any], Any]
@@ -27,6 +27,7 @@ class InputForm:
 
     def accept(self, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         """Return the inputs in their one form, and as JSON text; raises InvalidInput in the specification's wording."""
+        self._refuse_unknown(inputs)
         text = self._as_json(inputs)
         values = {**self._defaults, **{name: value for name, value in inputs.items() if value is not None}}
         for name, normal in self._normal.items():
@@ -37,6 +38,13 @@ class InputForm:
                 next(self._checker.faults(values), Fault((), "The inputs do not satisfy the command's schema."))
             )
         return values, text
+
+    def _refuse_unknown(self, inputs: Mapping[str, Any]) -> None:
+        for name in inputs:
+            if name not in self._properties:
+                shown = ascii(name)[1:-1] if isinstance(name, str) and not name.isprintable() else str(name)
+                hint = did_you_mean(shown, list(self._properties))
+                raise InvalidInput(shown[:60], f"There is nothing of that name here.{hint}")
 
     def title(self, name: str) -> str:
         """Return what people call the parameter in an error."""

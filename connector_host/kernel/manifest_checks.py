@@ -7,7 +7,7 @@ from typing import Any
 from connector_host.contract.errors import Problem
 from connector_host.contract.paths import PathSyntaxError, compile_path
 from connector_host.kernel.functions import check_functions
-from connector_host.kernel.schema import did_you_mean, explain_schema, is_schema
+from connector_host.kernel.schema import did_you_mean, is_schema, schema_fault
 from connector_host.kernel.strict_yaml import Document, Where
 
 _PLACED = re.compile(r"\{(\$[^{}]*)\}")
@@ -169,11 +169,9 @@ def _check_path(document: Document, where: Where, path: str) -> Iterator[Problem
 
 def _check_schema(document: Document, where: Where, schema: Mapping[str, Any]) -> Iterator[Problem]:
     if not is_schema(schema):
-        yield document.problem(
-            where,
-            f"This is not a valid JSON Schema ({explain_schema(schema)}).",
-            "See json-schema.org, draft 2020-12.",
-        )
+        fault = schema_fault(schema)
+        place = ".".join(map(str, fault.path))
+        yield document.problem((*where, *fault.path), f"This is not a valid JSON Schema, at '{place}'.", fault.reason)
 
 
 def _check_required(document: Document, where: Where, schema: Mapping[str, Any]) -> Iterator[Problem]:

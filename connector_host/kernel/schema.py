@@ -51,15 +51,14 @@ def is_schema(schema: Any) -> bool:
     return bool(jsonschema_rs.meta.is_valid({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}))
 
 
-def explain_schema(schema: Any) -> str:
-    """Why `schema` is not a valid schema."""
+def schema_fault(schema: Mapping[str, Any]) -> Fault:
+    """Return the most telling thing wrong with a schema that is not a valid one."""
     import jsonschema  # noqa: PLC0415 - only a refusal pays
     from jsonschema.exceptions import best_match  # noqa: PLC0415 - the same
 
     meta = jsonschema.Draft202012Validator(jsonschema.Draft202012Validator.META_SCHEMA)
     error = best_match(meta.iter_errors(schema))
-    where = "/".join(map(str, error.absolute_path)) if error else ""
-    return f"at '{where}': {error.message}" if error else ""
+    return next(_reasons(error), Fault((), "It is not a schema.")) if error else Fault((), "It is not a schema.")
 
 
 def _reasons(error: Any) -> Iterator[Fault]:
