@@ -1,0 +1,124 @@
+"""No secret leaves the host: not in results, history, logs, exceptions or repr, in none of its forms."""
+
+import base64
+import json
+import logging
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from connector_host import Change, ConnectorHostError
+from connector_host.contract.documents import as_document, as_json
+from connector_host.kernel.redaction import MASK, Redactor
+from tests.world import World, http, raw_server
+
+SECRET = 'p/a"ss w\\ör+d=7'
+
+
+def forms(secret: str) -> dict[str, str]:
+    plain = secret.encode()
+    return {
+        "itself": secret,
+        "url": quote(secret, safe=""),
+        "url with slashes": quote(secret),
+        "form": quote_plus(secret),
+        "base64": base64.b64encode(plain).decode(),
+        "base64 for urls": base64.urlsafe_b64encode(plain).decode(),
+        "base64 without padding": base64.b64encode(plain).decode().rstrip("="),
+        "basic authentication": base64.b64encode(b"user:" + plain).decode(),
+        "bearer of something": base64.b64encode(b"id:" + plain + b":tail").decode(),
+        "JSON": json.dumps(secret)[1:-1],
+        "JSON without escapes": json.dumps(secret, ensure_ascii=False)[1:-1],
+        "PHP's JSON": secret.replace("/", "\\/"),
+    }
+
+
+@pytest.mark.parametrize("form", forms(SECRET))
+def test_each_form_is_found(form: str) -> None:
+    text = forms(SECRET)[form]
+    clean = Redactor([SECRET]).text(f"before {text} after")
+    assert MASK in clean
+    assert text not in clean
+    assert clean.startswith("before ")
+    assert clean.endswith(" after")
+
+
+def test_short_values_are_left_so_that_words_stay_readable() -> None:
+    assert Redactor(["user", "12345"]).text("The user 12345 is a user.") == "The user 12345 is a user."
+    assert Redactor(["123456"]).text("123456") == MASK
+
+
+def test_values_without_secrets_are_handed_on_as_they_are() -> None:
+    value = {"a": [1, None, "b" * 100]}
+    assert Redactor([SECRET]).value(value) is value
+
+
+def test_keys_are_redacted_too() -> None:
+    assert Redactor(["secret-secret"]).value({"x": {"secret-secret": 1}}) == {"x": {MASK: 1}}
+
+
+KEY = SECRET.replace("ö", "o")  # a header carries ASCII only
+
+
+@pytest.mark.parametrize("form", forms(KEY))
+def test_a_server_that_reflects_the_key(world: World, caplog: pytest.LogCaptureFixture, form: str) -> None:
+    """An echo of the key in data, in an error, and hidden behind escapes."""
+    said = forms(KEY)[form]
+    quoted = json.dumps(said)[1:-1].encode()
+    escaped = "".join(f"\\u{ord(character):04x}" for character in said).encode()
+    good = http("200 OK", b'{"users": [{"id": "P1", "name": "%s"}, {"id": "P2", "name": "%s"}]}' % (quoted, escaped))
+    error = {"error": {"message": f"key {said}", "code": said, "errors": [said]}}
+    bad = http("403 Forbidden", json.dumps(error).encode())
+    for answer in (good, bad):
+        with raw_server(answer) as (base, received), caplog.at_level(logging.DEBUG):
+            world.point_to(base)
+            world.use(lambda host: host.connections.edit("prod", Change(secrets={"api_key": KEY})))
+            result = world.run("list_users", {"query": f"find {KEY}"})
+        assert KEY.encode() in received[0]
+        history = world.use(lambda host: host.history())
+        for text in (as_json(as_document(result)), repr(result), repr(history), caplog.text):
+            for hidden in (KEY, said):
+                assert hidden not in text
+                assert json.dumps(hidden)[1:-1] not in text
+
+
+def test_no_secret_in_a_bugs_traceback_or_in_errors(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
+    from tests.builtin.test_python_commands import own_world, run
+
+    code = """
+from connector_host import Failed, command
+
+@command
+async def go(call):
+    key = call.connection["key"]
+    raise ValueError(f"the key is {key} {call.connection!r}")
+
+@command
+async def tell(call):
+    raise Failed("the key is " + call.connection["key"], detail=call.connection["key"], assistance=call.connection["key"])
+
+@command
+async def give(call):
+    call.note(call.connection["key"])
+    return {"key": call.connection["key"], "all": dict(call.connection)}
+"""
+    world = own_world(tmp_path, code, ["go", "tell", "give"], key="s3cret-s3cret")
+    for command in ("go", "tell", "give"):
+        with caplog.at_level(logging.DEBUG):
+            result = run(world, command)
+        assert "s3cret-s3cret" not in as_json(as_document(result))
+        assert "s3cret-s3cret" not in caplog.text
+    assert "the key is ********" in caplog.text
+    assert "ValueError" in caplog.text
+    assert b"s3cret-s3cret" not in b"".join(file.read_bytes() for file in (tmp_path / "home").iterdir())
+
+
+def test_no_secret_in_what_adding_refuses(world: World) -> None:
+    for secrets in ({"api_key": ["not-a-secret-list"]}, {"apikey": "s3cret-s3cret"}, {"api_key": ""}):
+        change = Change(parameters={"region": "US"}, secrets=secrets)
+        assert "s3cret" not in repr(change)
+        with pytest.raises(ConnectorHostError) as caught:
+            world.use(lambda host, change=change: host.connections.add("x", "pagerduty", change))
+        assert "s3cret" not in str(caught.value)
+        assert "not-a-secret-list" not in str(caught.value)
