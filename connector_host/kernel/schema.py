@@ -40,8 +40,13 @@ class Checker:
         import jsonschema  # noqa: PLC0415 - 70 ms that only a refusal pays
 
         validator = jsonschema.Draft202012Validator(self.schema)
-        for error in sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path))):
+        for error in sorted(validator.iter_errors(value), key=_order):
             yield from _reasons(error)
+
+
+def _order(error: Any) -> tuple[bool, list[str]]:
+    """Put what is wrong before what is missing: it is the more telling."""
+    return error.validator == "required", [str(part) for part in error.absolute_path]
 
 
 def is_schema(schema: Any) -> bool:

@@ -50,7 +50,7 @@ def print_result(result: Result, title: str, *, raw: bool = True) -> None:
         )
     )
     for note in result.notes:
-        out.print(Text(f"Note: {note}"))
+        out.print(_cell(f"Note: {note}"))
     _print_context(out, result)
     _print_key_fields(out, result)
     if raw and result.raw_data is not None:
@@ -114,10 +114,12 @@ def _cell(value: Any) -> Text:
 
 
 def _print_key_fields(out: Console, result: Result) -> None:
-    if not result.key_fields:
+    if not any(result.key_fields.values()):
         return
     _tab(out, "Key Fields")
     for name, values in result.key_fields.items():
+        if not values:
+            continue
         shown = ", ".join(_cell(value).plain for value in values[:ROWS])
         out.print(Text(f"{name}: {shown}{f' … ({len(values)})' if len(values) > ROWS else ''}"))
 
@@ -136,15 +138,11 @@ def _print_error(out: Console, result: Result) -> None:
     _tab(out, "Error")
     for entry in result.errors[:ROWS]:
         item = f"{entry.item}: " if entry.item is not None else ""
-        out.print(
-            Text(
-                f"{item}{entry.failure_indicator} Status Code: {entry.status_code}. Message: {entry.message}",
-                style="red",
-            )
-        )
+        said = f"{item}{entry.failure_indicator} Status Code: {entry.status_code}. Message: {entry.message}"
+        out.print(_cell(said), style="red", soft_wrap=True)  # one line, so that it can be searched for
         for more in (entry.detail, entry.assistance):
             if more:
-                out.print(Text(f"  {more}"))
+                out.print(_cell(f"  {more}"))
     if len(result.errors) > ROWS:
         out.print(Text(f"… and {len(result.errors) - ROWS} more", style="dim"))
 

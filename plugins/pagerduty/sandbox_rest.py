@@ -1,0 +1,196 @@
+"""The stand-in's REST API v2: authentication, rate limit, lists, and changes of incidents."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .sandbox_account import Account, Stored
+
+Handler = Callable[[Request], Awaitable[Response]]
+PAGE, LARGEST_PAGE, WINDOW, BATCH = 25, 100, 10_000, 250
+BEYOND_WINDOW = (
+    f"Offset+limit exceeds maximum allowed value of {WINDOW}. Please try to refine your search to reduce the "
+    "returned set of records below this number, like adding a date range."
+)
+
+
+class Refusal(Exception):
+    """A refusal in PagerDuty's form."""
+
+    def __init__(
+        self,
+        status: int,
+        code: int,
+        message: str,
+        errors: list[str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = dict(headers or {})
+        self.body = {"error": {"message": message, "code": code, **({"errors": errors} if errors else {})}}
+
+
+class RestApi:
+    """The REST API v2, as far as this plugin and PagerDuty's own client need it."""
+
+    def __init__(self, account: Account, options: Mapping[str, Any]) -> None:
+        self._account = account
+        self._options = options
+        self._sent: dict[str, list[float]] = {}
+
+    def guarded(self, handler: Handler) -> Handler:
+        """Return the handler behind authentication and the rate limit; refusals become error bodies."""
+
+        async def handle(request: Request) -> Response:
+            headers: dict[str, str] = {}
+            try:
+                key = self._authenticated(request)
+                headers = self._rate_headers(key)
+                response = await handler(request)
+            except Refusal as refusal:
+                response = as_json(refusal.body, refusal.status)
+                headers |= refusal.headers
+            response.headers.update(headers)
+            return response
+
+        return handle
+
+    def _authenticated(self, request: Request) -> str:
+        scheme, _, rest = request.headers.get("authorization", "").partition(" ")
+        key = rest.removeprefix("token=") if scheme == "Token" else rest if scheme == "Bearer" else ""
+        if not key or self._options["api_key"] not in (None, key):
+            raise Refusal(401, 2006, "You shall not pass.")
+        return key
+
+    def _rate_headers(self, key: str) -> dict[str, str]:
+        now = datetime.now(UTC).timestamp()
+        limit = self._options["rate_limit"]
+        recent = [moment for moment in self._sent.get(key, []) if moment > now - 60]
+        reset = str(int(recent[0] + 61 - now)) if recent else "60"
+        if len(recent) >= limit:
+            told = {"ratelimit-limit": str(limit), "ratelimit-remaining": "0", "ratelimit-reset": reset}
+            raise Refusal(429, 2020, "Rate Limit Exceeded", headers=told)
+        self._sent[key] = [*recent, now]
+        return {
+            "ratelimit-limit": str(limit),
+            "ratelimit-remaining": str(limit - len(recent) - 1),
+            "ratelimit-reset": reset,
+        }
+
+    async def abilities(self, _: Request) -> Response:
+        return as_json({"abilities": ["teams", "urgencies", "event_rules", "read_only_users", "service_support_hours"]})
+
+    async def users(self, request: Request) -> Response:
+        query = request.query_params.get("query", "").casefold()
+        users = self._account.users.values()
+        found = (
+            [user for user in users if query in f"{user.data['name']}\n{user.data['email']}".casefold()]
+            if query
+            else list(users)
+        )
+        return self._page(request, "users", found)
+
+    async def me(self, _: Request) -> Response:
+        raise Refusal(400, 2001, "Invalid Input Provided", ["This endpoint requires a user-level API key."])
+
+    async def user(self, request: Request) -> Response:
+        return as_json({"user": self._one(self._account.users, request).data})
+
+    async def contact_methods(self, request: Request) -> Response:
+        user = self._one(self._account.users, request)
+        return as_json({"contact_methods": self._account.contact_methods.get(user.data["id"], [])})
+
+    async def schedules(self, request: Request) -> Response:
+        return self._page(request, "schedules", list(self._account.schedules.values()))
+
+    async def v3_schedules(self, request: Request) -> Response:
+        if not self._options["v3_schedules"]:
+            raise Refusal(404, 2100, "Not Found")
+        return self._page(request, "schedules", list(self._account.v3_schedules.values()))
+
+    async def services(self, request: Request) -> Response:
+        return self._page(request, "services", list(self._account.services.values()))
+
+    async def incidents(self, request: Request) -> Response:
+        return self._page(request, "incidents", self._account.find_incidents(request.query_params))
+
+    async def incident(self, request: Request) -> Response:
+        return as_json({"incident": self._one(self._account.incidents, request).data})
+
+    async def alerts(self, request: Request) -> Response:
+        incident = self._one(self._account.incidents, request)
+        return self._page(request, "alerts", self._account.alerts.get(incident.data["id"], []))
+
+    async def resolve_incidents(self, request: Request) -> Response:
+        sender = request.headers.get("from", "")
+        if not sender:
+            raise Refusal(
+                400,
+                2016,
+                'You must specify a user\'s email address in the "From" header to perform this action',
+            )
+        if sender.casefold() not in self._account.emails:
+            raise Refusal(400, 1008, "Requester User Not Found")
+        changes = await _changes(request)
+        if len(changes) > BATCH:
+            raise Refusal(413, 2001, "Invalid Input Provided", [f"At most {BATCH} incidents can be updated at once."])
+        changed = self._account.change_incidents(changes, sender)
+        if isinstance(changed, str):
+            raise Refusal(404, 2100, "Not Found", [f"Incident {changed} was not found."])
+        return as_json({"incidents": [stored.data for stored in changed]})
+
+    @staticmethod
+    def _one(things: Mapping[str, Stored], request: Request) -> Stored:
+        found = things.get(request.path_params["id"])
+        if found is None:
+            raise Refusal(404, 2100, "Not Found")
+        return found
+
+    def _page(self, request: Request, name: str, found: list[Stored]) -> Response:
+        limit, offset = _whole(request, "limit", PAGE), _whole(request, "offset", 0)
+        limit = min(max(limit, 1), LARGEST_PAGE)
+        if offset + limit > WINDOW:
+            raise Refusal(
+                400,
+                2002,
+                "Arguments Caused Error",
+                [BEYOND_WINDOW],
+            )
+        chosen = found[offset : offset + limit]
+        more = offset + limit < len(found) or bool(self._options["endless"])
+        head = json.dumps({"limit": limit, "offset": offset, "total": None, "more": more})[:-1]
+        body = b",".join(stored.json for stored in chosen)
+        return Response(b'%s,"%s":[%s]}' % (head.encode(), name.encode(), body), media_type="application/json")
+
+
+async def _changes(request: Request) -> list[Mapping[str, Any]]:
+    """Return the incidents of a PUT, checked as PagerDuty checks them."""
+    if "json" not in request.headers.get("content-type", ""):
+        raise Refusal(400, 2001, "Invalid Input Provided", ["params must be a Hash"])
+    try:
+        body = json.loads(await request.body())
+    except ValueError:
+        raise Refusal(400, 2001, "Invalid Input Provided", ["params must be a Hash"]) from None
+    changes = body.get("incidents") if isinstance(body, dict) else None
+    if not isinstance(changes, list) or not all(isinstance(change, dict) and change.get("id") for change in changes):
+        raise Refusal(400, 2001, "Invalid Input Provided", ["Incidents must be a list of objects with an id."])
+    if any(change.get("status") not in {"resolved", "acknowledged"} for change in changes):
+        raise Refusal(400, 2001, "Invalid Input Provided", ["Status must be acknowledged or resolved."])
+    return changes
+
+
+def _whole(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not text.isdigit():
+        raise Refusal(400, 2001, "Invalid Input Provided", [f"{name.capitalize()} must be an integer."])
+    return int(text)
+
+
+def as_json(value: Any, status: int = 200) -> Response:
+    """Return an answer in JSON."""
+    return Response(json.dumps(value), status_code=status, media_type="application/json")

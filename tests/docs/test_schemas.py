@@ -1,0 +1,69 @@
+"""The published schemas: valid, described, and each example satisfies its schema."""
+
+import json
+from typing import Any
+
+import jsonschema
+import jsonschema_rs
+import pytest
+
+from connector_host.app import Joiner, bundled
+
+FILES = sorted((bundled() / "schemas").glob("*.schema.json"))
+
+
+def test_there_are_four() -> None:
+    assert [file.name.removesuffix(".schema.json") for file in FILES] == [
+        "connection",
+        "invocation",
+        "plugin-manifest",
+        "result",
+    ]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_each_example_satisfies_its_schema(file: Any) -> None:
+    schema = json.loads(file.read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["description"].endswith(".")
+    assert schema["examples"]
+    for example in schema["examples"]:
+        jsonschema.Draft202012Validator(schema).validate(example)
+        assert jsonschema_rs.Draft202012Validator(schema).is_valid(example)
+
+
+def test_result_schema_refuses_dishonest_results() -> None:
+    schema = json.loads((bundled() / "schemas" / "result.schema.json").read_text("utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    good = schema["examples"][0]
+    for wrong in (
+        {**good, "status": "Passed"},
+        {**good, "error": None},
+        {**good, "status": "Partly"},
+        {**good, "more": 1},
+        {
+            **good,
+            "status": "Passed",
+            "error": None,
+            "completeness": {"complete": False, "returned": 1, "pages": 1, "stopped_because": "x"},
+        },
+    ):
+        assert not validator.is_valid(wrong)
+
+
+def parameters() -> list[Any]:
+    manifest = Joiner().registry.plugin("pagerduty")
+    found = [("connection", name, schema) for name, schema in manifest.connection["properties"].items()]
+    for command in manifest.commands.values():
+        found += [(command.id, name, schema) for name, schema in command.input["properties"].items()]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "schema"), parameters(), ids=[f"{place}.{name}" for place, name, _ in parameters()]
+)
+def test_each_parameters_examples_and_default_satisfy_it(place: str, name: str, schema: dict[str, Any]) -> None:
+    for value in [*schema.get("examples", []), *([schema["default"]] if "default" in schema else [])]:
+        jsonschema.Draft202012Validator(schema).validate(value)
+    assert schema["title"]
+    assert schema["description"]
