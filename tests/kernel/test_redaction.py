@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+from functools import partial
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -10,6 +11,7 @@ import pytest
 
 from connector_host import Change, ConnectorHostError
 from connector_host.contract.documents import as_document, as_json
+from connector_host.kernel.host import Host
 from connector_host.kernel.redaction import MASK, Redactor
 from tests.world import World, http, raw_server
 
@@ -114,11 +116,15 @@ async def give(call):
     assert b"s3cret-s3cret" not in b"".join(file.read_bytes() for file in (tmp_path / "home").iterdir())
 
 
+async def add(change: Change, host: Host) -> None:
+    await host.connections.add("x", "pagerduty", change)
+
+
 def test_no_secret_in_what_adding_refuses(world: World) -> None:
     for secrets in ({"api_key": ["not-a-secret-list"]}, {"apikey": "s3cret-s3cret"}, {"api_key": ""}):
         change = Change(parameters={"region": "US"}, secrets=secrets)
         assert "s3cret" not in repr(change)
         with pytest.raises(ConnectorHostError) as caught:
-            world.use(lambda host, change=change: host.connections.add("x", "pagerduty", change))
+            world.use(partial(add, change))
         assert "s3cret" not in str(caught.value)
         assert "not-a-secret-list" not in str(caught.value)

@@ -32,7 +32,9 @@ def test_pagerdutys_own_rest_client_works_unchanged(secure: tuple[Sandbox, ssl.S
     sandbox, trust = secure
     with pagerduty.RestApiV2Client(API_KEY, default_from=SENDER, base_url=sandbox.base, verify=trust) as client:
         assert len(client.list_all("users")) == 130
-        assert client.find("users", "kyler.kuhn@example.com", attribute="email")["id"] == "PU00001"
+        found = client.find("users", "kyler.kuhn@example.com", attribute="email")
+        assert found is not None
+        assert found["id"] == "PU00001"
         incidents = client.list_all("incidents", params={"date_range": "all"})
         assert [one["type"] for one in incidents] == ["incident"] * 4
         resolved = client.rput(
@@ -218,7 +220,8 @@ def test_requests_and_answers_keep_to_pagerdutys_published_documents(world: Worl
         seen.add((scope["method"], judge.unmarshal_request(request) and template_of(document, scope)))
         if 200 <= status < 300 and (scope["method"], template_of(document, scope)) in WRITTEN:
             media = {name: value for name, value in headers.items() if name != "content-length"}
-            judge.validate_response(request, StarletteOpenAPIResponse(Response(answer, status, media), answer))
+            said = without_known_nulls(answer)
+            judge.validate_response(request, StarletteOpenAPIResponse(Response(said, status, media), said))
     assert seen == WRITTEN
 
 
@@ -245,7 +248,7 @@ def template_of(document: dict[str, Any], scope: dict[str, Any]) -> str:
 
 
 def run_all(world: World) -> None:
-    event = {
+    event: dict[str, Any] = {
         "summary": "s",
         "severity": "Info",
         "source": "s",
