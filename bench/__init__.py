@@ -1,0 +1,1 @@
+"""The bench: what an invocation costs, beside the same work done by PagerDuty's own client in the same run."""
