@@ -193,7 +193,8 @@ class Joiner:
         return getattr(importlib.import_module(module), attribute)(self.surroundings)
 
     def _observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        self._manager.hook.observe(event=event, facts=facts)
+        if self._manager.hook.observe.get_hookimpls():
+            self._manager.hook.observe(event=event, facts=facts)
 
 
 class _Runners(Mapping[str, Runner]):

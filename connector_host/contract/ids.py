@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import datetime
 from uuid import UUID
 
 
@@ -11,3 +12,9 @@ def new_id() -> str:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return str(UUID(int=value))
+
+
+def id_at(moment: str) -> str:
+    """Return a bound that sorts after every id made before an ISO 8601 time."""
+    milliseconds = int(datetime.fromisoformat(moment).timestamp() * 1000)
+    return str(UUID(int=(milliseconds + 1) << 80))

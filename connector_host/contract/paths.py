@@ -68,6 +68,22 @@ class _PlainPath:
         return document
 
 
+class _Name:
+    """A path of one name, as most field mappings are."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def find(self, document: Any) -> list[Any]:
+        value = self.first(document)
+        return [] if value is ABSENT else [value]
+
+    def first(self, document: Any) -> Any:
+        return document.get(self._name, ABSENT) if isinstance(document, dict) else _child(document, self._name)
+
+
 class _AnyPath:
     """Every other path (filters, slices, `..`), left to jsonpath-ng."""
 
@@ -105,8 +121,10 @@ def compile_path(text: str) -> JsonPath:
     if not text.startswith(("$", ".")):
         raise PathSyntaxError(f"a JSONPath begins with '$' (or '.' in a field mapping), not {text[:1]!r}")
     rest = text.removeprefix("$")
-    plain = _plain_steps(rest)
-    return _PlainPath(plain) if plain is not None else _AnyPath(_parse("$" + rest))
+    steps = _plain_steps(rest)
+    if steps is None:
+        return _AnyPath(_parse("$" + rest))
+    return _Name(steps[0]) if len(steps) == 1 and isinstance(steps[0], str) else _PlainPath(steps)
 
 
 def _plain_steps(rest: str) -> tuple[Any, ...] | None:

@@ -9,6 +9,7 @@ from connector_host.contract.errors import InvalidInput
 from connector_host.kernel.schema import Checker, Fault, did_you_mean
 from connector_host.kernel.settings import DateTimeSetting, Limits
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 Normal = Callable[[str, Any], Any]
 
 
@@ -52,21 +53,29 @@ class InputForm:
         return str(schema.get("error_title") or schema.get("title") or name)
 
     def _as_json(self, inputs: Mapping[str, Any]) -> str:
-        """JSON text of the inputs; refuses what JSON has no word for, what is too deep and what is too large."""
+        """Return the inputs as JSON text; refuses what JSON has no word for, what is too deep and what is too large."""
         for name, value in inputs.items():
-            try:
-                if _depth_exceeds(value, self._limits.input_depth):
-                    raise InvalidInput(self.title(name), f"It nests deeper than {self._limits.input_depth} levels.")
-                json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-            except UnicodeEncodeError:
-                raise InvalidInput(self.title(name), "It holds half a character (a lone surrogate).") from None
-            except (ValueError, TypeError) as error:
-                raise InvalidInput(self.title(name), f"JSON has no such value: {error}.") from None
-        text = json.dumps(dict(inputs), ensure_ascii=False)
+            if isinstance(value, dict | list) and _depth_exceeds(value, self._limits.input_depth):
+                raise InvalidInput(self.title(name), f"It nests deeper than {self._limits.input_depth} levels.")
+        try:
+            text = _json(inputs)
+        except (ValueError, TypeError):
+            raise self._culprit(inputs) from None
         if len(text) > self._limits.input_bytes:
             largest = max(inputs, key=lambda name: len(str(inputs[name])))
             raise InvalidInput(self.title(largest), f"The inputs are larger than {self._limits.input_bytes} bytes.")
         return text
+
+    def _culprit(self, inputs: Mapping[str, Any]) -> InvalidInput:
+        """Find the parameter whose value JSON has no word for."""
+        for name, value in inputs.items():
+            try:
+                _json(value)
+            except UnicodeEncodeError:
+                return InvalidInput(self.title(name), "It holds half a character (a lone surrogate).")
+            except (ValueError, TypeError) as error:
+                return InvalidInput(self.title(name), f"JSON has no such value: {error}.")
+        return InvalidInput("", "The inputs are not JSON.")
 
     def _refusal(self, fault: Fault) -> InvalidInput:
         name = str(fault.path[0]) if fault.path else ""
@@ -138,6 +147,12 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
         if not level:
             return False
     return True
+
+
+def _json(value: Any) -> str:
+    text = _ENCODER.encode(value)
+    text.encode()
+    return text
 
 
 def _shown(example: Any) -> str:

@@ -51,6 +51,7 @@ class Origin:
         }
         self._values = values
         self._retry = retry
+        self._fingerprints: dict[Any, str] = {}
 
     def request(self, order: Order) -> Request:
         """Return the complete request; raises RequestRefused, RequestTooLarge."""
@@ -87,11 +88,16 @@ class Origin:
         if limit is None:
             return None
         roots = {"connection": self._values, "body": body}
-        per = compile_path(limit.per).first(roots) if limit.per.startswith("$") else self._values.get(limit.per, ABSENT)
+        per: Any = (
+            compile_path(limit.per).first(roots) if limit.per.startswith("$") else self._values.get(limit.per, ABSENT)
+        )
         requests = limit.requests if isinstance(limit.requests, int) else compile_path(limit.requests).first(roots)
         if not isinstance(requests, int):
             return None
-        who = hashlib.sha256(f"{self.server.name}\0{self._base}\0{per}".encode("utf-8", "surrogatepass")).hexdigest()
+        who = self._fingerprints.get(per)
+        if who is None:
+            text = f"{self.server.name}\0{self._base}\0{per}"
+            who = self._fingerprints[per] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         return Allowance(who, requests, limit.seconds)
 
 

@@ -12,6 +12,7 @@ from connector_host.builtin.stores.migrate import migrate
 from connector_host.contract.errors import StoreError
 
 BUSY_MILLISECONDS = 10_000
+CHECKPOINT_PAGES = 8_000  # 32 MB: pages that are written again and again reach the main file once
 
 
 class Database:
@@ -27,6 +28,7 @@ class Database:
             self.raw.execute(f"pragma busy_timeout = {BUSY_MILLISECONDS}")
             self.raw.execute("pragma journal_mode = wal")
             self.raw.execute("pragma synchronous = normal")
+            self.raw.execute(f"pragma wal_autocheckpoint = {CHECKPOINT_PAGES}")
             self.raw.execute("pragma foreign_keys = on")
             migrate(self.raw, str(path))
         except (sqlite3.Error, OSError) as error:

@@ -60,8 +60,9 @@ order by id desc limit :limit;
 select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result
 from invocation where id = :id;
 
--- name: prune_invocations(before)!
-delete from invocation where started_at < :before;
+-- name: prune_invocations(bound, before)!
+-- Ids sort by time, so the oldest stand first; the bound on the id spares the rest.
+delete from invocation where id < :bound and started_at < :before;
 
 -- name: add_intake_record(connection, command, unique_key, raw, mapped)*!
 insert into intake_record (connection, command, unique_key, raw, mapped)

@@ -6,6 +6,7 @@ from pathlib import Path
 from connector_host.builtin.stores.database import Database
 from connector_host.builtin.stores.sqlite_connections import SqliteConnections
 from connector_host.contract.errors import StoreError
+from connector_host.contract.ids import id_at
 from connector_host.contract.model import HistoryRecord, IntakeRecord
 from connector_host.contract.ports import Surroundings
 
@@ -70,7 +71,7 @@ class SqliteHistory:
     async def prune(self, before: str) -> int:
         """Forget those started before a time."""
         with self._database.reading() as (queries, raw):
-            return int(queries.prune_invocations(raw, before=before))
+            return int(queries.prune_invocations(raw, bound=id_at(before), before=before))
 
 
 class SqliteIntakeLog:

@@ -37,7 +37,6 @@ create table invocation (
 ) without rowid;
 
 create index invocation_by_connection on invocation (connection, id);
-create index invocation_by_start on invocation (started_at);
 
 create table intake_record (
     number integer primary key,
