@@ -134,11 +134,14 @@ class AsyncCall(Protocol):
         *,
         server: str = "api",
         query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         paging: Paging | None = None,
+        most: int | None = None,
     ) -> Listing:
         """Read a list page by page; `collect` names the reply's field that holds the records.
 
-        Without `paging` the manifest's applies. Whether the list came whole is told to the host too.
+        Without `paging` the manifest's applies. `most` says about how many records are wanted: pages are no larger,
+        and none is fetched ahead of its use beyond that. Whether the list came whole is told to the host too.
         """
 
     def stopped(self, reason: str | None, *, complete: bool) -> None:
@@ -179,7 +182,9 @@ class Call(Protocol):
         *,
         server: str = "api",
         query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         paging: Paging | None = None,
+        most: int | None = None,
     ) -> BlockingListing:
         """As AsyncCall.pages."""
 

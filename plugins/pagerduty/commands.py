@@ -120,7 +120,7 @@ class _NewestFirst:
 
     def __init__(self, call: AsyncCall, query: Mapping[str, Any], wanted: int) -> None:
         self._call = call
-        self._query = {**query, "limit": min(wanted, 100)}
+        self._query = query
         self._wanted = wanted
         self._seen: set[Any] = set()
         self._oldest: str | None = None
@@ -128,7 +128,9 @@ class _NewestFirst:
     async def read(self, until: str) -> AsyncIterator[Page]:
         while True:
             known = len(self._seen)
-            listing = self._call.pages("/incidents", "incidents", query={**self._query, "until": until})
+            listing = self._call.pages(
+                "/incidents", "incidents", query={**self._query, "until": until}, most=self._wanted - known
+            )
             async for page in listing:
                 fresh = self._fresh(page)
                 yield fresh

@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 
 import anyio.from_thread
 
+from connector_host.builtin.runners.ahead import Ahead
 from connector_host.builtin.runners.origins import Order, Origins
-from connector_host.builtin.runners.paging import PagedListing
+from connector_host.builtin.runners.paging import PagedListing, Reading
 from connector_host.builtin.runners.replies import json_of
 from connector_host.contract.authoring import Page
 from connector_host.contract.errors import DeadlinePassed
@@ -21,10 +22,11 @@ T = TypeVar("T")
 class RunningCall:
     """AsyncCall, as an author sees it."""
 
-    def __init__(self, job: Job, origins: Origins) -> None:
+    def __init__(self, job: Job, origins: Origins, ahead: Ahead | None = None) -> None:
         self.connection = job.opened.values
         self._job = job
         self._origins = origins
+        self._ahead = ahead
         self._listings: list[PagedListing] = []
         self._said: Completeness | None = None
         self._seen = 0
@@ -54,6 +56,7 @@ class RunningCall:
         query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         paging: Paging | None = None,
+        most: int | None = None,
     ) -> PagedListing:
         """Read a list page by page, as the manifest's paging says."""
         return self.listing(
@@ -61,12 +64,16 @@ class RunningCall:
             server,
             collect,
             paging or self._job.manifest.paging,
+            most,
         )
 
-    def listing(self, order: Order, server: str, collect: str, paging: Paging | None) -> PagedListing:
+    def listing(
+        self, order: Order, server: str, collect: str, paging: Paging | None, most: int | None = None
+    ) -> PagedListing:
         """Return a list to be read; without paging it is the one page."""
         origin = self._origins.get(self._job.manifest, self._job.opened, server)
-        listing = PagedListing(origin, order, collect, paging, self._job.send, self._count, self._job.opened.vouches)
+        reading = Reading(self._job.send, self._job.opened.vouches, self._count, most, self._ahead)
+        listing = PagedListing(origin, order, collect, paging, reading)
         self._listings.append(listing)
         return listing
 

@@ -1,9 +1,12 @@
 """Reads long lists page by page: classic offsets, cursors and links; says whether the list came whole, and why not."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from connector_host.builtin.runners.ahead import Ahead, Fetch
 from connector_host.builtin.runners.origins import Order, Origin
 from connector_host.builtin.runners.records import ListReply, split_list
 from connector_host.builtin.runners.replies import api_error, mended, not_json, text_of, wrong_shape
@@ -14,24 +17,26 @@ from connector_host.contract.model import Completeness
 from connector_host.contract.paths import ABSENT, compile_path
 from connector_host.contract.ports import Reply, Send
 
-Report = Callable[[Completeness], None]
+AHEAD_FROM = 2  # whoever asks for a second page mostly wants them all
 Vouch = Callable[[bytes], bool]
 Seen = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a list is read: whether a page holds no secret, who counts, about how many records are wanted, and ahead."""
+
+    send: Send
+    vouch: Vouch
+    seen: Seen
+    most: int | None = None
+    ahead: Ahead | None = None
 
 
 class PagedListing:
     """One list being read; iterate it once."""
 
-    def __init__(
-        self,
-        origin: Origin,
-        order: Order,
-        collect: str,
-        paging: Paging | None,
-        send: Send,
-        seen: Seen,
-        vouch: Vouch,
-    ) -> None:
+    def __init__(self, origin: Origin, order: Order, collect: str, paging: Paging | None, reading: Reading) -> None:
         self.complete = False
         self.stopped_because: str | None = None
         self.window_full = False
@@ -42,9 +47,7 @@ class PagedListing:
         self._order = order
         self._collect = collect
         self._paging = paging
-        self._send = send
-        self._seen = seen
-        self._vouch = vouch
+        self._reading = reading
 
     @property
     def facts(self) -> Completeness:
@@ -54,40 +57,50 @@ class PagedListing:
     async def __aiter__(self) -> AsyncIterator[Page]:
         position: Any = None
         before: list[str] | None = None
-        while True:
+        fetch: Fetch | None = partial(self._fetch, position)
+        while fetch is not None:
             try:
-                reply = await self._fetch(position)
+                reply = await fetch()
+                content = self._content(reply)
             except InvocationError as error:
                 if not self.pages:
                     self.refused = True
                     raise
                 self._stop(f"After {self.returned} records: {error} {error.failure.detail}".rstrip())
                 return
-            content = self._content(reply)
             records = content.records or []
             if records and content.texts == before:
                 self._stop("The server sends the same page again and again.")
                 return
             before = content.texts
-            self.pages += 1
-            self.returned += len(records)
-            self._seen(len(records))
+            self._count(len(records))
             position, go_on = self._next(content, position)
-            yield Page(records, content.texts, clean=self._vouch(reply.body))
-            if not go_on:
-                return
+            fetch = self._following(position) if go_on else None
+            yield Page(records, content.texts, clean=self._reading.vouch(reply.body))
+
+    def _count(self, records: int) -> None:
+        self.pages += 1
+        self.returned += records
+        self._reading.seen(records)
+
+    def _following(self, position: Any) -> Fetch:
+        """Return the next page's fetch, begun already where the reader came for a second page and wants still more."""
+        reading = self._reading
+        fetch = partial(self._fetch, position)
+        enough = reading.most is not None and self.returned >= reading.most
+        return fetch if reading.ahead is None or self.pages < AHEAD_FROM or enough else reading.ahead.begin(fetch)
 
     async def _fetch(self, position: Any) -> Reply:
         order = self._order
         if self._paging is not None:
             order = self._paged(order, self._paging, position)
-        reply = await self._send(self._origin.request(order))
+        reply = await self._reading.send(self._origin.request(order))
         if not 200 <= reply.status < 300:  # noqa: PLR2004 - RFC 9110, 15.3
             raise api_error(reply, self._origin.server.errors)
         return reply
 
     def _paged(self, order: Order, paging: Paging, position: Any) -> Order:
-        size = min(int(order.query.get(paging.size_parameter, paging.size)), paging.size)
+        size = paging.size if self._reading.most is None else min(paging.size, self._reading.most)
         query = {**order.query, paging.size_parameter: size}
         path = order.path
         if paging.style == "link" and position is not None:
@@ -139,7 +152,7 @@ class PagedListing:
             if following >= paging.window:
                 self.window_full = True
                 return self._stop(f"The server does not page beyond {paging.window} records.")
-            self._paging = _narrowed(paging, paging.window - following)
+            self._paging = replace(paging, size=paging.window - following)
         return following, True
 
     def _finished(self) -> tuple[Any, bool]:
@@ -156,15 +169,3 @@ def _queried(text: str) -> dict[str, Any]:
     for name, value in parse_qsl(text, keep_blank_values=True):
         query.setdefault(name, []).append(value)
     return query
-
-
-def _narrowed(paging: Paging, size: int) -> Paging:
-    return Paging(
-        paging.style,
-        size,
-        paging.size_parameter,
-        paging.position_parameter,
-        paging.more,
-        paging.next,
-        paging.window,
-    )

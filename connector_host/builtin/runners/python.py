@@ -11,6 +11,7 @@ from typing import Any
 import anyio.from_thread
 import anyio.to_thread
 
+from connector_host.builtin.runners.ahead import looking_ahead
 from connector_host.builtin.runners.call import BlockingCall, RunningCall
 from connector_host.builtin.runners.fanout import fan_out
 from connector_host.builtin.runners.origins import Origins
@@ -30,7 +31,12 @@ class PythonRunner:
 
     async def run(self, job: Job) -> None:
         """Call the function of the command's name, once or once per element."""
-        call = RunningCall(job, self._origins)
+        if job.command.collect is not None and job.command.each is None:
+            await looking_ahead(lambda ahead: self._run(job, RunningCall(job, self._origins, ahead)))
+        else:
+            await self._run(job, RunningCall(job, self._origins))
+
+    async def _run(self, job: Job, call: RunningCall) -> None:
         with author_boundary(job):
             function = getattr(plugin_module(job.manifest, "commands"), job.command.id)
         try:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connector_host.builtin.runners.ahead import looking_ahead
 from connector_host.builtin.runners.call import RunningCall
 from connector_host.builtin.runners.fanout import fan_out
 from connector_host.builtin.runners.origins import Order, Origins
@@ -45,7 +46,12 @@ class RequestRunner:
 
     async def run(self, job: Job) -> None:
         """Send what the manifest declares."""
-        call = RunningCall(job, self._origins)
+        if job.command.collect is not None and job.command.each is None:
+            await looking_ahead(lambda ahead: self._run(job, RunningCall(job, self._origins, ahead)))
+        else:
+            await self._run(job, RunningCall(job, self._origins))
+
+    async def _run(self, job: Job, call: RunningCall) -> None:
         compiled = self._compile(job.command)
         roots = {"input": job.inputs, "connection": job.opened.values}
         try:

@@ -12,7 +12,7 @@ from connector_host.builtin.stores.migrate import migrate
 from connector_host.contract.errors import StoreError
 
 BUSY_MILLISECONDS = 10_000
-CHECKPOINT_PAGES = 8_000  # 32 MB: pages that are written again and again reach the main file once
+CHECKPOINT_PAGES = 32_000  # 128 MB: pages that are written again and again reach the main file once
 
 
 class Database:

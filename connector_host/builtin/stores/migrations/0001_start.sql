@@ -34,7 +34,7 @@ create table invocation (
     inputs text not null,
     error text,
     result text
-) without rowid;
+);
 
 create index invocation_by_connection on invocation (connection, id);
 
