@@ -22,6 +22,7 @@ from connector_host.contract.face import Surface
 from connector_host.contract.ports import Clock, Runner, Step, Store, Surroundings
 from connector_host.kernel.connections import ConnectionManager
 from connector_host.kernel.host import Host
+from connector_host.kernel.memory import Memory
 from connector_host.kernel.openings import Openings
 from connector_host.kernel.pipeline import Parts
 from connector_host.kernel.plugins import Registry
@@ -29,7 +30,6 @@ from connector_host.kernel.recording import Recorder
 from connector_host.kernel.redaction import RedactingFilter
 from connector_host.kernel.secrets import SecretKeeper
 from connector_host.kernel.settings import Settings, settings_from
-from connector_host.kernel.strict_yaml import read_yaml
 
 LOGGERS = ("connector_host", "connector_host.requests", "connector_host.plugins")
 _HERE = Path(__file__).parent
@@ -87,6 +87,7 @@ class Joiner:
 
     def __init__(self, configuration: Configuration = Configuration()) -> None:
         self._configuration = configuration
+        self._memory = Memory(configuration.resolved_home(), bundled() / "schemas")
         self._manager = pluggy.PluginManager(hooks.PROJECT)
         self._manager.add_hookspecs(hooks)
         self._manager.register(plugs, "built-in")
@@ -96,7 +97,12 @@ class Joiner:
     def settings(self) -> Settings:
         """The host manifest's settings; raises ManifestError, BadSetting."""
         file = self._configuration.resolved_manifest()
-        value = read_yaml(file).value
+        value = self._memory.recall(str(file))
+        if value is None:
+            from connector_host.kernel.strict_yaml import read_yaml  # noqa: PLC0415 - what is known needs no YAML
+
+            value = read_yaml(file).value
+            self._memory.keep(str(file), [file], value)
         if not isinstance(value, dict):
             raise BadSetting(f"The host manifest {file} must be a mapping of settings.")
         return settings_from(value, file.parent, bundled() / "schemas")
@@ -105,7 +111,7 @@ class Joiner:
     def registry(self) -> Registry:
         """The plugins; none of their code is run."""
         provided = [Path(folder) for folders in self._manager.hook.connectors() for folder in folders]
-        return Registry([*self.settings.plugins, *provided], self.settings.schemas)
+        return Registry([*self.settings.plugins, *provided], self.settings.schemas, self._memory)
 
     @cached_property
     def surroundings(self) -> Surroundings:

@@ -1,12 +1,9 @@
-"""Reads a plugin's manifest.yaml: strict YAML, the published schema, the checks no schema can make, one Manifest."""
+"""Makes a Manifest of a plugin's folder; what has not changed since the last time is not read and checked again."""
 
-import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from connector_host.contract.errors import ManifestError, Problem
 from connector_host.contract.manifest import (
     Command,
     ErrorPaths,
@@ -20,65 +17,34 @@ from connector_host.contract.manifest import (
     RetryPolicy,
     Server,
 )
-from connector_host.kernel.manifest_checks import check_manifest
-from connector_host.kernel.schema import Checker
-from connector_host.kernel.strict_yaml import Document, read_yaml
+from connector_host.kernel.memory import Memory
 
-FILE = "manifest.yaml"
+FILE, CODE = "manifest.yaml", "commands.py"
 _UNITS = {"": 1, "B": 1, "KB": 1024, "MB": 1024 * 1024}
 
 
-@cache
-def manifest_schema(schemas: Path) -> Checker:
-    """Return the published schema of plugin manifests, from the folder that holds the schemas."""
-    return Checker(json.loads((schemas / "plugin-manifest.schema.json").read_text("utf-8")))
-
-
-def load_manifest(folder: Path, schemas: Path) -> Manifest:
+def load_manifest(folder: Path, schemas: Path, memory: Memory | None = None) -> Manifest:
     """Read and check `folder`/manifest.yaml without running any of the plugin's code.
 
     Raises ManifestError with every problem found, each with file:line, what is wrong and what to do.
     """
-    document = read_yaml(folder / FILE)
-    checker = manifest_schema(schemas)
-    if not checker.accepts(document.value):
-        raise ManifestError(
-            [_schema_problem(document, fault.path, fault.reason) for fault in checker.faults(document.value)]
-        )
-    references, problems = _load_references(document, folder)
-    problems += check_manifest(document, references)
-    if problems:
-        raise ManifestError(sorted(problems, key=lambda problem: (problem.path, problem.line)))
-    return _manifest(document.value, folder, references)
+    file = folder / FILE
+    known = memory.recall(str(file)) if memory is not None else None
+    if known is None:
+        from connector_host.kernel.manifest_reading import read_manifest  # noqa: PLC0415 - what is known needs no YAML
+
+        value, outputs = read_manifest(file, schemas)
+        if memory is not None:
+            memory.keep(str(file), _sources(value, folder), [value, outputs])
+    else:
+        value, outputs = known
+    return _manifest(value, folder, outputs)
 
 
-def _schema_problem(document: Document, path: tuple[str | int, ...], reason: str) -> Problem:
-    place = ".".join(map(str, path)) or "The manifest"
-    return document.problem(path, f"'{place}' is wrong.", reason)
-
-
-def _load_references(document: Document, folder: Path) -> tuple[dict[str, Any], list[Problem]]:
-    """Return the output schemas by command, those in files of their own among them."""
-    outputs: dict[str, Any] = {}
-    problems: list[Problem] = []
-    for name, command in document.value["commands"].items():
-        output = command.get("output")
-        if output is None:
-            continue
-        try:
-            outputs[name] = _read_schema(folder, str(output["$ref"])) if "$ref" in output else output
-        except (OSError, ValueError) as error:
-            what = f"The schema '{output['$ref']}' can not be used."
-            reason = error.strerror if isinstance(error, OSError) else error
-            problems.append(document.problem(("commands", name, "output", "$ref"), what, f"Reason: {reason}."))
-    return outputs, problems
-
-
-def _read_schema(folder: Path, name: str) -> Any:
-    file = (folder / name).resolve()
-    if not file.is_relative_to(folder.resolve()):
-        raise OSError(1, "it lies outside the plugin's folder")
-    return json.loads(file.read_text("utf-8"))
+def _sources(value: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Name every file that a check of the manifest reads."""
+    outputs = [command.get("output", {}).get("$ref") for command in value["commands"].values()]
+    return [folder / FILE, folder / CODE, *(folder / name for name in outputs if name)]
 
 
 def _manifest(value: Mapping[str, Any], folder: Path, outputs: Mapping[str, Any]) -> Manifest:

@@ -14,7 +14,6 @@ from connector_host.contract.paths import compile_path
 from connector_host.contract.ports import Clock, IntakeLog, Job, Observe, Runner, Send, Step
 from connector_host.kernel.access import authorise
 from connector_host.kernel.inputs import InputForm
-from connector_host.kernel.intake import IntakeCollector
 from connector_host.kernel.mapping import Mapper
 from connector_host.kernel.openings import Opening, Openings
 from connector_host.kernel.recording import Recorder
@@ -115,6 +114,8 @@ class Pipeline:
         mapper = self._prepare(command).mapper
         if not assignment.take_in or mapper is None:
             return Collector(command, no_secrets, assignment.options.progress)
+        from connector_host.kernel.intake import IntakeCollector  # noqa: PLC0415 - other commands need no streams
+
         return IntakeCollector(
             command,
             no_secrets,

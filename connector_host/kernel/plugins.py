@@ -8,6 +8,7 @@ from pathlib import Path
 from connector_host.contract.errors import BrokenPlugin, ManifestError, Problem, UnknownCommand, UnknownPlugin
 from connector_host.contract.manifest import BrokenPluginFacts, Command, Manifest
 from connector_host.kernel.manifest import FILE, load_manifest
+from connector_host.kernel.memory import Memory
 from connector_host.kernel.schema import did_you_mean
 
 _ORDER = {
@@ -22,8 +23,9 @@ _ORDER = {
 class Registry:
     """The plugins of a host; a broken one is kept with its reason and never stops the others."""
 
-    def __init__(self, folders: Iterable[Path], schemas: Path) -> None:
+    def __init__(self, folders: Iterable[Path], schemas: Path, memory: Memory | None = None) -> None:
         self._schemas = schemas
+        self._memory = memory
         self.plugins: dict[str, Manifest] = {}
         self.broken: dict[str, BrokenPluginFacts] = {}
         for folder in folders:
@@ -31,7 +33,7 @@ class Registry:
 
     def _load(self, folder: Path) -> None:
         try:
-            manifest = self.check(folder)
+            manifest = load_manifest(folder, self._schemas, self._memory)
             self._refuse_misfits(manifest)
         except ManifestError as error:
             self.broken[folder.name] = BrokenPluginFacts(folder.name, folder, str(error))

@@ -1,6 +1,5 @@
 """JSON Schema: jsonschema-rs gives the verdict, jsonschema the reasons, and only when there are any."""
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,6 +109,8 @@ def _sentence(error: Any) -> str:
 
 def did_you_mean(name: str, known: list[str]) -> str:
     """Return a hint at the nearest of the known names, or at all of them, beginning with a space."""
+    import difflib  # noqa: PLC0415 - only a mistake pays
+
     near = difflib.get_close_matches(str(name), known, n=1)
     if near:
         return f" Did you mean '{near[0]}'?"

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connector_host.contract.errors import BadSetting
 
@@ -19,6 +18,8 @@ class DateTimeSetting:
 
     def zone(self) -> tzinfo:
         """Return the zone; raises BadSetting for an unknown name."""
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - only a time pays
+
         try:
             return ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:

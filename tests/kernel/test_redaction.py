@@ -113,7 +113,9 @@ async def give(call):
         assert "s3cret-s3cret" not in caplog.text
     assert "the key is ********" in caplog.text
     assert "ValueError" in caplog.text
-    assert b"s3cret-s3cret" not in b"".join(file.read_bytes() for file in (tmp_path / "home").iterdir())
+    assert b"s3cret-s3cret" not in b"".join(
+        file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file()
+    )
 
 
 async def add(change: Change, host: Host) -> None:
