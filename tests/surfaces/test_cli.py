@@ -331,3 +331,26 @@ def test_completion_of_words(prod: Sandbox, line: str, expected: str) -> None:
 def test_without_arguments_the_help_is_shown() -> None:
     assert "test-command" in cli().stdout
     assert cli("--version").stdout.startswith("connector-host, version 1.")
+
+
+def test_waits_are_told_and_bugs_go_to_the_log_only(prod: Sandbox, tmp_path: Path) -> None:
+    prod.faults.status, prod.faults.left = 429, 1
+    done = cli("test-command", "pagerduty", "list-users", "--connection", "prod", "--output", "json")
+    assert json.loads(done.stdout)["status"] == "Passed"
+    assert "The server 'api' answered 429; trying again in 1 seconds." in done.stderr
+    plugin = tmp_path / "bug"
+    plugin.mkdir()
+    (plugin / "manifest.yaml").write_text(
+        "id: bug\nname: Bug\nversion: 1.0.0\nconnection: {properties: {}}\ncommands: {go: {title: Go}}\n"
+    )
+    (plugin / "commands.py").write_text("from connector_host import command\n@command\ndef go(call): 1 / 0\n")
+    (tmp_path / "manifest.yaml").write_text("plugins: [bug]\nsteps: []\n")
+    own = {"CONNECTOR_HOST_MANIFEST": str(tmp_path / "manifest.yaml")}
+    assert cli("connections", "add", "b", "--plugin", "bug", **own).returncode == 0
+    done = cli("test-command", "bug", "go", "--connection", "b", "--output", "json", **own)
+    assert (done.returncode, done.stderr) == (1, "")
+    reference = json.loads(done.stdout)["error"]["entries"][0]["reference"]
+    log = Path(os.environ["CONNECTOR_HOST_HOME"]) / "host.log"
+    assert f"Reference {reference}" in log.read_text()
+    assert "ZeroDivisionError" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600

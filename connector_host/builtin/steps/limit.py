@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from connector_host.builtin.steps.retry import TOO_MANY, server_hint
+from connector_host.builtin.steps.retry import TOO_MANY, WORTH_TELLING, log, server_hint
 from connector_host.contract.errors import RateLimited
 from connector_host.contract.ports import Allowance, Clock, Observe, Reply, Request, Send
 
@@ -56,6 +56,8 @@ class Limiter:
                 while (opens := window.opens_at(allowance, 0)) > (now := self._clock.monotonic()):
                     self._refuse_if_late(request, allowance, opens)
                     self._observe("request.delayed", {"server": request.server, "seconds": opens - now})
+                    if opens - now >= WORTH_TELLING:
+                        log.warning("Waiting %.0f seconds for the rate limit of '%s'.", opens - now, request.server)
                     await self._clock.sleep(opens - now)
                 window.sent.append(now)
         finally:

@@ -1,5 +1,6 @@
 """Tries again what may succeed later: by the server's own hint, else by the manifest's policy, within the deadline."""
 
+import logging
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from connector_host.contract.errors import (
 )
 from connector_host.contract.ports import Clock, Observe, Reply, Request, Send
 
+log = logging.getLogger("connector_host.requests")
+WORTH_TELLING = 1.0  # seconds
 TOO_MANY = 429
 UNAVAILABLE = 503
 _PASSING = frozenset({408, TOO_MANY, 500, 502, UNAVAILABLE, 504})
@@ -60,6 +63,9 @@ class Retry:
             "request.retried",
             {"server": request.server, "seconds": pause, "status": reply.status if reply else None},
         )
+        if pause >= WORTH_TELLING:
+            what = f"answered {reply.status}" if reply else "can not be reached"
+            log.warning("The server '%s' %s; trying again in %.0f seconds.", request.server, what, pause)
         await self._clock.sleep(pause)
 
 

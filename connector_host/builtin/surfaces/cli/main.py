@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from connector_host.builtin.surfaces.cli.logs import start_logging
 from connector_host.contract.errors import ConnectorHostError
 from connector_host.contract.face import Entrance
 from connector_host.contract.ports import Surroundings
@@ -52,11 +53,12 @@ class Lazy(click.Group):
 class CommandLine:
     """The surface `cli`."""
 
-    def __init__(self, _surroundings: Surroundings) -> None:
-        pass
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._home = surroundings.home
 
     def main(self, entrance: Entrance, arguments: Sequence[str]) -> int:
         """Run one command line; its exit code."""
+        start_logging(self._home)
         try:
             outcome: Any = program.main(
                 list(arguments), prog_name="connector-host", standalone_mode=False, obj=entrance
