@@ -133,11 +133,17 @@ class Joiner:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Host]:
         """Open a host for the time of an `async with`."""
-        host = self.host()
+        log_filter = RedactingFilter()
+        host = self._host(log_filter)
+        loggers = [logging.getLogger(name) for name in LOGGERS]
+        for logger in loggers:
+            logger.addFilter(log_filter)
         try:
             yield host
         finally:
             await host.close()
+            for logger in loggers:
+                logger.removeFilter(log_filter)
 
     def at(self, home: Path) -> "Joiner":
         """Return the same with another data folder, its own database and its own key."""
@@ -150,21 +156,21 @@ class Joiner:
         surface: Surface = self._part("surface", name)
         return surface
 
-    def host(self) -> Host:
-        """Return a host with every slot filled."""
+    def _host(self, log_filter: RedactingFilter) -> Host:
+        """Fill every slot."""
+        transport = self._part("transport", self._slot("transport"))
         store: Store = self._part("store", self._slot("store"))
-        keeper = SecretKeeper(
-            self._part("cipher", self._slot("cipher")),
-            self._part("keys", self.surroundings.key.partition(":")[0]),
-            store.connections,
-        )
-        connections = ConnectionManager(self.registry, store.connections, keeper, self.settings)
-        log_filter = RedactingFilter()
-        for name in LOGGERS:
-            logging.getLogger(name).addFilter(log_filter)
+        keys = self._part("keys", self.surroundings.key.partition(":")[0])
+        keeper = SecretKeeper(self._part("cipher", self._slot("cipher")), keys, store.connections)
+
+        async def gone(connection_id: str) -> None:
+            await openings.forget(connection_id)
+
+        connections = ConnectionManager(self.registry, store.connections, keeper, self.settings, gone)
+        openings = Openings(transport, connections.open, log_filter)
         parts = Parts(
             settings=self.settings,
-            openings=Openings(self._part("transport", self._slot("transport")), connections.open, log_filter),
+            openings=openings,
             runners=_Runners(self),
             steps=self._steps(),
             recorder=Recorder(store.history, self.settings, self.surroundings.clock),

@@ -1,6 +1,6 @@
 """The connection manager: adds, edits, shows and opens connections; secrets go in and never come out."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -24,16 +24,20 @@ from connector_host.kernel.secrets import SecretKeeper, mask
 from connector_host.kernel.settings import Settings
 
 MAX_NAME = 100
+Gone = Callable[[str], Awaitable[None]]
 
 
 class ConnectionManager:
     """Every change of a connection goes through here."""
 
-    def __init__(self, registry: Registry, store: Connections, keeper: SecretKeeper, settings: Settings) -> None:
+    def __init__(
+        self, registry: Registry, store: Connections, keeper: SecretKeeper, settings: Settings, gone: Gone
+    ) -> None:
         self._registry = registry
         self._store = store
         self._keeper = keeper
         self._settings = settings
+        self._gone = gone
 
     async def add(self, name: str, plugin: str, change: Change) -> Connection:
         """Keep a new connection.
@@ -85,6 +89,7 @@ class ConnectionManager:
         """Forget a connection and its secrets; its history stays. Raises UnknownConnection."""
         stored = await self.get(name)
         await self._store.remove(stored.connection.id)
+        await self._gone(stored.connection.id)
 
     async def get(self, name: str) -> StoredConnection:
         """One by its name; raises UnknownConnection."""

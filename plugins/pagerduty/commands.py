@@ -1,12 +1,12 @@
 """The PagerDuty commands whose logic is real; the others are declared in the manifest."""
 
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connector_host import ApiError, AsyncCall, Failed, InvalidInput, Item, Page, command
 
-from .events import Event, confirmed, integration_keys, send
+from .events import Event, confirmed, integration_keys, list_in, send
 from .search import query_of, time_range
 
 BATCH = 250  # PUT /incidents answers 413 beyond
@@ -166,8 +166,7 @@ def _id(incident: Any) -> Any:
 
 
 def _a_second_after(moment: str) -> str:
-    shifted = datetime.fromisoformat(moment).timestamp() + 1
-    return datetime.fromtimestamp(shifted).astimezone().isoformat(timespec="seconds")
+    return (datetime.fromisoformat(moment) + timedelta(seconds=1)).isoformat(timespec="seconds")
 
 
 @command
@@ -227,7 +226,7 @@ async def _resolve(call: AsyncCall, ids: list[str], sender: str) -> AsyncIterato
             for one in ids:
                 yield Item(one, error)
         return
-    resolved = {incident.get("id"): incident for incident in (answer or {}).get("incidents", [])}
+    resolved = {_id(incident): incident for incident in list_in(answer, "incidents")}
     for one in ids:
         yield Item(
             one,
@@ -239,7 +238,7 @@ async def _resolve(call: AsyncCall, ids: list[str], sender: str) -> AsyncIterato
 async def test_connection(call: AsyncCall, probe_integration_keys: bool) -> AsyncIterator[Item]:
     """Check the REST key and, where asked, each integration key; report on each."""
     region = call.connection.get("region", "US")
-    abilities = (await call.request("GET", "/abilities") or {}).get("abilities", [])
+    abilities = list_in(await call.request("GET", "/abilities"), "abilities")
     yield Item(
         "REST API key",
         _capability("REST API key", "accepted", f"The account has {len(abilities)} abilities."),

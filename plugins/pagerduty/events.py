@@ -120,8 +120,20 @@ async def _status(call: AsyncCall, dedup_key: str) -> str | None:
     """Status of the newest incident with that key, or None where there is none."""
     query = {"incident_key": dedup_key, "date_range": "all", "sort_by": "created_at:desc", "limit": 1}
     answer = await call.request("GET", "/incidents", query=query)
-    incidents = answer.get("incidents") if isinstance(answer, dict) else None
-    return incidents[0].get("status") if incidents else None
+    newest = next(iter(list_in(answer, "incidents")), None)
+    return str(newest.get("status")) if isinstance(newest, dict) else None
+
+
+def list_in(answer: Any, name: str) -> list[Any]:
+    """Return the list under a name of an answer; raises Failed where there is none."""
+    found = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(found, list):
+        raise Failed(
+            f"The server's answer does not have the promised shape: it has no list '{name}'.",
+            kind="unexpected_reply",
+            assistance="Check the server URL and the API version.",
+        )
+    return found
 
 
 def _not_confirmed(event: Event, status: str | None, seconds: int) -> Failed:

@@ -68,6 +68,31 @@ def test_bad_answers(world: World, answer: bytes, code: str, message: str, hint:
     assert hint in f"{entry.detail} {entry.assistance}"
 
 
+SHAPES = [b"[]", b"7", b'"text"', b"{}", b"null", b'{"incidents": 7, "users": null, "schedules": {}, "abilities": "all", "alerts": 1}', b'{"incidents": [7, null, []], "users": ["x"], "schedules": [1], "abilities": [1], "alerts": [[]], "contact_methods": [1]}']  # fmt: skip
+CALLS: dict[str, Any] = {
+    "acknowledge_event": {"dedup_key": "k", "verify": True, "verify_seconds": 1},
+    "create_event": {"summary": "s", "severity": "Info", "source": "s"},
+    "fetch_incident": {"start_time": "2026-01-10 00:00", "end_time": "2026-01-11 00:00"},
+    "get_all_schedules": {},
+    "get_incident_alerts": {"incident_ids": ["Q1"]},
+    "get_user_contact_methods": {"user_ids": ["P1"]},
+    "list_users": {},
+    "resolve_event": {"dedup_key": "k", "verify": True, "verify_seconds": 1},
+    "resolve_incidents": {"incident_ids": ["Q1"]},
+    "test_connection": {},
+}
+
+
+@pytest.mark.parametrize("command", CALLS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_json_of_another_shape_is_never_a_bug(world: World, command: str, shape: bytes) -> None:
+    with raw_server(ok(shape)) as (base, _):
+        world.add(base)
+        result = world.run(command, CALLS[command])
+    assert "internal" not in {entry.kind for entry in result.errors}
+    assert result.errors or command in {"create_event", "test_connection"}
+
+
 def test_json_counts_whatever_the_content_type_says(world: World) -> None:
     for headers in ([], ["Content-Type: text/plain"], ["Content-Type: application/json; charset=utf-8"]):
         result = list_users(world, ok(b'\xef\xbb\xbf{"users": [], "more": false}', *headers))

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector_host import Status
-from connector_host.app import Configuration, Joiner
+from connector_host.app import Joiner
 from connector_host.kernel.inputs import InputForm, parse_time
 from connector_host.kernel.schema import Checker
 from connector_host.kernel.settings import DateTimeSetting, Limits
@@ -183,7 +183,7 @@ def test_a_wrong_setting_is_told(tmp_path: Any) -> None:
     ]:
         manifest.write_text(text)
         with pytest.raises(ConnectorHostError, match=words):
-            Joiner(Configuration(home=tmp_path, manifest=manifest)).host()
+            World(tmp_path, manifest=manifest).use(lambda host: host.connections.list())
 
 
 JSON = st.recursive(
