@@ -81,6 +81,7 @@ async def each(call, item, n):
         raise Failed("Bad.", kind="not_found")
     if item == "bug":
         return 1 / 0
+    await call.sleep(0.03 if item.endswith("3") else 0)
     return {"id": item, "n": n}
 
 @command(each="ids")

@@ -259,6 +259,30 @@ def test_one_wire_serves_many_invocations_and_is_closed_with_its_version(world: 
         assert world.use(work) == (1, 0)
 
 
+def test_a_change_lets_invocations_under_way_finish_and_then_closes_their_wire(world: World) -> None:
+    with pagerduty_sandbox(latency=300) as sandbox:
+        world.add(sandbox.base)
+
+        async def work(host: Any) -> list[Any]:
+            results: list[Any] = []
+
+            async def run() -> None:
+                results.append(await host.run("pagerduty", "list_users", "prod"))
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(run)
+                await anyio.sleep(0.15)
+                [old] = host._parts.openings._open.values()
+                await host.connections.edit("prod", Change(fields={"description": "changed"}))
+                await run()
+                pools = len(old.connection.session._pools)
+            await host.connections.remove("prod")
+            return [*results, pools, len(old.connection.session._pools), host._parts.openings._open]
+
+        first, second, _, closed, left = world.use(work)
+    assert (first.status, second.status, closed, left) == (Status.PASSED, Status.PASSED, 0, {})
+
+
 def test_the_librarys_own_logging_of_urls_is_quiet(world: World, caplog: pytest.LogCaptureFixture) -> None:
     with pagerduty_sandbox() as sandbox, caplog.at_level(logging.INFO):
         world.add(sandbox.base)

@@ -137,6 +137,16 @@ def test_an_old_value_put_back_does_not_open(prod: World) -> None:
     assert "api_key" in prod.run("list_users").errors[0].message
 
 
+def test_an_old_value_put_back_with_its_old_key_does_not_open(prod: World) -> None:
+    old_key = sql(prod, "select wrapped from data_key")[0][0]
+    old = dict(sql(prod, "select name, sealed from secret"))
+    prod.use(lambda host: host.connections.edit("prod", Change(secrets={"api_key": "a-newer-key-a-newer-key"})))
+    sql(prod, "update data_key set wrapped = ?", old_key)
+    for name, sealed in old.items():
+        sql(prod, "update secret set sealed = ? where name = ?", sealed, name)
+    assert "'prod'" in prod.run("list_users").errors[0].message
+
+
 def test_editing_one_secret_leaves_the_others(prod: World, sandbox: Sandbox) -> None:
     prod.use(lambda host: host.connections.edit("prod", Change(secrets={"api_key": "a-newer-key-a-newer-key"})))
     prod.run("create_event", {"summary": "s", "severity": "Info", "source": "s"})
