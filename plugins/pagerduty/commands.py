@@ -1,12 +1,12 @@
 """The PagerDuty commands whose logic is real; the others are declared in the manifest."""
 
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
 from connector_host import ApiError, AsyncCall, Failed, InvalidInput, Item, Page, command
 
 from .events import Event, confirmed, integration_keys, list_in, send
+from .incidents import NewestFirst, id_of
 from .search import query_of, time_range
 
 BATCH = 250  # PUT /incidents answers 413 beyond
@@ -110,63 +110,9 @@ async def fetch_incident(
         call.stopped(None, complete=True)
         yield Page([])
         return
-    reader = _NewestFirst(call, {**query, "since": since, "sort_by": "created_at:desc"}, top_recent_incident_number)
+    reader = NewestFirst(call, {**query, "since": since, "sort_by": "created_at:desc"}, top_recent_incident_number)
     async for page in reader.read(until):
         yield page
-
-
-class _NewestFirst:
-    """Reads incidents newest first, window by window, each once."""
-
-    def __init__(self, call: AsyncCall, query: Mapping[str, Any], wanted: int) -> None:
-        self._call = call
-        self._query = query
-        self._wanted = wanted
-        self._seen: set[Any] = set()
-        self._oldest: str | None = None
-
-    async def read(self, until: str) -> AsyncIterator[Page]:
-        while True:
-            known = len(self._seen)
-            listing = self._call.pages(
-                "/incidents", "incidents", query={**self._query, "until": until}, most=self._wanted - known
-            )
-            async for page in listing:
-                fresh = self._fresh(page)
-                yield fresh
-                if len(self._seen) >= self._wanted:
-                    more = not listing.complete or len(fresh.records) < len(page.records)
-                    self._call.stopped(
-                        f"The {self._wanted} most recent incidents were asked for; there are older ones."
-                        if more
-                        else None,
-                        complete=True,
-                    )
-                    return
-            if listing.complete or not listing.window_full:
-                self._call.stopped(listing.stopped_because, complete=listing.complete)
-                return
-            if self._oldest is None or len(self._seen) == known:
-                self._call.stopped("More incidents began in one second than PagerDuty lists.", complete=False)
-                return
-            until = _a_second_after(self._oldest)
-
-    def _fresh(self, page: Page) -> Page:
-        """Return the page's incidents not seen before, up to the number wanted."""
-        fresh = page.keep(lambda incident: _id(incident) not in self._seen).first(self._wanted - len(self._seen))
-        self._seen.update(map(_id, fresh.records))
-        if page.records and isinstance(page.records[-1], dict):
-            self._oldest = page.records[-1].get("created_at")
-        return fresh
-
-
-def _id(incident: Any) -> Any:
-    found = incident.get("id") if isinstance(incident, dict) else None
-    return found if isinstance(found, str) else id(incident)
-
-
-def _a_second_after(moment: str) -> str:
-    return (datetime.fromisoformat(moment) + timedelta(seconds=1)).isoformat(timespec="seconds")
 
 
 @command
@@ -175,13 +121,13 @@ async def get_all_schedules(call: AsyncCall) -> AsyncIterator[Page]:
     listing = call.pages("/schedules", "schedules")
     known: set[Any] = set()
     async for page in listing:
-        known.update(map(_id, page.records))
+        known.update(map(id_of, page.records))
         yield page
     complete, reason = listing.complete, listing.stopped_because
     newer = call.pages("/v3/schedules", "schedules")
     try:
         async for page in newer:
-            yield page.keep(lambda schedule: _id(schedule) not in known)
+            yield page.keep(lambda schedule: id_of(schedule) not in known)
         complete, reason = complete and newer.complete, reason or newer.stopped_because
     except ApiError as error:
         status = error.failure.http_status or 0
@@ -226,7 +172,7 @@ async def _resolve(call: AsyncCall, ids: list[str], sender: str) -> AsyncIterato
             for one in ids:
                 yield Item(one, error)
         return
-    resolved = {_id(incident): incident for incident in list_in(answer, "incidents")}
+    resolved = {id_of(incident): incident for incident in list_in(answer, "incidents")}
     for one in ids:
         yield Item(
             one,

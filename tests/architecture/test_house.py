@@ -15,7 +15,7 @@ FILES = sorted(ROOT.rglob("*.py")) + sorted(PLUGIN.glob("*.py"))
 FLOORS = {"contract": 1, "kernel": 2, "builtin": 2, "app": 3, "__init__": 3, "__main__": 4}
 # What floor 1 may take from outside: the standard library, pluggy's markers, and jsonpath-ng for paths that are not plain.
 OUTSIDE = {"hooks": {"pluggy"}, "paths": {"jsonpath_ng"}}
-MAX_LINES, MAX_FUNCTION, MAX_SHARE = 275, 35, 0.08
+MAX_LINES, MAX_FUNCTION, MAX_SHARE = 265, 35, 0.08
 
 
 def name_of(file: Path) -> str:

@@ -1,20 +1,17 @@
 """`connections …`: add, list, show, edit, remove and test."""
 
 import json
-import os
 import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from connector_host.builtin.surfaces.cli.parameters import value_of
+from connector_host.builtin.surfaces.cli.changes import change_of
 from connector_host.builtin.surfaces.cli.running import exit_code, output_option, with_host
 from connector_host.builtin.surfaces.cli.test_command import show
-from connector_host.contract.errors import WrongUse
 from connector_host.contract.face import Entrance, HostFace
-from connector_host.contract.model import Change, Connection, HealthCheck, Result
+from connector_host.contract.model import Connection, Result
 
 
 @click.group("connections", help="Add, edit, test and remove connections.")
@@ -67,7 +64,7 @@ def _field_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.pass_obj
 def add(entrance: Entrance, /, name: str, plugin: str, test: bool, **given: Any) -> int:  # noqa: FBT001 - click passes it by name
     """Add a connection."""
-    change = _change(entrance, plugin, given)
+    change = change_of(entrance, plugin, given)
 
     async def work(host: HostFace) -> Result | None:
         result = await host.test_draft(name, plugin, change) if test else None
@@ -95,7 +92,7 @@ def edit(entrance: Entrance, /, name: str, rename: str | None, remove_secrets: t
 
     async def work(host: HostFace) -> None:
         document = await host.connections.show(name)
-        change = _change(entrance, document["plugin"], given, document, rename, remove_secrets)
+        change = change_of(entrance, document["plugin"], given, document, rename, remove_secrets)
         await host.connections.edit(name, change)
 
     with_host(entrance, work)
@@ -186,87 +183,3 @@ async def _probing(host: HostFace, entrance: Entrance, name: str) -> dict[str, A
     found = next((one for one in commands if one.kind == "test_connection"), None)
     properties = found.input.get("properties", {}) if found else {}
     return {key: True for key, schema in properties.items() if schema.get("type") == "boolean"}
-
-
-def _change(
-    entrance: Entrance,
-    plugin: str,
-    given: Mapping[str, Any],
-    before: Mapping[str, Any] | None = None,
-    rename: str | None = None,
-    remove_secrets: tuple[str, ...] = (),
-) -> Change:
-    properties = entrance.catalogue.plugin(plugin).connection["properties"]
-    parameters: dict[str, Any] = {}
-    for name, text in _pairs(given["parameters"], "--set"):
-        parameters[name] = None if before is not None and text == "" else value_of(text, properties.get(name, {}))
-    secrets = {
-        name: value_of(_secret(name, text), properties.get(name, {}))
-        for name, text in _pairs(given["secrets"], "--secret")
-    }
-    plain = (
-        "site",
-        "shared_to_internal_sites",
-        "recipient_site",
-        "tenants",
-        "agent",
-        "description",
-        "allowed_users",
-        "allowed_groups",
-        "active",
-    )
-    fields = {name: given[name] for name in plain if given[name] not in (None, ())}
-    fields = {name: None if value == "" and name != "description" else value for name, value in fields.items()}
-    if rename is not None:
-        fields["name"] = rename
-    return Change({**fields, **_health(given, (before or {}).get("health_check"))}, parameters, secrets, remove_secrets)
-
-
-def _health(given: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-    minutes, failures, mail = (given[f"health_check_{name}"] for name in ("minutes", "failures", "mail"))
-    if minutes is None and failures is None and not mail:
-        return {}
-    if minutes == 0:
-        return {"health_check": None}
-    old = before or {}
-    if minutes is None and not old:
-        raise WrongUse("A health check needs --health-check-minutes.")
-    recipients = tuple(mail or old.get("recipients", ()))
-    return {
-        "health_check": HealthCheck(
-            minutes or old["interval_minutes"], failures or old.get("failures_before_mail", 3), recipients
-        )
-    }
-
-
-def _pairs(texts: tuple[str, ...], option: str) -> list[tuple[str, str]]:
-    pairs = []
-    for text in texts:
-        name, sign, value = text.partition("=")
-        if not sign or not name:
-            raise WrongUse(f"{option} takes NAME=VALUE.")
-        pairs.append((name, value))
-    return pairs
-
-
-def _secret(name: str, source: str) -> str:
-    """Return a secret from where `source` says; never from the command line itself, which others can read."""
-    kind, _, place = source.partition(":")
-    if source == "-":
-        value = click.prompt(name, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
-        return str(value).rstrip("\r\n")
-    if kind == "env":
-        if place not in os.environ:
-            raise WrongUse(f"The environment variable {place} (for the secret {name}) is not set.")
-        return os.environ[place]
-    if kind == "file":
-        try:
-            return Path(place).read_text("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise WrongUse(
-                f"The file {place} (for the secret {name}) can not be read ({type(error).__name__})."
-            ) from error
-    raise WrongUse(
-        f"Give the secret {name} as env:VARIABLE, file:PATH or - (standard input), so that nobody reads it off the "
-        f"process list."
-    )

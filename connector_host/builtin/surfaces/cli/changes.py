@@ -1,0 +1,99 @@
+"""What the options of `connections add` and `edit` mean; secrets come from anywhere but the command line itself."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from connector_host.builtin.surfaces.cli.parameters import value_of
+from connector_host.contract.errors import WrongUse
+from connector_host.contract.face import Entrance
+from connector_host.contract.model import Change, HealthCheck
+
+
+def change_of(
+    entrance: Entrance,
+    plugin: str,
+    given: Mapping[str, Any],
+    before: Mapping[str, Any] | None = None,
+    rename: str | None = None,
+    remove_secrets: tuple[str, ...] = (),
+) -> Change:
+    """Make a Change of what add and edit were given; `before` is the connection as it stands."""
+    properties = entrance.catalogue.plugin(plugin).connection["properties"]
+    parameters: dict[str, Any] = {}
+    for name, text in _pairs(given["parameters"], "--set"):
+        parameters[name] = None if before is not None and text == "" else value_of(text, properties.get(name, {}))
+    secrets = {
+        name: value_of(_secret(name, text), properties.get(name, {}))
+        for name, text in _pairs(given["secrets"], "--secret")
+    }
+    plain = (
+        "site",
+        "shared_to_internal_sites",
+        "recipient_site",
+        "tenants",
+        "agent",
+        "description",
+        "allowed_users",
+        "allowed_groups",
+        "active",
+    )
+    fields = {name: given[name] for name in plain if given[name] not in (None, ())}
+    fields = {name: None if value == "" and name != "description" else value for name, value in fields.items()}
+    if rename is not None:
+        fields["name"] = rename
+    return Change({**fields, **_health(given, (before or {}).get("health_check"))}, parameters, secrets, remove_secrets)
+
+
+def _health(given: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    minutes, failures, mail = (given[f"health_check_{name}"] for name in ("minutes", "failures", "mail"))
+    if minutes is None and failures is None and not mail:
+        return {}
+    if minutes == 0:
+        return {"health_check": None}
+    old = before or {}
+    if minutes is None and not old:
+        raise WrongUse("A health check needs --health-check-minutes.")
+    recipients = tuple(mail or old.get("recipients", ()))
+    return {
+        "health_check": HealthCheck(
+            minutes or old["interval_minutes"], failures or old.get("failures_before_mail", 3), recipients
+        )
+    }
+
+
+def _pairs(texts: tuple[str, ...], option: str) -> list[tuple[str, str]]:
+    pairs = []
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise WrongUse(f"{option} takes NAME=VALUE.")
+        pairs.append((name, value))
+    return pairs
+
+
+def _secret(name: str, source: str) -> str:
+    """Return a secret from where `source` says; never from the command line itself, which others can read."""
+    kind, _, place = source.partition(":")
+    if source == "-":
+        value = click.prompt(name, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+        return str(value).rstrip("\r\n")
+    if kind == "env":
+        if place not in os.environ:
+            raise WrongUse(f"The environment variable {place} (for the secret {name}) is not set.")
+        return os.environ[place]
+    if kind == "file":
+        try:
+            return Path(place).read_text("utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise WrongUse(
+                f"The file {place} (for the secret {name}) can not be read ({type(error).__name__})."
+            ) from error
+    raise WrongUse(
+        f"Give the secret {name} as env:VARIABLE, file:PATH or - (standard input), so that nobody reads it off the "
+        f"process list."
+    )
