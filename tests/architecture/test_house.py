@@ -140,3 +140,7 @@ def test_the_face_is_what_it_says() -> None:
         found = getattr(connector_host, name)
         assert found.__module__ in {"connector_host", "connector_host.app"}
     assert sorted(connector_host.__all__) == connector_host.__all__
+
+
+def test_types_travel_with_the_package() -> None:
+    assert (ROOT / "py.typed").exists()
