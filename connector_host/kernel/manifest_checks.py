@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connector_host.contract.errors import Problem
-from connector_host.contract.paths import PathSyntaxError, compile_path
+from connector_host.contract.paths import ABSENT, PathSyntaxError, compile_path
 from connector_host.kernel.functions import check_functions
-from connector_host.kernel.schema import did_you_mean, is_schema, schema_fault
+from connector_host.kernel.schema import did_you_mean, fault_of_schema
 from connector_host.kernel.strict_yaml import Document, Where
 
 _PLACED = re.compile(r"\{(\$[^{}]*)\}")
@@ -19,7 +19,7 @@ def check_manifest(document: Document, outputs: Mapping[str, Any]) -> list[Probl
     problems = list(_check_connection(document, value))
     problems += _check_servers(document, value)
     for name, command in value["commands"].items():
-        problems += _check_command(document, ("commands", name), command, outputs.get(name))
+        problems += _check_command(document, ("commands", name), command, outputs.get(name, ABSENT))
     return problems + check_functions(document)
 
 
@@ -64,7 +64,7 @@ def _check_command(document: Document, where: Where, command: Mapping[str, Any],
     properties = schema.get("properties", {})
     yield from _check_schema(document, (*where, "input"), {"type": "object", **schema})
     yield from _check_required(document, (*where, "input"), schema)
-    if output is not None:
+    if output is not ABSENT:
         yield from _check_schema(document, (*where, "output"), output)
     each = command.get("each")
     if each is not None and properties.get(each, {}).get("type") != "array":
@@ -168,8 +168,8 @@ def _check_path(document: Document, where: Where, path: str) -> Iterator[Problem
 
 
 def _check_schema(document: Document, where: Where, schema: Mapping[str, Any]) -> Iterator[Problem]:
-    if not is_schema(schema):
-        fault = schema_fault(schema)
+    fault = fault_of_schema(schema)
+    if fault is not None:
         place = ".".join(map(str, fault.path))
         yield document.problem((*where, *fault.path), f"This is not a valid JSON Schema, at '{place}'.", fault.reason)
 

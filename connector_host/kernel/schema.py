@@ -1,13 +1,13 @@
 """JSON Schema: jsonschema-rs gives the verdict, jsonschema the reasons, and only when there are any."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-__all__ = ["Checker", "Fault", "is_schema"]
-
 Path = tuple[str | int, ...]
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,9 @@ class Fault:
     reason: str
 
 
+_NO_SCHEMA = Fault((), "It is not a schema.")
+
+
 class Checker:
     """A compiled schema; compiling is put off until the first value comes."""
 
@@ -26,9 +29,7 @@ class Checker:
 
     @cached_property
     def _validator(self) -> Any:
-        import jsonschema_rs  # noqa: PLC0415 - listing plugins needs no schema
-
-        return jsonschema_rs.Draft202012Validator(dict(self.schema))
+        return _compiled(self.schema)
 
     def accepts(self, value: Any) -> bool:
         """Whether `value`, made of JSON's types only, satisfies the schema."""
@@ -48,21 +49,56 @@ def _order(error: Any) -> tuple[bool, list[str]]:
     return error.validator == "required", [str(part) for part in error.absolute_path]
 
 
-def is_schema(schema: Any) -> bool:
-    """Whether `schema` is a valid 2020-12 schema."""
+def fault_of_schema(schema: Any) -> Fault | None:
+    """Return what is wrong with a schema (2020-12), or None: its form, what it refers to, and its patterns."""
+    if not isinstance(schema, Mapping):
+        return Fault((), "A schema must be an object.")
     import jsonschema_rs  # noqa: PLC0415 - the same
 
-    return bool(jsonschema_rs.meta.is_valid({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}))
+    if not jsonschema_rs.meta.is_valid({"$schema": _DRAFT, **schema}):
+        return _fault_of_form(schema)
+    for fault in _faults_of_patterns(schema, ()):
+        return fault
+    try:
+        _compiled(schema)
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        return Fault((), f"{str(error).splitlines()[0]}.")
+    return None
 
 
-def schema_fault(schema: Mapping[str, Any]) -> Fault:
-    """Return the most telling thing wrong with a schema that is not a valid one."""
+def _compiled(schema: Mapping[str, Any]) -> Any:
+    """Compile a schema; nothing is ever fetched to do so."""
+    import jsonschema_rs  # noqa: PLC0415 - listing plugins needs no schema
+
+    return jsonschema_rs.Draft202012Validator(dict(schema), retriever=_refuse_retrieval)
+
+
+def _refuse_retrieval(uri: str) -> Any:
+    raise ValueError(f"it refers to {uri}, which stands outside")
+
+
+def _fault_of_form(schema: Mapping[str, Any]) -> Fault:
     import jsonschema  # noqa: PLC0415 - only a refusal pays
     from jsonschema.exceptions import best_match  # noqa: PLC0415 - the same
 
     meta = jsonschema.Draft202012Validator(jsonschema.Draft202012Validator.META_SCHEMA)
     error = best_match(meta.iter_errors(schema))
-    return next(_reasons(error), Fault((), "It is not a schema.")) if error else Fault((), "It is not a schema.")
+    return next(_reasons(error), _NO_SCHEMA) if error else _NO_SCHEMA
+
+
+def _faults_of_patterns(schema: Any, path: Path) -> Iterator[Fault]:
+    """Find patterns that Python can not read: it is Python that explains a refusal."""
+    if isinstance(schema, Mapping):
+        for key, value in schema.items():
+            if key == "pattern" and isinstance(value, str):
+                try:
+                    re.compile(value)
+                except re.error as error:
+                    yield Fault((*path, key), f"The pattern {value} can not be used: {error}.")
+            yield from _faults_of_patterns(value, (*path, key))
+    elif isinstance(schema, list):
+        for index, value in enumerate(schema):
+            yield from _faults_of_patterns(value, (*path, index))
 
 
 def _reasons(error: Any) -> Iterator[Fault]:

@@ -79,6 +79,10 @@ WRONG: list[tuple[str, str, str, int, list[str]]] = [
     ("wrong type", "id: acme", "id: Ac-me", 1, ["id", "must match"]),
     ("duplicate command", "  do_thing:", "  get_thing:", 21, ["get_thing", "twice"]),
     ("bad schema", "type: integer", "type: integar", 25, ["not a valid JSON Schema", "integar"]),
+    ("pattern that is none", "type: integer", "type: integer, pattern: '['", 25, ["not a valid JSON Schema", "pattern ["]),
+    ("pattern that only one engine reads", "type: integer", "type: string, pattern: '^\\p{L}+$'", 25, ["pattern", "can not be used"]),
+    ("schema that refers outside", "type: integer", "$ref: 'https://example.com/x.json'", 23, ["not a valid JSON Schema", "outside"]),
+    ("schema that refers nowhere", "type: integer", "$ref: '#/nowhere'", 23, ["not a valid JSON Schema", "/nowhere"]),
     ("path does not parse", '"$[*].id"', '"$[*.id"', 20, ["$[*.id", "can not be parsed"]),
     ("path in a request does not parse", "/things/{$.item}", "/things/{$.item[}", 19, ["can not be parsed"]),
     ("secret with a default", "writeOnly: true}", "writeOnly: true, default: x}", 10, ["secret 'key'", "default", "remove"]),
@@ -133,6 +137,15 @@ def test_functions_are_held_against_the_manifest_without_running_them(
 ) -> None:
     found = "\n".join(problems_of(write(tmp_path, GOOD, code)))
     assert all(word in found for word in words), found
+
+
+@pytest.mark.parametrize("content", ["1", "[]", "null", '"text"'])
+def test_an_output_schema_that_is_no_object(tmp_path: Path, content: str) -> None:
+    folder = write(tmp_path, GOOD.replace("    title: Do Thing", "    title: Do Thing\n    output: {$ref: out.json}"))
+    (folder / "out.json").write_text(content)
+    [problem] = problems_of(folder)
+    assert problem.startswith("/manifest.yaml:23: ")
+    assert "must be an object" in problem
 
 
 def test_listing_runs_no_code(tmp_path: Path) -> None:
