@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ class DateTimeSetting:
 
     def zone(self) -> tzinfo:
         """Return the zone; raises BadSetting for an unknown name."""
+        if self.time_zone == "UTC":
+            return UTC
         from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - only a time pays
 
         try:
@@ -54,19 +56,41 @@ class Settings:
 
 def settings_from(value: Mapping[str, Any], root: Path, schemas: Path) -> Settings:
     """Make the settings from a parsed host manifest whose folder is `root`; raises BadSetting."""
-    known = {"slots", "steps", "plugins", "date_time", "limits", "retention_days"}
-    unknown = sorted(set(value) - known)
-    if unknown:
-        raise BadSetting(f"The host manifest has no setting '{unknown[0]}'. It has: {', '.join(sorted(known))}.")
+    _check_shape(value)
     try:
+        date_time = DateTimeSetting(**value.get("date_time", {}))
+        date_time.zone()
         return Settings(
             schemas=schemas,
             slots=dict(value.get("slots", {})),
             steps=tuple(value.get("steps", ())),
             plugins=tuple((root / folder).resolve() for folder in value.get("plugins", ())),
-            date_time=DateTimeSetting(**value.get("date_time", {})),
+            date_time=date_time,
             limits=Limits(**value.get("limits", {})),
-            retention_days=int(value.get("retention_days", 90)),
+            retention_days=value.get("retention_days", 90),
         )
-    except (TypeError, ValueError) as error:
+    except TypeError as error:
         raise BadSetting(f"The host manifest is wrong: {error}.") from error
+
+
+_SHAPES: Mapping[str, tuple[type, type, str]] = {
+    "slots": (dict, str, "a mapping of slot and part"),
+    "steps": (list, str, "a list of names"),
+    "plugins": (list, str, "a list of folders"),
+    "date_time": (dict, str, "a mapping with format and time_zone"),
+    "limits": (dict, int, "a mapping of whole numbers, each at least 1"),
+    "retention_days": (int, int, "a whole number, at least 1"),
+}
+
+
+def _check_shape(value: Mapping[str, Any]) -> None:
+    for name, setting in value.items():
+        if name not in _SHAPES:
+            raise BadSetting(f"The host manifest has no setting '{name}'. It has: {', '.join(sorted(_SHAPES))}.")
+        kind, inner, words = _SHAPES[name]
+        parts = (
+            list(setting.values()) if isinstance(setting, dict) else setting if isinstance(setting, list) else [setting]
+        )
+        wrong = [part for part in parts if type(part) is not inner or (inner is int and part < 1)]
+        if type(setting) is not kind or wrong:
+            raise BadSetting(f"The setting '{name}' of the host manifest must be {words}.")

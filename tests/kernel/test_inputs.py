@@ -178,6 +178,13 @@ def test_a_wrong_setting_is_told(tmp_path: Any) -> None:
         ("pluggins: []", "no setting 'pluggins'"),
         ("date_time: {fromat: x}", "fromat"),
         ("- a", "must be a mapping"),
+        ("limits: {concurrency: many}", "whole numbers"),
+        ("limits: {concurrency: 0}", "at least 1"),
+        ("limits: {concurency: 5}", "concurency"),
+        ("plugins: pagerduty", "a list of folders"),
+        ("steps: {retry: 1}", "a list of names"),
+        ("retention_days: true", "a whole number"),
+        ("date_time: {time_zone: Mars/Olympus}", "Mars/Olympus"),
         ("slots: {store: oracle}", "can not be filled with 'oracle'"),
         ("steps: [retrie]", "no step 'retrie'"),
     ]:
