@@ -88,9 +88,8 @@ def _check_shape(value: Mapping[str, Any]) -> None:
         if name not in _SHAPES:
             raise BadSetting(f"The host manifest has no setting '{name}'. It has: {', '.join(sorted(_SHAPES))}.")
         kind, inner, words = _SHAPES[name]
-        parts = (
-            list(setting.values()) if isinstance(setting, dict) else setting if isinstance(setting, list) else [setting]
-        )
+        parts: list[Any] = list(setting.values()) if isinstance(setting, dict) else [setting]
+        parts = setting if isinstance(setting, list) else parts
         wrong = [part for part in parts if type(part) is not inner or (inner is int and part < 1)]
         if type(setting) is not kind or wrong:
             raise BadSetting(f"The setting '{name}' of the host manifest must be {words}.")
