@@ -90,6 +90,6 @@ def _check_shape(value: Mapping[str, Any]) -> None:
         kind, inner, words = _SHAPES[name]
         parts: list[Any] = list(setting.values()) if isinstance(setting, dict) else [setting]
         parts = setting if isinstance(setting, list) else parts
-        wrong = [part for part in parts if type(part) is not inner or (inner is int and part < 1)]
+        wrong = [part for part in parts if type(part) is not inner or (isinstance(part, int) and part < 1)]
         if type(setting) is not kind or wrong:
             raise BadSetting(f"The setting '{name}' of the host manifest must be {words}.")

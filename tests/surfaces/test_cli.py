@@ -104,6 +104,11 @@ def test_inputs_come_from_options_files_and_standard_input(prod: Sandbox, tmp_pa
         (["keys", "rotat"], "rotat"),
         (["bogus"], "bogus"),
         (["sandbox", "pagerduty", "--fail", "often"], "STATUS:COUNT"),
+        (["sandbox", "pagerduty", "--users", "-5"], "--users is wrong: -5 is less than the minimum of 0"),
+        (["sandbox", "pagerduty", "--users", "many"], "--users is wrong"),
+        (["sandbox", "pagerduty", "--port", "99999"], "--port"),
+        (["sandbox", "pagerduty", "--host", "192.0.2.1"], "can not listen"),
+        (["connections", "list", "--plugin", "pagerduti"], "Did you mean 'pagerduty'"),
     ],
 )  # fmt: skip
 def test_wrong_use_is_told_in_a_sentence(prod: Sandbox, arguments: list[str], words: str) -> None:

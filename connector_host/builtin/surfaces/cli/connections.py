@@ -105,6 +105,8 @@ def edit(entrance: Entrance, /, name: str, rename: str | None, remove_secrets: t
 @click.pass_obj
 def list_all(entrance: Entrance, plugin: str | None, output: str) -> None:
     """List connections."""
+    if plugin is not None:
+        entrance.catalogue.plugin(plugin)
     found = with_host(entrance, lambda host: host.connections.list(plugin))
     if output == "json":
         click.echo(json.dumps([_listed(one) for one in found]))

@@ -36,13 +36,14 @@ def _command(manifest: Manifest) -> click.Command:
     module = sandbox_module(manifest)
     own = [
         click.Option(["--host"], default="127.0.0.1", show_default=True),
-        click.Option(["--port"], type=int, default=0, help="0 takes a free one."),
+        click.Option(["--port"], type=click.IntRange(0, 65_535), default=0, help="0 takes a free one."),
         click.Option(["--tls-certificate"], metavar="FILE", help="Serve over TLS with this PEM certificate."),
         click.Option(["--tls-key"], metavar="FILE", help="The certificate's private key."),
     ]
 
     def run(host: str, port: int, tls_certificate: str | None, tls_key: str | None, **given: Any) -> None:
         options = {name: value_of(value, module.OPTIONS[name]) for name, value in given.items() if value is not None}
+        _check(options, module.OPTIONS)
         try:
             app = module.build(**options)
         except (ValueError, TypeError) as error:
@@ -51,6 +52,16 @@ def _command(manifest: Manifest) -> click.Command:
 
     summary = f"{manifest.name}'s stand-in API server."
     return click.Command(manifest.id, params=[*options_of(module.OPTIONS, []), *own], callback=run, help=summary)
+
+
+def _check(options: dict[str, Any], schemas: Any) -> None:
+    import jsonschema  # noqa: PLC0415 - the sandbox alone checks its options here
+
+    for name, value in options.items():
+        try:
+            jsonschema.validate(value, schemas[name], cls=jsonschema.Draft202012Validator)
+        except jsonschema.ValidationError as error:
+            raise WrongUse(f"The option --{name.replace('_', '-')} is wrong: {error.message}.") from None
 
 
 def serve_until_stopped(
