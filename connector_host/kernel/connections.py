@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
 from connector_host.contract.errors import (
@@ -24,6 +25,7 @@ from connector_host.kernel.secrets import SecretKeeper, mask
 from connector_host.kernel.settings import Settings
 
 MAX_NAME = 100
+FIELDS = {field.name for field in dataclass_fields(Connection)} - {"id", "version", "plugin", "parameters", "secrets"}
 Gone = Callable[[str], Awaitable[None]]
 
 
@@ -53,7 +55,7 @@ class ConnectionManager:
         manifest = self._registry.plugin(plugin)
         values = with_presets(manifest, {}, change.parameters)
         parameters = self._check(manifest, values, change.secrets)
-        base = Connection(name=_checked_name(name), plugin=plugin, id=new_id(), version=1)
+        base = Connection(name=name, plugin=plugin, id=new_id(), version=1)
         connection = _with_fields(base, change.fields)
         connection = replace(connection, parameters=parameters, secrets=tuple(sorted(change.secrets)))
         sealed = await self._keeper.seal(connection.id, 1, change.secrets) if change.secrets else None
@@ -62,6 +64,8 @@ class ConnectionManager:
     async def edit(self, name: str, change: Change) -> Connection:
         """Change a connection; raises ConnectionChanged where somebody else did so in the meantime."""
         stored = await self.get(name)
+        if stored.damage:
+            raise BadSetting(f"{stored.damage} Restore it from a backup, or remove the connection and add it again.")
         old = stored.connection
         manifest = self._registry.plugin(old.plugin)
         values = {
@@ -73,7 +77,7 @@ class ConnectionManager:
         secrets: dict[str, Any] = dict.fromkeys(old.secrets)
         if touched:
             kept = set(old.secrets) - set(change.secrets) - set(change.remove_secrets)
-            opened = self._keeper.open(stored) if kept else {}
+            opened = self._keeper.open(stored, kept) if kept else {}
             secrets = {**{key: opened[key] for key in kept}, **change.secrets}
         parameters = self._check(manifest, values, secrets, opened=touched)
         version = old.version + 1
@@ -154,12 +158,17 @@ def with_presets(manifest: Manifest, old: Mapping[str, Any], given: Mapping[str,
     values = {**old, **given}
     for chooser, options in manifest.presets.items():
         default = manifest.connection["properties"][chooser].get("default")
-        before = options.get(str(old.get(chooser, default)), {})
-        for name, value in options.get(str(values.get(chooser, default)).upper(), {}).items():
+        before = _chosen(options, old.get(chooser, default))
+        for name, value in _chosen(options, values.get(chooser, default)).items():
             by_hand = name in old and old[name] != before.get(name)
             if name not in given and not by_hand:
                 values[name] = value
     return values
+
+
+def _chosen(options: Mapping[str, Mapping[str, Any]], choice: Any) -> Mapping[str, Any]:
+    """Return the preset of an option, in any case."""
+    return next((preset for option, preset in options.items() if option.casefold() == str(choice).casefold()), {})
 
 
 def _check_origins(manifest: Manifest, parameters: Mapping[str, Any]) -> None:
@@ -179,7 +188,11 @@ def _without(schema: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]
 
 
 def _with_fields(connection: Connection, fields: Mapping[str, Any]) -> Connection:
+    unknown = sorted(set(fields) - FIELDS)
+    if unknown:
+        raise BadSetting(f"A connection has no field '{unknown[0]}'.{did_you_mean(unknown[0], sorted(FIELDS))}")
     connection = replace(connection, **fields)
+    _checked_name(connection.name)
     if connection.recipient_site and not connection.shared_to_internal_sites:
         raise BadSetting("A recipient site belongs to a connection that is shared to internal sites.")
     if connection.site and connection.shared_to_internal_sites:
@@ -189,7 +202,6 @@ def _with_fields(connection: Connection, fields: Mapping[str, Any]) -> Connectio
     return connection
 
 
-def _checked_name(name: str) -> str:
+def _checked_name(name: str) -> None:
     if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
         raise WrongUse(f"A connection's name has 1 to {MAX_NAME} printable characters.")
-    return name

@@ -81,6 +81,8 @@ class InputForm:
         name = str(fault.path[0]) if fault.path else ""
         inside = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.path[1:])
         reason = f"At {inside.lstrip('.')}: {fault.reason}" if inside else fault.reason
+        if self._properties.get(name, {}).get("writeOnly") and fault.given:
+            reason = "It does not have the form that the plugin asks for."  # the reason might quote the secret
         examples = self._properties.get(name, {}).get("examples")
         assistance = f"Example: {_shown(examples[0])}" if examples else ""
         return InvalidInput(self.title(name), reason, assistance)

@@ -12,10 +12,11 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with a value: where, and why in a person's words."""
+    """One thing wrong with a value: where, why in a person's words, and whether there was a value at all."""
 
     path: Path
     reason: str
+    given: bool = True
 
 
 _NO_SCHEMA = Fault((), "It is not a schema.")
@@ -113,7 +114,7 @@ def _reasons(error: Any) -> Iterator[Fault]:
     path = tuple(error.absolute_path)
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
-        yield from (Fault((*path, name), "It is required, and missing.") for name in missing[:1])
+        yield from (Fault((*path, name), "It is required, and missing.", given=False) for name in missing[:1])
     elif error.validator == "additionalProperties" and isinstance(error.validator_value, bool):
         known = list(error.schema.get("properties", {}))
         for name in error.instance:

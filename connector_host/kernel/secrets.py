@@ -6,7 +6,7 @@ data key and a new version.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from connector_host.contract.errors import KeyMissing, SealBroken, SealError
@@ -32,8 +32,8 @@ class SecretKeeper:
         }
         return Sealed(version, self._keys.wrap(data_key, _key_context(connection_id, version)), sealed)
 
-    def open(self, stored: StoredConnection) -> dict[str, Any]:
-        """All secrets in the clear; raises SealError naming the connection."""
+    def open(self, stored: StoredConnection, names: Collection[str] | None = None) -> dict[str, Any]:
+        """Open all secrets, or those of the given names; raises SealError naming the connection."""
         sealed = stored.sealed
         if sealed is None:
             return {}
@@ -45,6 +45,7 @@ class SecretKeeper:
         return {
             name: self._open_one(data_key, connection, name, sealed.version, blob)
             for name, blob in sealed.secrets.items()
+            if names is None or name in names
         }
 
     def _open_one(self, data_key: bytes, connection: Connection, name: str, version: int, blob: bytes) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connector_host import Change, Status
+from connector_host import Change, Status, WrongUse
 from connector_host.contract.errors import (
     ConnectionChanged,
     ConnectionExists,
@@ -130,6 +130,15 @@ def test_names_are_unique_and_can_be_changed(prod: World, sandbox: Sandbox) -> N
     assert [one.name for one in prod.use(lambda host: host.connections.list())] == ["other", "prod"]
     with pytest.raises(UnknownConnection, match="Did you mean 'other'"):
         prod.use(lambda host: host.connections.get("othr"))
+
+
+@pytest.mark.parametrize(
+    "fields", [{"name": ""}, {"name": "x" * 101}, {"name": "a\nb"}, {"plugin": "other"}, {"colour": "red"}]
+)
+def test_fields_that_make_no_sense_are_refused(prod: World, fields: Any) -> None:
+    with pytest.raises(WrongUse):
+        prod.use(lambda host: host.connections.edit("prod", Change(fields=fields)))
+    assert prod.use(lambda host: host.connections.show("prod"))["version"] == 1
 
 
 def test_removing_a_connection_removes_its_secrets(prod: World) -> None:

@@ -130,3 +130,16 @@ def test_no_secret_in_what_adding_refuses(world: World) -> None:
             world.use(partial(add, change))
         assert "s3cret" not in str(caught.value)
         assert "not-a-secret-list" not in str(caught.value)
+
+
+def test_no_secret_in_the_reason_why_it_is_refused(tmp_path: Any) -> None:
+    from tests.builtin.test_python_commands import HEAD
+
+    (tmp_path / "own").mkdir()
+    head = HEAD.replace("writeOnly: true", "writeOnly: true, pattern: '^[0-9]+$', maxLength: 9, enum: ['1', '2']")
+    (tmp_path / "own" / "manifest.yaml").write_text(head + "  go: {title: Go, request: {server: api, path: /}}\n")
+    (tmp_path / "manifest.yaml").write_text("plugins: [own]\n")
+    own = World(tmp_path / "home", manifest=tmp_path / "manifest.yaml")
+    with pytest.raises(ConnectorHostError, match=r"\(Key\) is invalid. It does not have the form") as caught:
+        own.use(lambda host: host.connections.add("x", "own", Change(secrets={"key": "s3cret-s3cret"})))
+    assert "s3cret" not in str(caught.value)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connector_host import Change, Status
+from connector_host import Change, ConnectorHostError, Status
 from connector_host.contract.errors import KeyExposed, KeyMissing, SealError
 from tests.world import API_KEY, INTEGRATION_KEY, Sandbox, World
 
@@ -101,6 +101,8 @@ def test_a_damaged_secret_disables_its_connection_alone(prod: World, sandbox: Sa
     assert "--secret api_key=-" in entry.message
     assert prod.use(lambda host: host.run("pagerduty", "list_users", "twin")).status is Status.PASSED
     assert prod.use(lambda host: host.connections.show("prod"))["secrets"]["api_key"].startswith("(can not be opened")
+    prod.use(lambda host: host.connections.edit("prod", Change(secrets={"api_key": "a-newer-key-a-newer-key"})))
+    assert prod.run("list_users").status is Status.PASSED
 
 
 def test_a_damaged_row_disables_its_connection_alone(prod: World, sandbox: Sandbox) -> None:
@@ -109,6 +111,9 @@ def test_a_damaged_row_disables_its_connection_alone(prod: World, sandbox: Sandb
     [entry] = prod.run("list_users").errors
     assert "row of connection 'prod' is damaged" in entry.message
     assert len(prod.use(lambda host: host.connections.list())) == 2
+    with pytest.raises(ConnectorHostError, match="damaged"):
+        prod.use(lambda host: host.connections.edit("prod", Change(fields={"description": "x"})))
+    assert sql(prod, "select facts from connection where name = 'prod'") == [("{",)]
     prod.use(lambda host: host.connections.remove("prod"))
     assert prod.use(lambda host: host.run("pagerduty", "list_users", "twin")).status is Status.PASSED
 
