@@ -158,27 +158,29 @@ class Joiner:
 
     def _host(self, log_filter: RedactingFilter) -> Host:
         """Fill every slot."""
+        registry, steps = self.registry, self._steps()
         transport = self._part("transport", self._slot("transport"))
-        store: Store = self._part("store", self._slot("store"))
+        cipher = self._part("cipher", self._slot("cipher"))
         keys = self._part("keys", self.surroundings.key.partition(":")[0])
-        keeper = SecretKeeper(self._part("cipher", self._slot("cipher")), keys, store.connections)
+        store: Store = self._part("store", self._slot("store"))  # last: what is opened must be closed
+        keeper = SecretKeeper(cipher, keys, store.connections)
 
         async def gone(connection_id: str) -> None:
             await openings.forget(connection_id)
 
-        connections = ConnectionManager(self.registry, store.connections, keeper, self.settings, gone)
+        connections = ConnectionManager(registry, store.connections, keeper, self.settings, gone)
         openings = Openings(transport, connections.open, log_filter)
         parts = Parts(
             settings=self.settings,
             openings=openings,
             runners=_Runners(self),
-            steps=self._steps(),
+            steps=steps,
             recorder=Recorder(store.history, self.settings, self.surroundings.clock),
             intake_log=store.intake,
             clock=self.surroundings.clock,
             observe=self.surroundings.observe,
         )
-        return Host(self.registry, store, keeper, connections, parts)
+        return Host(registry, store, keeper, connections, parts)
 
     def _slot(self, name: str) -> str:
         return self.settings.slots.get(name, _DEFAULT_SLOTS[name])

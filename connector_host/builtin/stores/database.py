@@ -24,15 +24,25 @@ class Database:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            path.chmod(0o600)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"The store {path} can not be opened: {error}.") from error
+        try:
+            self._prepare()
+        except BaseException:
+            self.raw.close()
+            raise
+
+    def _prepare(self) -> None:
+        try:
+            self.path.chmod(0o600)
             self.raw.execute(f"pragma busy_timeout = {BUSY_MILLISECONDS}")
             self.raw.execute("pragma journal_mode = wal")
             self.raw.execute("pragma synchronous = normal")
             self.raw.execute(f"pragma wal_autocheckpoint = {CHECKPOINT_PAGES}")
             self.raw.execute("pragma foreign_keys = on")
-            migrate(self.raw, str(path))
+            migrate(self.raw, str(self.path))
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"The store {path} can not be opened: {error}.") from error
+            raise StoreError(f"The store {self.path} can not be opened: {error}.") from error
 
     def close(self) -> None:
         """Close the file."""
