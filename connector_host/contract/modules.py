@@ -7,6 +7,7 @@ from types import ModuleType
 
 from connector_host.contract.manifest import Manifest
 
+MANIFEST, CODE = "manifest.yaml", "commands.py"  # the files of a plugin's folder
 _PACKAGE = "connector_host_plugins"
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from connector_host.contract.errors import Problem
+from connector_host.contract.modules import CODE
 from connector_host.kernel.strict_yaml import Document, Where
-
-FILE = "commands.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +24,14 @@ class _Function:
 
 def check_functions(document: Document) -> list[Problem]:
     """Commands without a function, functions without a command, and parameters that differ."""
-    source = Path(document.file).with_name(FILE)
+    source = Path(document.file).with_name(CODE)
     declared = {name: spec for name, spec in document.value["commands"].items() if "request" not in spec}
     if not source.exists():
         return [
             document.problem(
                 ("commands", name),
                 f"The command '{name}' has neither a request nor a function.",
-                f"Add 'request:', or write it in {FILE}.",
+                f"Add 'request:', or write it in {CODE}.",
             )
             for name in declared
         ]
@@ -53,7 +52,7 @@ def _compare(
             yield document.problem(
                 where,
                 f"The command '{name}' has no function.",
-                f"Write '@command def {name}(call, …)' in {FILE}, or add 'request:'.",
+                f"Write '@command def {name}(call, …)' in {CODE}, or add 'request:'.",
             )
         else:
             yield from _compare_parameters(document, where, spec, source, functions[name])

@@ -17,9 +17,9 @@ from connector_host.contract.manifest import (
     RetryPolicy,
     Server,
 )
+from connector_host.contract.modules import CODE, MANIFEST
 from connector_host.kernel.memory import Memory
 
-FILE, CODE = "manifest.yaml", "commands.py"
 _UNITS = {"": 1, "B": 1, "KB": 1024, "MB": 1024 * 1024}
 
 
@@ -28,7 +28,7 @@ def load_manifest(folder: Path, schemas: Path, memory: Memory | None = None) -> 
 
     Raises ManifestError with every problem found, each with file:line, what is wrong and what to do.
     """
-    file = folder / FILE
+    file = folder / MANIFEST
     known = memory.recall(str(file)) if memory is not None else None
     if known is None:
         from connector_host.kernel.manifest_reading import read_manifest  # noqa: PLC0415 - what is known needs no YAML
@@ -44,7 +44,7 @@ def load_manifest(folder: Path, schemas: Path, memory: Memory | None = None) -> 
 def _sources(value: Mapping[str, Any], folder: Path) -> list[Path]:
     """Name every file that a check of the manifest reads."""
     outputs = [command.get("output", {}).get("$ref") for command in value["commands"].values()]
-    return [folder / FILE, folder / CODE, *(folder / name for name in outputs if name)]
+    return [folder / MANIFEST, folder / CODE, *(folder / name for name in outputs if name)]
 
 
 def _manifest(value: Mapping[str, Any], folder: Path, outputs: Mapping[str, Any]) -> Manifest:

@@ -13,7 +13,7 @@ from connector_host.kernel.redaction import RedactingFilter, Redactor, leaves
 OpenValues = Callable[[StoredConnection], Mapping[str, Any]]
 
 
-class Settings(dict[str, Any]):
+class Values(dict[str, Any]):
     """A connection's parameters and secrets; its repr shows the names only."""
 
     def __repr__(self) -> str:
@@ -72,7 +72,7 @@ class Openings:
 
     def _make(self, stored: StoredConnection) -> Opening:
         connection = stored.connection
-        values = Settings(self._open_values(stored))
+        values = Values(self._open_values(stored))
         redactor = Redactor(text for name in connection.secrets for text in leaves(values.get(name)))
         self._log_filter.learn(connection.id, redactor)
         session = self._transport.open(values.get("ca_bundle"))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from connector_host.contract.errors import BrokenPlugin, ManifestError, Problem, UnknownCommand, UnknownPlugin
 from connector_host.contract.manifest import BrokenPluginFacts, Command, Manifest
-from connector_host.kernel.manifest import FILE, load_manifest
+from connector_host.contract.modules import MANIFEST
+from connector_host.kernel.manifest import load_manifest
 from connector_host.kernel.memory import Memory
 from connector_host.kernel.schema import did_you_mean
 
@@ -41,7 +42,7 @@ class Registry:
             self.plugins[manifest.id] = manifest
 
     def _refuse_misfits(self, manifest: Manifest) -> None:
-        file = str(manifest.root / FILE)
+        file = str(manifest.root / MANIFEST)
         if manifest.id in self.plugins:
             raise ManifestError(
                 [

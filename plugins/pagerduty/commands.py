@@ -5,9 +5,10 @@ from typing import Any
 
 from connector_host import ApiError, AsyncCall, Failed, InvalidInput, Item, Page, command
 
-from .events import Event, confirmed, integration_keys, list_in, send
+from .events import Event, confirmed, integration_keys, send
 from .incidents import NewestFirst, id_of
 from .search import query_of, time_range
+from .shapes import list_in
 
 BATCH = 250  # PUT /incidents answers 413 beyond
 SERVER_ERROR = 500

@@ -1,13 +1,14 @@
 """Events API v2: which integration key an event goes through, how it is sent and how its effect is seen."""
 
 import hashlib
-import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from connector_host import AsyncCall, Failed, InvalidInput, url
+
+from .shapes import json_object, list_in
 
 ONLY = "default"
 POLLS = (0.25, 0.5, 1.0, 2.0)
@@ -33,7 +34,9 @@ class Event:
         extras: Mapping[str, Any],
     ) -> "Event":
         """Return a trigger; a dedup key is chosen now, so that a repeat after a time-out is the same event."""
-        details = _details(payload.get("custom_details"))
+        details = payload.get("custom_details")
+        if isinstance(details, str):
+            details = json_object("Custom Details", details, '{"ping time": "1500ms"}')
         present = {name: value for name, value in {**payload, "custom_details": details}.items() if value is not None}
         rest = {"payload": present, **{name: value for name, value in extras.items() if value is not None}}
         return cls("trigger", dedup_key or str(uuid.uuid4()), key_name, rest)
@@ -42,18 +45,6 @@ class Event:
     def probe(cls, key_name: str) -> "Event":
         """Return a resolve of an alert that nobody has: a wrong key answers 400, a right one drops it."""
         return cls("resolve", f"connector-host-probe-{uuid.uuid4()}", key_name)
-
-
-def _details(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        parsed = json.loads(value)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("Custom Details", f"It is not JSON: {error}.", 'Example: {"ping time": "1500ms"}') from None
-    if not isinstance(parsed, dict):
-        raise InvalidInput("Custom Details", "It must be a JSON object.", 'Example: {"ping time": "1500ms"}')
-    return parsed
 
 
 def integration_keys(call: AsyncCall) -> dict[str, str]:
@@ -104,16 +95,14 @@ async def send(call: AsyncCall, event: Event) -> dict[str, Any]:
 async def confirmed(call: AsyncCall, event: Event, seconds: int) -> Failed | None:
     """Poll the incidents of the dedup key until the effect is seen; None, or why it was not seen in time."""
     wanted = STATUS_AFTER[event.action]
-    waited, turn, status = 0.0, 0, None
-    while True:
-        status = await _status(call, event.dedup_key)
-        if status == wanted or (status == "resolved" and event.action == "acknowledge" and waited >= seconds):
-            return None if status == wanted else _not_confirmed(event, status, seconds)
+    waited, turn = 0.0, 0
+    while (status := await _status(call, event.dedup_key)) != wanted:
         if waited >= seconds:
             return _not_confirmed(event, status, seconds)
         pause = min(POLLS[min(turn, len(POLLS) - 1)], seconds - waited)
         await call.sleep(pause)
         waited, turn = waited + pause, turn + 1
+    return None
 
 
 async def _status(call: AsyncCall, dedup_key: str) -> str | None:
@@ -122,18 +111,6 @@ async def _status(call: AsyncCall, dedup_key: str) -> str | None:
     answer = await call.request("GET", "/incidents", query=query)
     newest = next(iter(list_in(answer, "incidents")), None)
     return str(newest.get("status")) if isinstance(newest, dict) else None
-
-
-def list_in(answer: Any, name: str) -> list[Any]:
-    """Return the list under a name of an answer; raises Failed where there is none."""
-    found = answer.get(name) if isinstance(answer, dict) else None
-    if not isinstance(found, list):
-        raise Failed(
-            f"The server's answer does not have the promised shape: it has no list '{name}'.",
-            kind="unexpected_reply",
-            assistance="Check the server URL and the API version.",
-        )
-    return found
 
 
 def _not_confirmed(event: Event, status: str | None, seconds: int) -> Failed:

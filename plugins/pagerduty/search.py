@@ -1,7 +1,6 @@
 """Fetch Incident's inputs: the time range, and the Search Condition checked key by key."""
 
 import calendar
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from connector_host import InvalidInput
+
+from .shapes import json_object
 
 MONTHS = 6
 INCLUDES = (
@@ -80,15 +81,9 @@ def _suppressed(chosen: list[str]) -> Impossible:
 
 
 def _parsed(condition: Mapping[str, Any] | str | None) -> Mapping[str, Any]:
-    if not isinstance(condition, str):
-        return condition or {}
-    try:
-        parsed = json.loads(condition or "{}")
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(TITLE, f"It is not JSON: {error}.", 'Example: {"statuses[]": "triggered"}') from None
-    if not isinstance(parsed, dict):
-        raise InvalidInput(TITLE, "It must be a JSON object.", 'Example: {"statuses[]": "triggered"}')
-    return parsed
+    if isinstance(condition, str) and condition:
+        return json_object(TITLE, condition, '{"statuses[]": "triggered"}')
+    return condition if isinstance(condition, Mapping) else {}
 
 
 def _chosen(key: str, value: Any, allowed: tuple[str, ...]) -> list[str]:

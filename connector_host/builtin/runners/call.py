@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import anyio.from_thread
 
-from connector_host.builtin.runners.ahead import Ahead
+from connector_host.builtin.runners.ahead import Ahead, looking_ahead
 from connector_host.builtin.runners.origins import Order, Origins
 from connector_host.builtin.runners.paging import PagedListing, Reading
 from connector_host.builtin.runners.replies import json_of
@@ -43,8 +43,12 @@ class RunningCall:
         idempotent: bool | None = None,
     ) -> Any:
         """Send one request and return its JSON."""
-        origin = self._origins.get(self._job.manifest, self._job.opened, server)
         order = Order(method, path, query or {}, headers or {}, json, idempotent, self._job.deadline)
+        return await self.send(order, server)
+
+    async def send(self, order: Order, server: str) -> Any:
+        """Send one order to a declared server and return its JSON."""
+        origin = self._origins.get(self._job.manifest, self._job.opened, server)
         return json_of(await self._job.send(origin.request(order)), origin.server.errors)
 
     def pages(
@@ -108,6 +112,22 @@ class RunningCall:
         self._seen += records
         if self._job.command.each is None:
             self._job.outcome.progress(self._seen, None)
+
+
+async def with_call(job: Job, origins: Origins, work: Callable[[RunningCall], Awaitable[None]]) -> None:
+    """Run `work` with a call; a command that is one list looks ahead, and what became of lists is always told."""
+
+    async def run(ahead: Ahead | None = None) -> None:
+        call = RunningCall(job, origins, ahead)
+        try:
+            await work(call)
+        finally:
+            call.report_lists()
+
+    if job.command.collect is not None and job.command.each is None:
+        await looking_ahead(run)
+    else:
+        await run()
 
 
 class BlockingCall:

@@ -11,8 +11,7 @@ from typing import Any
 import anyio.from_thread
 import anyio.to_thread
 
-from connector_host.builtin.runners.ahead import looking_ahead
-from connector_host.builtin.runners.call import BlockingCall, RunningCall
+from connector_host.builtin.runners.call import BlockingCall, RunningCall, with_call
 from connector_host.builtin.runners.fanout import fan_out
 from connector_host.builtin.runners.origins import Origins
 from connector_host.contract.authoring import Item, Page
@@ -31,26 +30,17 @@ class PythonRunner:
 
     async def run(self, job: Job) -> None:
         """Call the function of the command's name, once or once per element."""
-        if job.command.collect is not None and job.command.each is None:
-            await looking_ahead(lambda ahead: self._run(job, RunningCall(job, self._origins, ahead)))
-        else:
-            await self._run(job, RunningCall(job, self._origins))
+        await with_call(job, self._origins, lambda call: self._run(job, call))
 
     async def _run(self, job: Job, call: RunningCall) -> None:
         with author_boundary(job):
             function = getattr(plugin_module(job.manifest, "commands"), job.command.id)
-        try:
-            if job.command.each is None:
-                await _run_once(job, call, function)
-            else:
-                others = {name: value for name, value in job.inputs.items() if name != job.command.each}
-                await fan_out(
-                    job,
-                    job.inputs[job.command.each],
-                    lambda item: _for_one(job, call, function, item, others),
-                )
-        finally:
-            call.report_lists()
+        if job.command.each is None:
+            await _run_once(job, call, function)
+        else:
+            others = {name: value for name, value in job.inputs.items() if name != job.command.each}
+            elements = job.inputs[job.command.each]
+            await fan_out(job, elements, lambda item: _for_one(job, call, function, item, others))
 
 
 async def _run_once(job: Job, call: RunningCall, function: Callable[..., Any]) -> None:

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector_host.builtin.runners.ahead import looking_ahead
-from connector_host.builtin.runners.call import RunningCall
+from connector_host.builtin.runners.call import RunningCall, with_call
 from connector_host.builtin.runners.fanout import fan_out
 from connector_host.builtin.runners.origins import Order, Origins
 from connector_host.builtin.runners.template import Fill, compile_path_template, compile_value
@@ -46,30 +45,21 @@ class RequestRunner:
 
     async def run(self, job: Job) -> None:
         """Send what the manifest declares."""
-        if job.command.collect is not None and job.command.each is None:
-            await looking_ahead(lambda ahead: self._run(job, RunningCall(job, self._origins, ahead)))
-        else:
-            await self._run(job, RunningCall(job, self._origins))
+        await with_call(job, self._origins, lambda call: self._run(job, call))
 
     async def _run(self, job: Job, call: RunningCall) -> None:
         compiled = self._compile(job.command)
         roots = {"input": job.inputs, "connection": job.opened.values}
-        try:
-            if job.command.each is None:
-                await self._once(job, call, compiled, roots)
-            else:
-                await fan_out(
-                    job,
-                    job.inputs[job.command.each],
-                    lambda item: self._for_one(job, call, compiled, roots, item),
-                )
-        finally:
-            call.report_lists()
+        if job.command.each is None:
+            await self._once(job, call, compiled, roots)
+        else:
+            elements = job.inputs[job.command.each]
+            await fan_out(job, elements, lambda item: self._for_one(job, call, compiled, roots, item))
 
     async def _once(self, job: Job, call: RunningCall, compiled: _Compiled, roots: Mapping[str, Any]) -> None:
         order = compiled.order(roots, job.deadline)
         if job.command.collect is None:
-            job.outcome.add(Item(None, await self._plain(call, compiled, order)))
+            job.outcome.add(Item(None, await call.send(order, compiled.template.server)))
             return
         async for page in call.listing(order, compiled.template.server, job.command.collect, compiled.template.paging):
             job.outcome.add(page)
@@ -79,7 +69,7 @@ class RequestRunner:
     ) -> Item:
         order = compiled.order({**roots, "item": item}, job.deadline)
         if job.command.collect is None:
-            return Item(str(item), await self._plain(call, compiled, order))
+            return Item(str(item), await call.send(order, compiled.template.server))
         pages = [
             page
             async for page in call.listing(
@@ -88,17 +78,6 @@ class RequestRunner:
         ]
         records = [record for page in pages for record in page.records]
         return Item(str(item), Page(records, clean=all(page.clean for page in pages)))
-
-    async def _plain(self, call: RunningCall, compiled: _Compiled, order: Order) -> Any:
-        return await call.request(
-            order.method,
-            order.path,
-            server=compiled.template.server,
-            query=order.query,
-            headers=order.headers,
-            json=order.json,
-            idempotent=order.idempotent,
-        )
 
     def _compile(self, command: Command) -> _Compiled:
         compiled = self._compiled.get(id(command))

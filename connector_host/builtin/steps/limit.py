@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from connector_host.builtin.steps.retry import TOO_MANY, WORTH_TELLING, log, server_hint
+from connector_host.builtin.steps.hints import TOO_MANY, WORTH_TELLING, log, server_hint
 from connector_host.contract.errors import RateLimited
 from connector_host.contract.ports import Allowance, Clock, Observe, Reply, Request, Send
 

@@ -1,11 +1,8 @@
 """Tries again what may succeed later: by the server's own hint, else by the manifest's policy, within the deadline."""
 
-import logging
 import random
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
+from connector_host.builtin.steps.hints import TOO_MANY, WORTH_TELLING, log, server_hint
 from connector_host.contract.errors import (
     ConnectionLost,
     DeadlinePassed,
@@ -16,9 +13,6 @@ from connector_host.contract.errors import (
 )
 from connector_host.contract.ports import Clock, Observe, Reply, Request, Send
 
-log = logging.getLogger("connector_host.requests")
-WORTH_TELLING = 1.0  # seconds
-TOO_MANY = 429
 UNAVAILABLE = 503
 _PASSING = frozenset({408, TOO_MANY, 500, 502, UNAVAILABLE, 504})
 
@@ -101,26 +95,3 @@ def _give_up(pause: float, left: float, reply: Reply | None) -> None:
             http_status=reply.status,
         )
     raise DeadlinePassed("The server can not be reached, and the deadline leaves no time for another try.")
-
-
-def server_hint(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds the server asks to wait: Retry-After (RFC 9110, 10.2.3: seconds or a date), else ratelimit-reset."""
-    for name in ("retry-after", "ratelimit-reset"):
-        text = headers.get(name, "").strip()
-        if text:
-            seconds = _seconds(text, now)
-            if seconds is not None:
-                return max(0.0, seconds)
-    return None
-
-
-def _seconds(text: str, now: datetime) -> float | None:
-    try:
-        return float(text) if text.replace(".", "", 1).isdigit() else (_date(text) - now).total_seconds()
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _date(text: str) -> datetime:
-    moment = parsedate_to_datetime(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

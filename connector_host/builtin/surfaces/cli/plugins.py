@@ -10,6 +10,7 @@ from connector_host.builtin.surfaces.cli.running import output_option
 from connector_host.contract.errors import ManifestError
 from connector_host.contract.face import Entrance
 from connector_host.contract.manifest import Manifest
+from connector_host.contract.modules import MANIFEST
 
 
 @click.group("plugins", help="List, show and validate plugins.")
@@ -118,7 +119,7 @@ def _document(manifest: Manifest) -> dict[str, Any]:
 @click.pass_obj
 def validate(entrance: Entrance, path: Path) -> int:
     """Check a plugin's folder, or its manifest, without running its code."""
-    folder = path.parent if path.name == "manifest.yaml" else path
+    folder = path.parent if path.name == MANIFEST else path
     try:
         manifest = entrance.catalogue.check(folder)
     except ManifestError as error:

@@ -1,0 +1,29 @@
+"""Brings what people and servers give into the shape that is wanted, or says that it has another."""
+
+import json
+from typing import Any
+
+from connector_host import Failed, InvalidInput
+
+
+def json_object(title: str, text: str, example: str) -> dict[str, Any]:
+    """Return the object that JSON text means; raises InvalidInput naming the parameter by its title."""
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(title, f"It is not JSON: {error}.", f"Example: {example}") from None
+    if not isinstance(parsed, dict):
+        raise InvalidInput(title, "It must be a JSON object.", f"Example: {example}")
+    return parsed
+
+
+def list_in(answer: Any, name: str) -> list[Any]:
+    """Return the list under a name of an answer; raises Failed where there is none."""
+    found = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(found, list):
+        raise Failed(
+            f"The server's answer does not have the promised shape: it has no list '{name}'.",
+            kind="unexpected_reply",
+            assistance="Check the server URL and the API version.",
+        )
+    return found
