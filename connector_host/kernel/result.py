@@ -46,15 +46,10 @@ class Collector:
 
     def add(self, item: Item | Page) -> None:
         """Take one item, or one page."""
-        if isinstance(item, Page):
-            self.records.extend(item.records if item.clean else self.redactor.value(item.records))
-            self.succeeded += 1
-        elif isinstance(item.value, InvocationError):
-            self.fail(item.value, item.key)
-        else:
-            self._keep(item.key, item.value)
-
-    def _keep(self, key: str | None, value: Any) -> None:
+        key, value = (None, item) if isinstance(item, Page) else (item.key, item.value)
+        if isinstance(value, InvocationError):
+            self.fail(value, key)
+            return
         if isinstance(value, Page):
             kept: Any = value.records if value.clean else self.redactor.value(value.records)
             self.records.extend(kept)
