@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connector_host import Result, Status
+from tests.kernel.test_inputs import GOOD
 from tests.world import SHARED, FastClock, World, http, raw_server
 
 JSON = "Content-Type: application/json"
@@ -69,18 +70,8 @@ def test_bad_answers(world: World, answer: bytes, code: str, message: str, hint:
 
 
 SHAPES = [b"[]", b"7", b'"text"', b"{}", b"null", b'{"incidents": 7, "users": null, "schedules": {}, "abilities": "all", "alerts": 1}', b'{"incidents": [7, null, []], "users": ["x"], "schedules": [1], "abilities": [1], "alerts": [[]], "contact_methods": [1]}']  # fmt: skip
-CALLS: dict[str, Any] = {
-    "acknowledge_event": {"dedup_key": "k", "verify": True, "verify_seconds": 1},
-    "create_event": {"summary": "s", "severity": "Info", "source": "s"},
-    "fetch_incident": {"start_time": "2026-01-10 00:00", "end_time": "2026-01-11 00:00"},
-    "get_all_schedules": {},
-    "get_incident_alerts": {"incident_ids": ["Q1"]},
-    "get_user_contact_methods": {"user_ids": ["P1"]},
-    "list_users": {},
-    "resolve_event": {"dedup_key": "k", "verify": True, "verify_seconds": 1},
-    "resolve_incidents": {"incident_ids": ["Q1"]},
-    "test_connection": {},
-}
+VERIFIED = {"dedup_key": "k", "verify": True, "verify_seconds": 1}
+CALLS: dict[str, Any] = {**GOOD, "acknowledge_event": VERIFIED, "resolve_event": VERIFIED}
 
 
 @pytest.mark.parametrize("command", CALLS)
