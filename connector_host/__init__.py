@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from connector_host.contract.authoring import AsyncCall, Call, Failed, Item, Page, command, url
+from connector_host.contract.connection import Caller, Change, Connection
 from connector_host.contract.errors import ApiError, ConnectorHostError, InvalidInput, WrongUse
 from connector_host.contract.manifest import Paging
-from connector_host.contract.model import Caller, Change, Completeness, Connection, Kind, Options, Result, Status
+from connector_host.contract.model import Completeness, Kind, Options, Result, Status
 
 if TYPE_CHECKING:
-    from connector_host.app import Configuration, open_host
+    from connector_host.app import open_host
+    from connector_host.configuration import Configuration
 
 __all__ = [
     "ApiError",
@@ -46,6 +48,6 @@ def __getattr__(name: str) -> Any:
     """Bring the host itself in when it is first asked for: a plugin's code needs only the authoring names."""
     if name not in _FROM_APP:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from connector_host import app  # noqa: PLC0415 - see above
+    from connector_host import app, configuration  # noqa: PLC0415 - see above
 
-    return getattr(app, name)
+    return getattr(configuration if name == "Configuration" else app, name)

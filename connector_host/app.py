@@ -3,89 +3,52 @@
 import importlib
 import logging
 import os
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pluggy
 
 from connector_host.builtin import plugs
+from connector_host.configuration import DEFAULT, Configuration, SystemClock, bundled
 from connector_host.contract import hooks
+from connector_host.contract.connection import StoredConnection
 from connector_host.contract.errors import BadSetting
 from connector_host.contract.face import Surface
-from connector_host.contract.ports import Clock, Runner, Step, Store, Surroundings
+from connector_host.contract.model import Result
+from connector_host.contract.ports import Runner, Step, Surroundings
+from connector_host.contract.stores import Store
+from connector_host.kernel.attention import Attention
+from connector_host.kernel.audit import Auditor
 from connector_host.kernel.connections import ConnectionManager
+from connector_host.kernel.desks import Desks
+from connector_host.kernel.diagnosis import Diagnosis
+from connector_host.kernel.health import HealthChecks
 from connector_host.kernel.host import Host
 from connector_host.kernel.memory import Memory
 from connector_host.kernel.openings import Openings
 from connector_host.kernel.pipeline import Parts
+from connector_host.kernel.places import PlaceManager
 from connector_host.kernel.plugins import Registry
 from connector_host.kernel.recording import Recorder
 from connector_host.kernel.redaction import RedactingFilter
 from connector_host.kernel.secrets import SecretKeeper
 from connector_host.kernel.settings import Settings, settings_from
+from connector_host.kernel.transfer import Transfer
+from connector_host.kernel.values import ValueSource
+from connector_host.kernel.vault import Credential, VaultDesk
 
 LOGGERS = ("connector_host", "connector_host.requests", "connector_host.plugins")
-_HERE = Path(__file__).parent
-_DEFAULT_SLOTS = {"store": "sqlite", "cipher": "aes-256-gcm", "transport": "httpx2"}
-
-
-class SystemClock:
-    """The machine's own time."""
-
-    def now(self) -> datetime:
-        """Return the time in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds that never run backwards."""
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await anyio.sleep(seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """Where a host finds its things; each field falls back to an environment variable, then to a default.
-
-    home: data folder (CONNECTOR_HOST_HOME, else ~/.connector-host). database: a URL (CONNECTOR_HOST_DATABASE).
-    key: a key provider, `file`, `file:PATH` or `env:VARIABLE` (CONNECTOR_HOST_KEY). manifest: the host's
-    manifest.yaml (CONNECTOR_HOST_MANIFEST). clock: replaceable for tests.
-    """
-
-    home: Path | None = None
-    database: str | None = None
-    key: str | None = None
-    manifest: Path | None = None
-    clock: Clock | None = None
-
-    def resolved_home(self) -> Path:
-        """Return the data folder."""
-        return self.home or Path(os.environ.get("CONNECTOR_HOST_HOME") or Path.home() / ".connector-host")
-
-    def resolved_manifest(self) -> Path:
-        """Return the host manifest; the one that comes with the package unless told otherwise."""
-        return self.manifest or Path(os.environ.get("CONNECTOR_HOST_MANIFEST") or bundled() / "manifest.yaml")
-
-
-def bundled() -> Path:
-    """Return the folder with the host manifest, the schemas and the plugins: in the wheel, or the checkout's top."""
-    packed = _HERE / "_bundled"
-    return packed if packed.is_dir() else _HERE.parent
+_DEFAULT_SLOTS = {"store": "sqlite", "cipher": "aes-256-gcm", "transport": "httpx2", "envelope": "hpke"}
 
 
 class Joiner:
     """The sockets, and what was plugged into them; everything is made when it is first asked for."""
 
-    def __init__(self, configuration: Configuration = Configuration()) -> None:
+    def __init__(self, configuration: Configuration = DEFAULT) -> None:
         self._configuration = configuration
         self._memory = Memory(configuration.resolved_home(), bundled() / "schemas")
         self._manager = pluggy.PluginManager(hooks.PROJECT)
@@ -123,6 +86,7 @@ class Joiner:
             key=configuration.key or os.environ.get("CONNECTOR_HOST_KEY", "") or "file",
             clock=configuration.clock or SystemClock(),
             observe=self._observe,
+            options=self._options,
         )
 
     @property
@@ -158,29 +122,47 @@ class Joiner:
 
     def _host(self, log_filter: RedactingFilter) -> Host:
         """Fill every slot."""
-        registry, steps = self.registry, self._steps()
+        registry, steps, clock = self.registry, self._steps(), self.surroundings.clock
         transport = self._part("transport", self._slot("transport"))
         cipher = self._part("cipher", self._slot("cipher"))
         keys = self._part("keys", self.surroundings.key.partition(":")[0])
+        notifiers = [self._part("notifier", name) for name in self.settings.notifiers]
         store: Store = self._part("store", self._slot("store"))  # last: what is opened must be closed
-        keeper = SecretKeeper(cipher, keys, store.connections)
+        auditor = Auditor(store.audit, clock)
+        keeper = SecretKeeper(cipher, keys, store, auditor)
 
         async def gone(connection_id: str) -> None:
             await openings.forget(connection_id)
 
-        connections = ConnectionManager(registry, store.connections, keeper, self.settings, gone)
-        openings = Openings(transport, connections.open, log_filter)
+        async def fetch(vault: StoredConnection, inputs: Mapping[str, Any]) -> tuple[Result, Credential | None]:
+            return await host.fetch(vault, inputs)
+
+        connections = ConnectionManager(registry, store, keeper, self.settings, auditor, clock, gone)
+        vaults = VaultDesk(store, clock, auditor, self.settings.vault_cache_seconds, fetch)
+        values = ValueSource(registry, keeper, vaults, self.settings)
+        openings = Openings(transport, values.open, log_filter, clock)
         parts = Parts(
             settings=self.settings,
             openings=openings,
-            runners=_Runners(self),
+            runners=_Made(self, "runner"),
+            agents=_Made(self, "agent"),
             steps=steps,
-            recorder=Recorder(store.history, self.settings, self.surroundings.clock),
-            intake_log=store.intake,
-            clock=self.surroundings.clock,
+            recorder=Recorder(store.history, auditor, self.settings, clock),
+            attention=Attention(store.health),
+            store=store,
+            clock=clock,
             observe=self.surroundings.observe,
         )
-        return Host(registry, store, keeper, connections, parts)
+        desks = Desks(
+            places=PlaceManager(store.places, auditor),
+            keys=keeper,
+            audit=auditor,
+            transfer=Transfer(store, keeper, connections, auditor, self._part("envelope", self._slot("envelope"))),
+            diagnosis=Diagnosis(store, connections, keeper, auditor, registry),
+            health=partial(HealthChecks, store, clock, self.settings, notifiers),
+        )
+        host = Host(registry, connections, parts, desks)
+        return host
 
     def _slot(self, name: str) -> str:
         return self.settings.slots.get(name, _DEFAULT_SLOTS[name])
@@ -194,43 +176,58 @@ class Joiner:
             raise BadSetting(f"There is no step '{missing[0]}'. There are: {', '.join(sorted(known))}.")
         return [known[name] for name in self.settings.steps]
 
-    def _part(self, slot: str, name: str) -> Any:
-        """Make the part of that name; raises BadSetting where nobody provides it."""
+    def offers(self, slot: str) -> Mapping[str, str]:
+        """Return who offers to fill a slot, by name."""
         offers: dict[str, str] = {}
         for provided in self._manager.hook.provide():
             offers.update(provided.get(slot, {}))
+        return offers
+
+    def _part(self, slot: str, name: str) -> Any:
+        """Make the part of that name; raises BadSetting where nobody provides it."""
+        offers = self.offers(slot)
         if name not in offers:
             raise BadSetting(
-                f"The slot '{slot}' can not be filled with '{name}'. There are: {', '.join(sorted(offers))}."
+                f"The slot '{slot}' can not be filled with '{name}'. There are: {', '.join(sorted(offers)) or 'none'}."
             )
         module, _, attribute = offers[name].partition(":")
         return getattr(importlib.import_module(module), attribute)(self.surroundings)
+
+    def _options(self, part: str) -> Mapping[str, Any]:
+        return self.settings.options(part)
 
     def _observe(self, event: str, facts: Mapping[str, Any]) -> None:
         if self._manager.hook.observe.get_hookimpls():
             self._manager.hook.observe(event=event, facts=facts)
 
 
-class _Runners(Mapping[str, Runner]):
-    """The runners by name, each imported for the first command that needs it."""
+class _Made(Mapping[str, Runner]):
+    """The runners, or the agents, by name, each imported for the first command that needs it."""
 
-    def __init__(self, joiner: Joiner) -> None:
+    def __init__(self, joiner: Joiner, slot: str) -> None:
         self._joiner = joiner
+        self._slot = slot
         self._made: dict[str, Runner] = {}
+
+    @cached_property
+    def _offers(self) -> Mapping[str, str]:
+        return self._joiner.offers(self._slot)
 
     def __getitem__(self, name: str) -> Runner:
         if name not in self._made:
-            self._made[name] = self._joiner._part("runner", name)  # noqa: SLF001 - the joiner's own mapping
+            if name not in self._offers:
+                raise KeyError(name)
+            self._made[name] = self._joiner._part(self._slot, name)  # noqa: SLF001 - the joiner's own mapping
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._made)
+        return iter(self._offers)
 
     def __len__(self) -> int:
-        return len(self._made)
+        return len(self._offers)
 
 
-def open_host(configuration: Configuration = Configuration()) -> AbstractAsyncContextManager[Host]:
+def open_host(configuration: Configuration = DEFAULT) -> AbstractAsyncContextManager[Host]:
     """Open a host for the time of an `async with`.
 
     Raises ManifestError or BadSetting for a wrong host manifest, StoreError where the store can not be opened.

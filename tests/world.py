@@ -69,7 +69,7 @@ class World:
     def point_to(self, base: str) -> None:
         """Let the connection `prod` lead to `base`; it is added where it is not there."""
         change = Change(parameters={"server_url": base, "event_url": base})
-        names = [one.name for one in self.use(lambda host: host.connections.list())]
+        names = [one.connection.name for one in self.use(lambda host: host.connections.list())]
         if "prod" in names:
             self.use(lambda host: host.connections.edit("prod", change))
         else:

@@ -14,11 +14,14 @@ def provide() -> Mapping[str, Mapping[str, str]]:
     return {
         "store": {"sqlite": f"{_ROOM}.stores.sqlite:SqliteStore"},
         "cipher": {"aes-256-gcm": f"{_ROOM}.ciphers.aes_gcm:AesGcm"},
+        "envelope": {"hpke": f"{_ROOM}.ciphers.hpke:Hpke"},
         "keys": {
             "file": f"{_ROOM}.ciphers.key_file:KeyFile",
             "env": f"{_ROOM}.ciphers.key_environment:KeyEnvironment",
+            "transit": f"{_ROOM}.ciphers.key_transit:KeyTransit",
         },
         "transport": {"httpx2": f"{_ROOM}.transport.wire:HttpTransport"},
+        "notifier": {"smtp": f"{_ROOM}.notifiers.smtp:SmtpNotifier"},
         "runner": {
             "request": f"{_ROOM}.runners.request:RequestRunner",
             "python": f"{_ROOM}.runners.python:PythonRunner",

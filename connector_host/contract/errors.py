@@ -8,10 +8,13 @@ ConnectorHostError                 the root: catch this one at the rim
 │   ├── UnknownConnection
 │   ├── ConnectionExists
 │   ├── ConnectionChanged
+│   ├── NotAllowed
+│   ├── UnknownPlace               a site or a tenant
 │   └── BadSetting
 ├── ManifestError                  the plugin author's mistake, with file and line
 ├── StoreError                     the database can not be used
 │   └── StoreTooNew
+├── NoticeUndelivered              people could not be told
 ├── SealError                      a secret can not be sealed or opened
 │   ├── KeyMissing
 │   ├── KeyExposed
@@ -78,6 +81,14 @@ class ConnectionChanged(WrongUse):
     """Somebody else changed the connection in the meantime; read it again and repeat the change."""
 
 
+class NotAllowed(WrongUse):
+    """The caller may use the connection, but not do this with it."""
+
+
+class UnknownPlace(WrongUse):
+    """There is no site or tenant of that name."""
+
+
 class BadSetting(WrongUse):
     """A setting of the host, or a parameter of a connection, is wrong."""
 
@@ -109,6 +120,10 @@ class StoreError(ConnectorHostError):
 
 class StoreTooNew(StoreError):
     """The store was written by a newer version of the program."""
+
+
+class NoticeUndelivered(ConnectorHostError):
+    """The notice could not be delivered."""
 
 
 class SealError(ConnectorHostError):

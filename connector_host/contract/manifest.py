@@ -104,6 +104,27 @@ class Intake:
 
 
 @dataclass(frozen=True, slots=True)
+class Credential:
+    """Where a vault's reply holds the fields of a secret, and for how many seconds they may be kept.
+
+    Each is a JSONPath in the reply, or the connection parameter that holds one (`$.connection.fields_path`).
+    """
+
+    fields: str
+    lease_seconds: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What a version of the plugin changed about connections: parameters renamed, taken away, set where missing."""
+
+    version: str
+    rename: Mapping[str, str] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    set: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """One command of a plugin, as its manifest declares it."""
 
@@ -124,6 +145,7 @@ class Command:
     assistance: Mapping[str, str] = field(default_factory=dict)
     error_example: str = ""
     intake: Intake | None = None
+    credential: Credential | None = None
     deadline: int | None = None
 
     @property
@@ -148,6 +170,7 @@ class Manifest:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     paging: Paging | None = None
     presets: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    migrations: tuple[Migration, ...] = ()
     sandbox: str | None = None
     limitations: Sequence[Mapping[str, str]] = ()
     permissions: str = ""

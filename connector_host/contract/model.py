@@ -7,6 +7,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from connector_host.contract.connection import OPERATOR, Caller
+
 
 class Status(StrEnum):
     """How an invocation ended; the values are the words people see."""
@@ -68,76 +70,6 @@ class Failure:
     code: str | None = None
     http_status: int | None = None
     reference: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HealthCheck:
-    """When to test a connection by itself, and whom to tell after how many failures in a row."""
-
-    interval_minutes: int
-    failures_before_mail: int = 3
-    recipients: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """A stored connection without its secrets; `secrets` holds their names only."""
-
-    name: str
-    plugin: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    secrets: tuple[str, ...] = ()
-    id: str = ""
-    version: int = 0
-    site: str | None = None
-    shared_to_internal_sites: bool = False
-    recipient_site: str | None = None
-    tenants: tuple[str, ...] = ()
-    agent: str | None = None
-    description: str = ""
-    allowed_users: tuple[str, ...] = ()
-    allowed_groups: tuple[str, ...] = ()
-    active: bool = True
-    health_check: HealthCheck | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WrappedKey:
-    """A connection's data key, wrapped by the master key `master_key_id`."""
-
-    master_key_id: str
-    wrapped: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A connection's sealed secrets; `version` grows whenever any of them changes."""
-
-    version: int
-    key: WrappedKey
-    secrets: Mapping[str, bytes] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredConnection:
-    """What the store keeps of a connection; `damage` says why its row can not be read, where that is so."""
-
-    connection: Connection
-    sealed: Sealed | None = None
-    damage: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """On whose behalf an invocation runs; empty fields mean the operator of the host."""
-
-    user: str | None = None
-    groups: tuple[str, ...] = ()
-    site: str | None = None
-    tenant: str | None = None
-
-
-OPERATOR = Caller()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,28 +148,17 @@ class HistoryRecord:
     inputs: str
     error: str | None = None
     result: str | None = None
+    connection_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeRecord:
-    """One record taken in: its unique key, its raw text and what the field mapping made of it."""
+    """One record taken in: its unique key, its raw text, what the field mapping made of it, and whose site it is."""
 
     unique_key: str
     raw: str
     mapped: str
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What to set on a connection; fields, parameters and secrets not named stay as they are.
-
-    A parameter set to None is taken away.
-    """
-
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    remove_secrets: tuple[str, ...] = ()
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,15 @@
 """One Protocol per replaceable part: at most six methods each, and no policy."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from connector_host.contract.authoring import Item, Page
+from connector_host.contract.connection import WrappedKey
 from connector_host.contract.manifest import Command, Manifest, RetryPolicy
-from connector_host.contract.model import Completeness, HistoryRecord, IntakeRecord, StoredConnection, WrappedKey
+from connector_host.contract.model import Completeness
 
 
 class Clock(Protocol):
@@ -59,13 +60,17 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every part is made with: `part = Part(surroundings)`."""
+    """What every part is made with: `part = Part(surroundings)`.
+
+    `options(name)` gives the part's own section of the host manifest (`smtp`), empty where there is none.
+    """
 
     home: Path
     database: str
     key: str
     clock: Clock
     observe: Callable[[str, Mapping[str, Any]], None]
+    options: Callable[[str], Mapping[str, Any]]
 
 
 Send = Callable[[Request], Awaitable[Reply]]
@@ -83,24 +88,39 @@ class Session(Protocol):
         """Close every pooled connection."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Whom a wire trusts and how it shows who it is; each is PEM text, the first also the path of a PEM file.
+
+    Without `ca_bundle` the system's roots are trusted.
+    """
+
+    ca_bundle: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = field(default=None, repr=False)
+
+
 class Transport(Protocol):
     """Opens sessions."""
 
-    def open(self, ca_bundle: str | None) -> Session:
-        """Return a session whose TLS trusts the system's roots, or those in the PEM file `ca_bundle`."""
+    def open(self, tls: Tls) -> Session:
+        """Return a session; what is wrong with `tls` is told by its first request over TLS."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class OpenConnection:
     """A connection in use: its parameters and opened secrets, and its wire.
 
-    `vouches(body)` is true where no secret of the connection can stand in a reply's body.
+    `vouches(body)` is true where no secret of the connection can stand in a reply's body; `conceal(text)` makes one
+    more text a secret. `memory` lives as long as the connection is in use and unchanged.
     """
 
     id: str
     values: Mapping[str, Any]
     session: Session
     vouches: Callable[[bytes], bool]
+    conceal: Callable[[str], None]
+    memory: MutableMapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,82 +174,51 @@ class Cipher(Protocol):
         """Open; raises SealBroken."""
 
 
+class Envelope(Protocol):
+    """Seals for somebody who holds a private key; keys are PEM."""
+
+    def seal(self, public_key: bytes, plain: bytes, context: bytes) -> bytes:
+        """Seal; raises BadSetting for a key that is none."""
+
+    def open(self, private_key: bytes, sealed: bytes, context: bytes) -> bytes:
+        """Open; raises BadSetting for a key that is none, and SealBroken."""
+
+
 class KeyProvider(Protocol):
     """Keeps the master keys."""
 
-    def current(self) -> str:
+    async def current(self) -> str:
         """Id of the key that seals now; raises KeyMissing, KeyExposed."""
 
-    def wrap(self, data_key: bytes, context: bytes) -> WrappedKey:
+    async def wrap(self, data_key: bytes, context: bytes) -> WrappedKey:
         """Wrap a data key under the current master key."""
 
-    def unwrap(self, key: WrappedKey, context: bytes) -> bytes:
+    async def unwrap(self, key: WrappedKey, context: bytes) -> bytes:
         """Unwrap; raises KeyMissing, KeyExposed, KeyUnknown, SealBroken."""
 
-    def create(self) -> None:
+    async def create(self) -> None:
         """Make the first master key; does nothing where one exists."""
 
-    def rotate(self) -> None:
+    async def rotate(self) -> None:
         """Make a new current key and keep the older ones; raises SealError where keys are made elsewhere."""
 
-    def retire(self) -> None:
+    async def retire(self) -> None:
         """Forget all keys but the current one."""
 
 
-class Connections(Protocol):
-    """Stored connections and their sealed secrets."""
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What people are to be told: `event` is `connection.failing` or `connection.recovered`."""
 
-    async def get(self, name: str) -> StoredConnection | None:
-        """One by its name."""
-
-    async def list(self, plugin: str | None = None) -> Sequence[StoredConnection]:
-        """All, or those of one plugin, by name."""
-
-    async def add(self, stored: StoredConnection) -> None:
-        """Keep a new one; raises ConnectionExists."""
-
-    async def change(self, stored: StoredConnection) -> None:
-        """Replace the one of the same id and version; raises ConnectionChanged, ConnectionExists."""
-
-    async def remove(self, connection_id: str) -> bool:
-        """Forget one; whether it was there."""
-
-    async def rewrap(self, connection_id: str, old: WrappedKey, new: WrappedKey) -> bool:
-        """Exchange the wrapped data key if it is still `old`; whether it was."""
+    event: str
+    connection: str
+    recipients: tuple[str, ...]
+    subject: str
+    text: str
 
 
-class History(Protocol):
-    """What ran, and how it ended."""
+class Notifier(Protocol):
+    """Tells people."""
 
-    async def append(self, record: HistoryRecord) -> None:
-        """Keep one; durable against the process's death once this returns."""
-
-    async def recent(self, limit: int, connection: str | None = None) -> Sequence[HistoryRecord]:
-        """Return the newest, newest first."""
-
-    async def get(self, invocation_id: str) -> HistoryRecord | None:
-        """One by its id."""
-
-    async def prune(self, before: str) -> int:
-        """Forget those started before an ISO 8601 time; how many."""
-
-
-class IntakeLog(Protocol):
-    """Records taken in, each once per connection and command."""
-
-    async def add(self, connection: str, command: str, records: Sequence[IntakeRecord]) -> int:
-        """Keep those whose unique key is new, in one transaction; how many were."""
-
-    async def recent(self, connection: str, command: str, limit: int) -> Sequence[IntakeRecord]:
-        """Return the newest, newest first."""
-
-
-class Store(Protocol):
-    """The database."""
-
-    connections: Connections
-    history: History
-    intake: IntakeLog
-
-    async def close(self) -> None:
-        """Close it."""
+    async def notify(self, notice: Notice) -> None:
+        """Deliver a notice to all its recipients; raises NoticeUndelivered."""

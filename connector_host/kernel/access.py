@@ -1,50 +1,107 @@
-"""Decides in one place who may use a connection."""
+"""Decides, in one place and by one table, who may use and who may administer a connection.
 
-from connector_host.contract.errors import ConnectionUnavailable
-from connector_host.contract.model import Caller, Connection, StoredConnection
+What a caller has no right to, does not exist for him: see ConnectionManager.get().
+"""
 
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
 
-def authorise(stored: StoredConnection, caller: Caller) -> None:
-    """Raise ConnectionUnavailable, with the reason, where `caller` may not use the connection now."""
-    connection = stored.connection
-    if stored.damage:
-        raise ConnectionUnavailable(
-            stored.damage,
-            assistance="Restore the database from a backup, or remove the connection and add it again.",
-        )
-    if not connection.active:
-        raise ConnectionUnavailable(
-            f"The connection '{connection.name}' is not active.",
-            assistance=f"Activate it: connector-host connections edit {connection.name} --active",
-        )
-    if connection.agent is not None:
-        raise ConnectionUnavailable(
-            f"The connection '{connection.name}' runs through the agent '{connection.agent}', and no agent of that "
-            f"name is connected.",
-            assistance="Start the agent, or clear the connection's agent.",
-        )
-    if not _site_fits(connection, caller) or not _user_fits(connection, caller):
-        raise ConnectionUnavailable(
-            f"The connection '{connection.name}' may not be used by this caller.",
-            assistance="Ask an administrator of the connection for access.",
-        )
+from connector_host.contract.connection import OPERATOR, Caller, Connection
+from connector_host.contract.places import PlaceMap
 
 
-def _site_fits(connection: Connection, caller: Caller) -> bool:
-    """Say whether the site fits; without a site, or shared to internal sites, a connection is everyone's."""
-    if caller.tenant is not None and connection.tenants and caller.tenant not in connection.tenants:
-        return False
-    return (
-        caller.site is None
-        or connection.site is None
-        or connection.shared_to_internal_sites
-        or caller.site == connection.site
-    )
+class Right(StrEnum):
+    """What a caller may do with a connection."""
+
+    USE = "use"
+    ADMINISTER = "administer"
 
 
-def _user_fits(connection: Connection, caller: Caller) -> bool:
-    """With users or groups named, only they; the operator always."""
-    named = connection.allowed_users or connection.allowed_groups
-    if not named or (caller.user is None and not caller.groups):
-        return True
-    return caller.user in connection.allowed_users or bool(set(caller.groups) & set(connection.allowed_groups))
+class Standing(StrEnum):
+    """Where a caller stands in relation to a connection."""
+
+    OPERATOR = "the operator of the host"
+    UNPLACED = "neither the caller nor the connection has a site"
+    OWN_INTERNAL = "at the connection's own site, an internal one"
+    OWN_CLIENT = "at the connection's own site, a client's"
+    SHARED_INTERNAL = "at an internal site of the tenant to whose internal sites it is shared"
+    TENANT_INTERNAL = "at an internal site of a tenant that the master tenant shares it to"
+    TENANT_OTHER = "elsewhere in a tenant that the master tenant shares it to"
+    ELSEWHERE = "anywhere else"
+
+
+class Naming(StrEnum):
+    """Whether a caller is among the users and groups that a connection names."""
+
+    ADMIN = "named among its administrators"
+    USER = "named among its users"
+    NOBODY = "it names no users, and he is no administrator"
+    OTHERS = "it names others"
+
+
+_NONE: frozenset[Right] = frozenset()
+_USE = frozenset({Right.USE})
+_ALL = frozenset({Right.USE, Right.ADMINISTER})
+
+# A client's site is closed unless it names who may; sharing to a tenant goes one way, so nobody there administers.
+RULES: Mapping[Standing, Mapping[Naming, frozenset[Right]]] = MappingProxyType(
+    {
+        Standing.OPERATOR: dict.fromkeys(Naming, _ALL),
+        Standing.UNPLACED: {Naming.ADMIN: _ALL, Naming.USER: _USE, Naming.NOBODY: _USE, Naming.OTHERS: _NONE},
+        Standing.OWN_INTERNAL: {Naming.ADMIN: _ALL, Naming.USER: _USE, Naming.NOBODY: _USE, Naming.OTHERS: _NONE},
+        Standing.OWN_CLIENT: {Naming.ADMIN: _ALL, Naming.USER: _USE, Naming.NOBODY: _NONE, Naming.OTHERS: _NONE},
+        Standing.SHARED_INTERNAL: {Naming.ADMIN: _ALL, Naming.USER: _USE, Naming.NOBODY: _USE, Naming.OTHERS: _NONE},
+        Standing.TENANT_INTERNAL: {Naming.ADMIN: _USE, Naming.USER: _USE, Naming.NOBODY: _USE, Naming.OTHERS: _NONE},
+        Standing.TENANT_OTHER: {Naming.ADMIN: _USE, Naming.USER: _USE, Naming.NOBODY: _NONE, Naming.OTHERS: _NONE},
+        Standing.ELSEWHERE: dict.fromkeys(Naming, _NONE),
+    }
+)
+
+
+def rights(places: PlaceMap, connection: Connection, caller: Caller) -> frozenset[Right]:
+    """Return what `caller` may do with `connection`."""
+    return RULES[standing(places, connection, caller)][naming(connection, caller)]
+
+
+def standing(places: PlaceMap, connection: Connection, caller: Caller) -> Standing:  # noqa: PLR0911 - the rules in their order
+    """Return where the caller stands; a site or tenant that is unknown, or do not go together, is elsewhere."""
+    if caller == OPERATOR:
+        return Standing.OPERATOR
+    site = places.sites.get(caller.site) if caller.site is not None else None
+    tenant = site.tenant if site else caller.tenant
+    if (caller.site is not None and site is None) or (caller.tenant is not None and caller.tenant != tenant):
+        return Standing.ELSEWHERE
+    if tenant is not None and tenant not in places.tenants:
+        return Standing.ELSEWHERE
+    if site is None and tenant is None:
+        placed = connection.site is not None or connection.shared_to_internal_sites
+        return Standing.ELSEWHERE if placed else Standing.UNPLACED
+    if site is not None and site.name == connection.site:
+        return Standing.OWN_INTERNAL if site.internal else Standing.OWN_CLIENT
+    home = home_tenant(places, connection)
+    internal = site is not None and site.internal
+    if connection.shared_to_internal_sites and internal and tenant == home:
+        return Standing.SHARED_INTERNAL
+    if tenant in connection.tenants and home == places.master:
+        return Standing.TENANT_INTERNAL if internal else Standing.TENANT_OTHER
+    return Standing.ELSEWHERE
+
+
+def home_tenant(places: PlaceMap, connection: Connection) -> str | None:
+    """Return the tenant a connection belongs to: that of its site or recipient site, else the master tenant."""
+    site = places.sites.get(connection.home_site or "")
+    return site.tenant if site else places.master
+
+
+def naming(connection: Connection, caller: Caller) -> Naming:
+    """Return whether the connection names the caller."""
+    if _named(caller, connection.admin_users, connection.admin_groups):
+        return Naming.ADMIN
+    if not connection.allowed_users and not connection.allowed_groups:
+        return Naming.NOBODY
+    return Naming.USER if _named(caller, connection.allowed_users, connection.allowed_groups) else Naming.OTHERS
+
+
+def _named(caller: Caller, users: tuple[str, ...], groups: tuple[str, ...]) -> bool:
+    return caller.user in users or not set(groups).isdisjoint(caller.groups)

@@ -1,207 +1,201 @@
-"""The connection manager: adds, edits, shows and opens connections; secrets go in and never come out."""
+"""The connection manager: adds, edits, copies, shows and removes connections; secrets go in and never come out."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
-from dataclasses import fields as dataclass_fields
 from typing import Any
 
+from connector_host.contract.audit import AuditEntry
+from connector_host.contract.connection import (
+    EVERYTHING,
+    OPERATOR,
+    Caller,
+    Change,
+    Connection,
+    Outcome,
+    Selection,
+    StoredConnection,
+)
 from connector_host.contract.errors import (
     BadSetting,
-    InvalidInput,
-    RequestRefused,
-    SealError,
-    UnknownConnection,
-    WrongUse,
+    ConnectorHostError,
+    NotAllowed,
 )
 from connector_host.contract.ids import new_id
-from connector_host.contract.manifest import Manifest
-from connector_host.contract.model import Change, Connection, StoredConnection
-from connector_host.contract.origin import check_origin
-from connector_host.contract.ports import Connections
-from connector_host.kernel.inputs import InputForm
+from connector_host.contract.ports import Clock
+from connector_host.contract.stores import Store
+from connector_host.kernel.access import Right
+from connector_host.kernel.audit import Auditor
+from connector_host.kernel.drafting import (
+    Draft,
+    References,
+    draft_edit,
+    draft_new,
+    places_of_servers,
+    touches_secrets,
+)
 from connector_host.kernel.plugins import Registry
-from connector_host.kernel.schema import did_you_mean
-from connector_host.kernel.secrets import SecretKeeper, mask
+from connector_host.kernel.reading import ConnectionReader
+from connector_host.kernel.references import resolved
+from connector_host.kernel.secrets import SecretKeeper
 from connector_host.kernel.settings import Settings
+from connector_host.kernel.upgrades import Values
 
-MAX_NAME = 100
-FIELDS = {field.name for field in dataclass_fields(Connection)} - {"id", "version", "plugin", "parameters", "secrets"}
+BOUNDARY = frozenset({"name", "site", "shared_to_internal_sites", "recipient_site", "tenants", "agent"})
 Gone = Callable[[str], Awaitable[None]]
 
 
-class ConnectionManager:
+class ConnectionManager(ConnectionReader):
     """Every change of a connection goes through here."""
 
     def __init__(
-        self, registry: Registry, store: Connections, keeper: SecretKeeper, settings: Settings, gone: Gone
+        self,
+        registry: Registry,
+        store: Store,
+        keeper: SecretKeeper,
+        settings: Settings,
+        auditor: Auditor,
+        clock: Clock,
+        gone: Gone,
     ) -> None:
-        self._registry = registry
-        self._store = store
-        self._keeper = keeper
+        super().__init__(registry, store, keeper, clock)
         self._settings = settings
+        self._auditor = auditor
         self._gone = gone
 
-    async def add(self, name: str, plugin: str, change: Change) -> Connection:
-        """Keep a new connection.
+    async def add(self, name: str, plugin: str, change: Change, caller: Caller = OPERATOR) -> Connection:
+        """Keep a new connection; only the operator may.
 
-        Raises UnknownPlugin, ConnectionExists, and BadSetting for a wrong parameter.
+        Raises UnknownPlugin, ConnectionExists, NotAllowed, UnknownPlace, and BadSetting for a wrong parameter.
         """
-        stored = await self.draft(name, plugin, change)
-        await self._store.add(stored)
-        return stored.connection
+        return await self.keep(await self.draft(name, plugin, change, caller), "connection.added", caller, change)
 
-    async def draft(self, name: str, plugin: str, change: Change) -> StoredConnection:
-        """Return the connection as it would be stored, sealed, without storing it."""
-        manifest = self._registry.plugin(plugin)
-        values = with_presets(manifest, {}, change.parameters)
-        parameters = self._check(manifest, values, change.secrets)
-        base = Connection(name=name, plugin=plugin, id=new_id(), version=1)
-        connection = _with_fields(base, change.fields)
-        connection = replace(connection, parameters=parameters, secrets=tuple(sorted(change.secrets)))
-        sealed = await self._keeper.seal(connection.id, 1, change.secrets) if change.secrets else None
-        return StoredConnection(connection, sealed)
+    async def draft(self, name: str, plugin: str, change: Change, caller: Caller = OPERATOR) -> Draft:
+        """Return the connection as add() would store it; raises as add() does."""
+        if caller != OPERATOR:
+            raise NotAllowed("Only the operator of the host may add a connection.")
+        manifest, places = self._registry.plugin(plugin), await self._store.places.load()
+        references = await self._references(change, caller, "")
+        return draft_new(manifest, name, change, references, self._settings, places)
 
-    async def edit(self, name: str, change: Change) -> Connection:
+    async def keep(self, draft: Draft, action: str, caller: Caller, change: Change) -> Connection:
+        """Store a new connection."""
+        sealed = await self._keeper.seal(draft.connection.id, 1, draft.secrets) if draft.secrets else None
+        entry = self._entry(action, caller, draft.connection, change)
+        await self._store.connections.add(StoredConnection(draft.connection, sealed), entry)
+        return draft.connection
+
+    async def edit(self, name: str, change: Change, caller: Caller = OPERATOR) -> Connection:
         """Change a connection; raises ConnectionChanged where somebody else did so in the meantime."""
-        stored = await self.get(name)
-        if stored.damage:
-            raise BadSetting(f"{stored.damage} Restore it from a backup, or remove the connection and add it again.")
-        old = stored.connection
-        manifest = self._registry.plugin(old.plugin)
-        values = {
-            key: value
-            for key, value in with_presets(manifest, old.parameters, change.parameters).items()
-            if value is not None
-        }
-        touched = bool(change.secrets or change.remove_secrets)
-        secrets: dict[str, Any] = dict.fromkeys(old.secrets)
-        if touched:
-            kept = set(old.secrets) - set(change.secrets) - set(change.remove_secrets)
-            opened = self._keeper.open(stored, kept) if kept else {}
-            secrets = {**{key: opened[key] for key in kept}, **change.secrets}
-        parameters = self._check(manifest, values, secrets, opened=touched)
-        version = old.version + 1
-        connection = _with_fields(old, change.fields)
-        connection = replace(connection, parameters=parameters, version=version, secrets=tuple(sorted(secrets)))
-        sealed = stored.sealed
-        if touched:
-            sealed = await self._keeper.seal(old.id, version, secrets) if secrets else None
-        await self._store.change(StoredConnection(connection, sealed))
+        stored, draft = await self.draft_edit(name, change, caller)
+        connection, sealed = draft.connection, stored.sealed
+        if draft.secrets is not None:
+            version = connection.version
+            sealed = await self._keeper.seal(connection.id, version, draft.secrets) if draft.secrets else None
+        entry = self._entry("connection.changed", caller, connection, change)
+        await self._store.connections.change(StoredConnection(connection, sealed), entry)
+        if change.secrets or change.vault or change.parameters:
+            await self._store.health.attend(connection.id, "")
         return connection
 
-    async def remove(self, name: str) -> None:
-        """Forget a connection and its secrets; its history stays. Raises UnknownConnection."""
-        stored = await self.get(name)
-        await self._store.remove(stored.connection.id)
-        await self._gone(stored.connection.id)
+    async def draft_edit(
+        self, name: str, change: Change, caller: Caller = OPERATOR, *, opened: bool = False
+    ) -> tuple[StoredConnection, Draft]:
+        """Return a connection as it stands and as edit() would store it; with `opened` its secrets too."""
+        stored = await self.get(name, caller, Right.ADMINISTER)
+        if stored.damage:
+            raise BadSetting(f"{stored.damage} Restore it from a backup, or remove the connection and add it again.")
+        if caller != OPERATOR and BOUNDARY & set(change.fields):
+            refused = ", ".join(sorted(BOUNDARY & set(change.fields)))
+            raise NotAllowed(f"Only the operator of the host may change the connection's {refused}.")
+        old = stored.connection
+        manifest, places = self._registry.plugin(old.plugin), await self._store.places.load()
+        references = await self._references(change, caller, old.id)
+        secrets: dict[str, Any] = dict.fromkeys(old.secrets)
+        if opened or touches_secrets(manifest, old, change, references):
+            kept = set(old.secrets) - set(change.secrets) - set(change.remove_secrets)
+            secrets = await self._keeper.open(stored, kept) if kept else {}
+        before = Values(old.parameters, secrets, old.vault)
+        draft = draft_edit(manifest, before, old, change, references, self._settings, places)
+        if caller != OPERATOR:
+            _refuse_leading_away(places_of_servers(manifest) | {"ca_bundle"}, old, draft.connection, change)
+        return stored, draft
 
-    async def get(self, name: str) -> StoredConnection:
-        """One by its name; raises UnknownConnection."""
-        stored = await self._store.get(name)
-        if stored is None:
-            names = [one.connection.name for one in await self._store.list()]
-            raise UnknownConnection(f"There is no connection '{name}'.{did_you_mean(name, names[:50])}")
-        return stored
+    async def edit_many(self, selection: Selection, change: Change, caller: Caller = OPERATOR) -> list[Outcome]:
+        """Change every connection selected, each by itself; what can not be changed says why and harms no other."""
+        return [
+            Outcome(stored.connection.name, await self._why_not(stored.connection.name, change, caller))
+            async for stored in self.every(selection, caller, Right.ADMINISTER)
+        ]
 
-    async def list(self, plugin: str | None = None) -> list[Connection]:
-        """All connections, or those of one plugin, by name."""
-        return [stored.connection for stored in await self._store.list(plugin)]
-
-    async def show(self, name: str) -> dict[str, Any]:
-        """Return a connection as `schemas/connection.schema.json` describes it, each secret masked."""
-        stored = await self.get(name)
-        document = asdict(stored.connection)
+    async def _why_not(self, name: str, change: Change, caller: Caller) -> str:
         try:
-            opened = self._keeper.open(stored)
-            document["secrets"] = {key: mask(value) for key, value in opened.items()}
-        except SealError as error:
-            document["secrets"] = {
-                key: f"(can not be opened: {type(error).__name__})" for key in stored.connection.secrets
-            }
-        return document
+            await self.edit(name, change, caller)
+        except ConnectorHostError as error:
+            return str(error)
+        return ""
 
-    def open(self, stored: StoredConnection) -> dict[str, Any]:
-        """All parameters and secrets in the clear, defaults filled in; raises SealError."""
-        properties = self._registry.plugin(stored.connection.plugin).connection["properties"]
-        defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
-        return {**defaults, **stored.connection.parameters, **self._keeper.open(stored)}
+    async def copy(self, name: str, new_name: str, change: Change = Change(), caller: Caller = OPERATOR) -> Connection:  # noqa: B008 - frozen
+        """Keep a connection like another one, changed; its secrets are sealed anew. Only the operator may."""
+        if caller != OPERATOR:
+            raise NotAllowed("Only the operator of the host may add a connection.")
+        renamed = replace(change, fields={**change.fields, "name": new_name})
+        _, draft = await self.draft_edit(name, renamed, caller, opened=True)
+        copied = replace(draft, connection=replace(draft.connection, id=new_id(), version=1))
+        return await self.keep(copied, "connection.copied", caller, renamed)
 
-    def _check(
-        self,
-        manifest: Manifest,
-        values: Mapping[str, Any],
-        secrets: Mapping[str, Any],
-        *,
-        opened: bool = True,
-    ) -> dict[str, Any]:
-        """Return the parameters, checked; raises BadSetting naming the parameter."""
-        names = manifest.secret_names
-        for name in values:
-            if name in names:
-                raise BadSetting(f"'{name}' is a secret: give it with --secret {name}=env:VAR, file:PATH or -.")
-        for name in secrets:
-            if name not in names:
-                raise BadSetting(f"'{name}' is no secret of {manifest.name}.{did_you_mean(name, sorted(names))}")
-        schema = manifest.connection if opened else _without(manifest.connection, names)
-        form = InputForm(schema, self._settings.date_time, self._settings.limits)
-        try:
-            accepted, _ = form.accept({**values, **(secrets if opened else {})})
-        except InvalidInput as error:
-            raise BadSetting(f"{error} {error.failure.detail} {error.failure.assistance}".rstrip()) from None
-        parameters = {name: value for name, value in accepted.items() if name not in names}
-        _check_origins(manifest, parameters)
-        return parameters
+    async def remove(self, name: str, caller: Caller = OPERATOR) -> None:
+        """Forget a connection and its secrets; its history stays. Raises UnknownConnection, NotAllowed, BadSetting."""
+        connection = (await self.get(name, caller, Right.ADMINISTER)).connection
+        entry = self._auditor.entry("connection.removed", caller, connection, plugin=connection.plugin)
+        await self._store.connections.remove(connection.id, entry)
+        await self._gone(connection.id)
 
+    async def upgrade(self, caller: Caller = OPERATOR) -> list[Outcome]:
+        """Save anew what was saved for another version of its plugin; what does not suit it is flagged, and kept."""
+        outcomes = []
+        async for stored in self.every(EVERYTHING, caller, Right.ADMINISTER):
+            connection = stored.connection
+            manifest = self._registry.plugins.get(connection.plugin)
+            if manifest is not None and manifest.version != connection.plugin_version and not stored.damage:
+                reason = await self._why_not(connection.name, Change(), caller)
+                if reason:
+                    words = f"It does not suit {manifest.name} {manifest.version}: {reason}"
+                    await self._store.health.attend(connection.id, words)
+                outcomes.append(Outcome(connection.name, reason))
+        return outcomes
 
-def with_presets(manifest: Manifest, old: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters after a change: a chosen option's preset fills what was not given and not set by hand."""
-    values = {**old, **given}
-    for chooser, options in manifest.presets.items():
-        default = manifest.connection["properties"][chooser].get("default")
-        before = _chosen(options, old.get(chooser, default))
-        for name, value in _chosen(options, values.get(chooser, default)).items():
-            by_hand = name in old and old[name] != before.get(name)
-            if name not in given and not by_hand:
-                values[name] = value
-    return values
+    async def _references(self, change: Change, caller: Caller, connection_id: str) -> References:
+        async def find(name: str) -> StoredConnection:
+            return await self.get(name, caller)
 
+        return await resolved(change.vault, self._registry, self._store, find, connection_id)
 
-def _chosen(options: Mapping[str, Mapping[str, Any]], choice: Any) -> Mapping[str, Any]:
-    """Return the preset of an option, in any case."""
-    return next((preset for option, preset in options.items() if option.casefold() == str(choice).casefold()), {})
-
-
-def _check_origins(manifest: Manifest, parameters: Mapping[str, Any]) -> None:
-    for server in manifest.servers.values():
-        name = server.url.removeprefix("$.connection.")
-        if name in parameters:
-            title = manifest.connection["properties"][name].get("title", name)
-            try:
-                check_origin(str(parameters[name]))
-            except RequestRefused as error:
-                raise BadSetting(f"The value for parameter ({title}) is invalid. {error}") from None
+    def _entry(self, action: str, caller: Caller, connection: Connection, change: Change) -> AuditEntry:
+        """Return what the audit keeps of a change: of parameters and secrets the names only."""
+        return self._auditor.entry(
+            action,
+            caller,
+            connection,
+            plugin=connection.plugin,
+            version=connection.version,
+            fields={
+                key: asdict(one) if hasattr(one, "__dataclass_fields__") else one for key, one in change.fields.items()
+            },
+            parameters=sorted(change.parameters),
+            secrets=sorted(change.secrets),
+            removed_secrets=sorted(change.remove_secrets),
+            vault={key: asdict(one) if one else None for key, one in change.vault.items()},
+        )
 
 
-def _without(schema: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    required = [name for name in schema.get("required", []) if name not in names]
-    return {**schema, "required": required}
+def _refuse_leading_away(names: set[str], old: Connection, new: Connection, change: Change) -> None:
+    """Secrets do not go along where somebody else than the operator leads a connection to another server."""
 
+    def leads(connection: Connection) -> dict[str, Any]:
+        return {key: connection.parameters.get(key, connection.vault.get(key)) for key in names}
 
-def _with_fields(connection: Connection, fields: Mapping[str, Any]) -> Connection:
-    unknown = sorted(set(fields) - FIELDS)
-    if unknown:
-        raise BadSetting(f"A connection has no field '{unknown[0]}'.{did_you_mean(unknown[0], sorted(FIELDS))}")
-    connection = replace(connection, **fields)
-    _checked_name(connection.name)
-    if connection.recipient_site and not connection.shared_to_internal_sites:
-        raise BadSetting("A recipient site belongs to a connection that is shared to internal sites.")
-    if connection.site and connection.shared_to_internal_sites:
-        raise BadSetting("A connection has one site, or is shared to internal sites; not both.")
-    if connection.health_check and connection.health_check.interval_minutes < 1:
-        raise BadSetting("The health check's interval must be at least one minute.")
-    return connection
-
-
-def _checked_name(name: str) -> None:
-    if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
-        raise WrongUse(f"A connection's name has 1 to {MAX_NAME} printable characters.")
+    kept = (set(new.secrets) - set(change.secrets)) | (set(new.vault) - set(change.vault))
+    if leads(old) != leads(new) and kept:
+        raise NotAllowed(
+            f"To lead the connection to another server, give its secrets again: {', '.join(sorted(kept))}."
+        )

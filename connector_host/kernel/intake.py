@@ -10,10 +10,11 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from connector_host.contract.authoring import Item, Page
+from connector_host.contract.connection import Connection
 from connector_host.contract.errors import InvocationError, StoreError, UnexpectedReply
 from connector_host.contract.manifest import Command
 from connector_host.contract.model import Completeness, IntakeRecord, Progress, TakenIn
-from connector_host.contract.ports import IntakeLog
+from connector_host.contract.stores import IntakeLog
 from connector_host.kernel.mapping import Mapper
 from connector_host.kernel.redaction import Redactor
 from connector_host.kernel.result import Collector
@@ -31,12 +32,12 @@ class IntakeCollector(Collector):
         *,
         mapper: Mapper,
         log: IntakeLog,
-        connection_id: str,
+        connection: Connection,
     ) -> None:
         super().__init__(command, redactor, progress)
         self._mapper = mapper
         self._log = log
-        self._connection_id = connection_id
+        self._connection = connection
         self._checker: Checker | None = None
         self._counts = TakenIn()
         self._pages, self._written = anyio.create_memory_object_stream[list[IntakeRecord]](math.inf)
@@ -102,7 +103,8 @@ class IntakeCollector(Collector):
                 self.fail(UnexpectedReply("A record has no unique key, so it can not be told from others."))
                 continue
             mapped = json.dumps({"incident": mapped_incident, "event": self._mapper.event(event)})
-            yield IntakeRecord(key, text if event is incident else json.dumps(event), mapped)
+            raw = text if event is incident else json.dumps(event)
+            yield IntakeRecord(key, raw, mapped, self._connection.home_site)
 
     async def _write(self, pages: MemoryObjectReceiveStream[list[IntakeRecord]]) -> None:
         async with pages:
@@ -112,7 +114,7 @@ class IntakeCollector(Collector):
 
     async def _store(self, records: list[IntakeRecord]) -> None:
         try:
-            new = await self._log.add(self._connection_id, self._command.id, records)
+            new = await self._log.add(self._connection.id, self._command.id, records)
         except StoreError as error:
             self._broken = error
             return

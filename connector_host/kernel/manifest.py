@@ -6,12 +6,14 @@ from typing import Any
 
 from connector_host.contract.manifest import (
     Command,
+    Credential,
     ErrorPaths,
     EventSource,
     FieldMapping,
     Intake,
     Limit,
     Manifest,
+    Migration,
     Paging,
     RequestTemplate,
     RetryPolicy,
@@ -65,6 +67,7 @@ def _manifest(value: Mapping[str, Any], folder: Path, outputs: Mapping[str, Any]
         retry=RetryPolicy(**value.get("retry", {})),
         paging=paging,
         presets=value.get("presets", {}),
+        migrations=tuple(_migration(one) for one in value.get("migrations", ())),
         sandbox=value.get("sandbox"),
         **documentation,
     )
@@ -79,6 +82,10 @@ def _server(name: str, spec: Mapping[str, Any], errors: ErrorPaths) -> Server:
         max_body=_size(spec["max_body"]) if "max_body" in spec else None,
         errors=_error_paths(spec["errors"]) if "errors" in spec else errors,
     )
+
+
+def _migration(spec: Mapping[str, Any]) -> Migration:
+    return Migration(spec["version"], spec.get("rename", {}), tuple(spec.get("remove", ())), spec.get("set", {}))
 
 
 def _error_paths(spec: Mapping[str, Any]) -> ErrorPaths:
@@ -116,6 +123,7 @@ def _command(name: str, spec: Mapping[str, Any], plugin: Mapping[str, Any], outp
         assistance=merged("assistance"),
         error_example=spec.get("error_example", ""),
         intake=_intake(spec["intake"]) if "intake" in spec else None,
+        credential=Credential(**spec["credential"]) if "credential" in spec else None,
         deadline=spec.get("deadline"),
     )
 

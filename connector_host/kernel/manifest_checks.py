@@ -35,6 +35,14 @@ def _check_connection(document: Document, value: Mapping[str, Any]) -> Iterator[
                 f"The secret '{name}' has a default.",
                 "A secret must be given with each connection: remove the default.",
             )
+    for index, migration in enumerate(value.get("migrations", [])):
+        for name in [*migration.get("rename", {}).values(), *migration.get("set", {})]:
+            if name not in connection["properties"]:
+                yield document.problem(
+                    ("migrations", index),
+                    f"'{name}' is no connection parameter.",
+                    did_you_mean(name, list(connection["properties"])).strip(),
+                )
     for name in value.get("presets", {}):
         if name not in connection["properties"]:
             yield document.problem(
@@ -75,10 +83,34 @@ def _check_command(document: Document, where: Where, command: Mapping[str, Any],
         )
     for field, path in command.get("key_fields", {}).items():
         yield from _check_path(document, (*where, "key_fields", field), path)
+    if command.get("kind") == "credential" or "credential" in command:
+        yield from _check_credential(document, where, command)
     if "intake" in command:
         yield from _check_intake(document, (*where, "intake"), command["intake"])
     if "request" in command:
         yield from _check_request(document, where, command)
+
+
+def _check_credential(document: Document, where: Where, command: Mapping[str, Any]) -> Iterator[Problem]:
+    """Check that a vault can be asked by path and field, and where in its reply the fields stand."""
+    properties = command.get("input", {}).get("properties", {})
+    for name in ("path", "field"):
+        if name not in properties:
+            yield document.problem(
+                (*where, "input"), f"A credential command needs the input '{name}'.", "The host asks by path and field."
+            )
+    spec = command.get("credential", {})
+    if ("request" in command) != bool(spec) or command.get("kind") != "credential":
+        yield document.problem(
+            where,
+            "'credential' belongs to a declared request of kind credential, and each of those needs it.",
+            "Write kind: credential, request: … and credential: {fields: $.data}.",
+        )
+    for key, path in spec.items():
+        yield from _check_path(document, (*where, "credential", key), path)
+        if path.startswith("$.connection."):
+            roots = {"connection": set(document.value["connection"]["properties"])}
+            yield from _check_root(document, (*where, "credential", key), path, roots)
 
 
 def _check_request(document: Document, where: Where, command: Mapping[str, Any]) -> Iterator[Problem]:

@@ -1,19 +1,23 @@
 """Connections in use: opened once per version, their wire kept across invocations and closed when they change."""
 
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
 
-from connector_host.contract.model import StoredConnection
-from connector_host.contract.ports import OpenConnection, Transport
+from connector_host.contract.connection import StoredConnection
+from connector_host.contract.ports import Clock, OpenConnection, Tls, Transport
 from connector_host.kernel.redaction import RedactingFilter, Redactor, leaves
+from connector_host.kernel.values import OpenedValues
 
-OpenValues = Callable[[StoredConnection], Mapping[str, Any]]
+KEPT = 256  # connections whose wires stay open while nobody uses them
+Secrets = Mapping[str, Any]
+OpenValues = Callable[[StoredConnection, Secrets | None], Awaitable[OpenedValues]]
 
 
-class Values(dict[str, Any]):
+class Shielded(dict[str, Any]):
     """A connection's parameters and secrets; its repr shows the names only."""
 
     def __repr__(self) -> str:
@@ -22,33 +26,64 @@ class Values(dict[str, Any]):
 
 @dataclass(slots=True, eq=False)
 class Opening:
-    """A connection in use, the redactor that knows its secrets, and how many invocations hold it."""
+    """A connection in use, the redactor that knows its secrets, and how many invocations hold it.
+
+    After `until` (monotonic seconds) its values must be looked up anew.
+    """
 
     version: int
     connection: OpenConnection
     redactor: Redactor
+    until: float
     users: int = 0
 
 
 class Openings:
     """The connections in use in this process."""
 
-    def __init__(self, transport: Transport, open_values: OpenValues, log_filter: RedactingFilter) -> None:
+    def __init__(
+        self, transport: Transport, open_values: OpenValues, log_filter: RedactingFilter, clock: Clock
+    ) -> None:
         self.no_secrets = Redactor(())
         self._transport = transport
         self._open_values = open_values
         self._log_filter = log_filter
-        self._open: dict[str, Opening] = {}
+        self._clock = clock
+        self._open: OrderedDict[str, Opening] = OrderedDict()
 
-    async def acquire(self, stored: StoredConnection) -> Opening:
-        """Return the opening of this version of the connection, held until release(); raises SealError."""
-        opening = self._open.get(stored.connection.id)
-        if opening is None or opening.version != stored.connection.version:
-            stale, opening = opening, self._make(stored)
-            self._open[stored.connection.id] = opening
-            if stale is not None and stale.users == 0:
-                await stale.connection.session.close()
+    async def acquire(self, stored: StoredConnection, draft: Secrets | None = None) -> Opening:
+        """Return the opening of this version of the connection, held until release().
+
+        A draft's secrets are given, and its opening is its own. Raises SecretUnavailable, ConnectionUnavailable.
+        """
+        if draft is not None:
+            own = self._make(stored, await self._open_values(stored, draft))
+            own.users = 1
+            return own
+        opening = self._current(stored) or await self._put(stored, await self._open_values(stored, None))
+        self._open.move_to_end(stored.connection.id)
         opening.users += 1
+        return opening
+
+    def _current(self, stored: StoredConnection) -> Opening | None:
+        known = self._open.get(stored.connection.id)
+        if known is None or known.version != stored.connection.version or known.until <= self._clock.monotonic():
+            return None
+        return known
+
+    async def _put(self, stored: StoredConnection, opened: OpenedValues) -> Opening:
+        """Take a new opening's place; one with the same values goes on."""
+        known = self._open.get(stored.connection.id)
+        if (
+            known is not None
+            and known.version == stored.connection.version
+            and known.connection.values == opened.values
+        ):
+            known.until = opened.until
+            return known
+        opening = self._open[stored.connection.id] = self._make(stored, opened)
+        if known is not None and known.users == 0:
+            await known.connection.session.close()
         return opening
 
     async def release(self, opening: Opening) -> None:
@@ -57,25 +92,28 @@ class Openings:
         if opening.users == 0 and self._open.get(opening.connection.id) is not opening:
             with anyio.CancelScope(shield=True):
                 await opening.connection.session.close()
+        if len(self._open) > KEPT:
+            idle = next((one for one, other in self._open.items() if other.users == 0), None)
+            if idle is not None:
+                await self.forget(idle)
 
     async def forget(self, connection_id: str) -> None:
-        """Close the wire of a connection that is no more."""
+        """Close the wire of a connection that is no more, or rests."""
         opening = self._open.pop(connection_id, None)
         if opening is not None and opening.users == 0:
-            await opening.connection.session.close()
+            with anyio.CancelScope(shield=True):
+                await opening.connection.session.close()
+            self._log_filter.forget(connection_id)
 
     async def close(self) -> None:
         """Close every wire."""
-        with anyio.CancelScope(shield=True):
-            for connection_id in list(self._open):
-                await self.forget(connection_id)
+        for connection_id in list(self._open):
+            await self.forget(connection_id)
 
-    def _make(self, stored: StoredConnection) -> Opening:
-        connection = stored.connection
-        values = Values(self._open_values(stored))
-        redactor = Redactor(text for name in connection.secrets for text in leaves(values.get(name)))
+    def _make(self, stored: StoredConnection, opened: OpenedValues) -> Opening:
+        connection, values = stored.connection, Shielded(opened.values)
+        redactor = Redactor(text for name in opened.secret_names for text in leaves(values.get(name)))
         self._log_filter.learn(connection.id, redactor)
-        session = self._transport.open(values.get("ca_bundle"))
-        return Opening(
-            connection.version, OpenConnection(connection.id, values, session, redactor.cannot_hold), redactor
-        )
+        tls = Tls(values.get("ca_bundle"), values.get("client_certificate"), values.get("client_key"))
+        wire = OpenConnection(connection.id, values, self._transport.open(tls), redactor.cannot_hold, redactor.learn)
+        return Opening(connection.version, wire, redactor, opened.until)

@@ -1,18 +1,21 @@
 """The way of one invocation: find, authorise, validate, open, run, validate, report, redact and record."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import anyio
 
-from connector_host.contract.errors import DeadlinePassed, InvalidInput, InvocationError, SealError, SecretUnavailable
+from connector_host.contract.connection import StoredConnection
+from connector_host.contract.errors import ConnectionUnavailable, DeadlinePassed, InvalidInput, InvocationError
 from connector_host.contract.manifest import Command, Manifest
-from connector_host.contract.model import Invocation, Options, Result, StoredConnection
+from connector_host.contract.model import Invocation, Options, Result
 from connector_host.contract.paths import compile_path
-from connector_host.contract.ports import Clock, IntakeLog, Job, Observe, Runner, Send, Step
-from connector_host.kernel.access import authorise
+from connector_host.contract.ports import Clock, Job, Observe, Reply, Request, Runner, Send, Step
+from connector_host.contract.stores import Store
+from connector_host.kernel.attention import Attention
+from connector_host.kernel.credentials import CredentialCollector, Reveal
 from connector_host.kernel.inputs import InputForm
 from connector_host.kernel.mapping import Mapper
 from connector_host.kernel.openings import Opening, Openings
@@ -42,16 +45,22 @@ class Parts:
     settings: Settings
     openings: Openings
     runners: Mapping[str, Runner]
+    agents: Mapping[str, Runner]
     steps: Sequence[Step]
     recorder: Recorder
-    intake_log: IntakeLog
+    attention: Attention
+    store: Store
     clock: Clock
     observe: Observe
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One invocation with all it concerns; `take_in` streams an intake's records into the store."""
+    """One invocation with all it concerns.
+
+    `take_in` streams an intake's records into the store; `draft` holds the secrets of a connection that is not stored;
+    `actor` stands in history and audit; `reveal` is told what a vault hands out.
+    """
 
     manifest: Manifest
     command: Command
@@ -59,6 +68,9 @@ class Assignment:
     stored: StoredConnection
     options: Options
     take_in: bool = False
+    draft: Mapping[str, Any] | None = field(default=None, repr=False)
+    actor: str = ""
+    reveal: Reveal | None = None
 
 
 class _Prepared:
@@ -88,7 +100,7 @@ class Pipeline:
         collector = self._collector(assignment)
         inputs_text: str | None = None
         try:
-            authorise(assignment.stored, assignment.invocation.caller)
+            self._refuse_unusable(assignment)
             inputs, inputs_text = self._prepare(assignment.command).form.accept(assignment.invocation.inputs)
             await self._with_opening(assignment, inputs, collector)
         except InvocationError as error:
@@ -99,9 +111,32 @@ class Pipeline:
         result = self._report(assignment, collector, started, round((clock.monotonic() - begun) * 1000))
         if assignment.options.record and not refused:
             inputs_text = collector.redactor.text(inputs_text or "{}")
-            await self._parts.recorder.record(result, assignment.invocation.caller, inputs_text)
+            await self._parts.recorder.record(result, assignment.stored.connection, assignment.actor, inputs_text)
+        if assignment.draft is None and not refused:
+            await self._parts.attention.after(assignment.command, assignment.stored, result)
         self._parts.observe("invocation.finished", _facts(result))
         return result
+
+    def _refuse_unusable(self, assignment: Assignment) -> None:
+        """Raise ConnectionUnavailable, with the reason, where nobody may use the connection now."""
+        stored, connection = assignment.stored, assignment.stored.connection
+        if stored.damage:
+            advice = "Restore the database from a backup, or remove the connection and add it again."
+            raise ConnectionUnavailable(stored.damage, assistance=advice)
+        if not connection.active and assignment.draft is None:
+            raise _not_active(connection.name)
+        if connection.agent is not None and connection.agent not in self._parts.agents:
+            raise ConnectionUnavailable(
+                f"The connection '{connection.name}' runs through the agent '{connection.agent}', and there is no "
+                f"agent of that name.",
+                assistance="Start the agent, or choose another: connector-host connections edit NAME --agent ''",
+            )
+        if assignment.take_in and connection.shared_to_internal_sites and connection.recipient_site is None:
+            raise ConnectionUnavailable(
+                f"The connection '{connection.name}' is shared to internal sites and has no recipient site for its "
+                f"events.",
+                assistance="Choose one: connector-host connections edit NAME --recipient-site SITE",
+            )
 
     def _prepare(self, command: Command) -> _Prepared:
         known = self._prepared.get(id(command))
@@ -111,6 +146,10 @@ class Pipeline:
 
     def _collector(self, assignment: Assignment) -> Collector:
         command, no_secrets = assignment.command, self._parts.openings.no_secrets
+        if command.kind == "credential":
+            asked = CredentialCollector(command, no_secrets, assignment.options.progress)
+            asked.reveal = assignment.reveal
+            return asked
         mapper = self._prepare(command).mapper
         if not assignment.take_in or mapper is None:
             return Collector(command, no_secrets, assignment.options.progress)
@@ -121,15 +160,12 @@ class Pipeline:
             no_secrets,
             assignment.options.progress,
             mapper=mapper,
-            log=self._parts.intake_log,
-            connection_id=assignment.stored.connection.id,
+            log=self._parts.store.intake,
+            connection=assignment.stored.connection,
         )
 
     async def _with_opening(self, assignment: Assignment, inputs: Mapping[str, Any], collector: Collector) -> None:
-        try:
-            opening = await self._parts.openings.acquire(assignment.stored)
-        except SealError as error:
-            raise SecretUnavailable(str(error)) from error
+        opening = await self._parts.openings.acquire(assignment.stored, assignment.draft)
         collector.redactor = opening.redactor
         try:
             await self._carry_out(assignment, inputs, opening, collector)
@@ -147,7 +183,7 @@ class Pipeline:
             command=command,
             inputs=inputs,
             opened=opening.connection,
-            send=compose(parts.steps, opening.connection.session.send),
+            send=compose(parts.steps, self._send(assignment, opening)),
             clock=parts.clock,
             deadline=parts.clock.monotonic() + seconds,
             concurrency=parts.settings.limits.concurrency,
@@ -155,12 +191,28 @@ class Pipeline:
         )
         checker = self._prepare(command).checker
         with anyio.move_on_after(seconds + GRACE) as scope:
-            await collector.work(lambda: parts.runners[command.runner].run(job), checker)
+            agent = assignment.stored.connection.agent
+            runner = parts.runners[command.runner] if agent is None else parts.agents[agent]
+            await collector.work(lambda: runner.run(job), checker)
         if scope.cancelled_caught:
             raise DeadlinePassed(f"The command did not end within {seconds:g} seconds.")
         whole = collector.whole()
         if whole is not None and not whole.complete:
             collector.failures.append((None, incomplete(whole)))
+
+    def _send(self, assignment: Assignment, opening: Opening) -> Send:
+        """Return what sends a request, unless the connection was made inactive or removed while it waited its turn."""
+        session, stored = opening.connection.session, assignment.stored
+        if assignment.draft is not None:
+            return session.send
+
+        async def send(request: Request) -> Reply:
+            now = await self._parts.store.connections.get(connection_id=stored.connection.id)
+            if now is None or not now.connection.active:
+                raise _not_active(stored.connection.name)
+            return await session.send(request)
+
+        return send
 
     def _report(self, assignment: Assignment, collector: Collector, started: datetime, duration_ms: int) -> Result:
         invocation, prepared = assignment.invocation, self._prepare(assignment.command)
@@ -182,6 +234,13 @@ class Pipeline:
             notes=tuple(collector.notes),
             errors=tuple(entries(assignment.command, collector)),
         )
+
+
+def _not_active(name: str) -> ConnectionUnavailable:
+    return ConnectionUnavailable(
+        f"The connection '{name}' is not active.",
+        assistance=f"Activate it: connector-host connections edit {name} --active",
+    )
 
 
 def _facts(result: Result) -> dict[str, Any]:

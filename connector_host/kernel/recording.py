@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from connector_host.contract.connection import Connection
 from connector_host.contract.documents import as_document, as_json, iso
-from connector_host.contract.model import OPERATOR, Caller, HistoryRecord, Result
-from connector_host.contract.ports import Clock, History
+from connector_host.contract.model import HistoryRecord, Result
+from connector_host.contract.ports import Clock
+from connector_host.contract.stores import History
+from connector_host.kernel.audit import Auditor
 from connector_host.kernel.settings import Settings
 
 SMALLEST_RECORD = 100  # bytes; a list of more records than fit need not be written out to be weighed
@@ -15,14 +18,15 @@ SMALLEST_RECORD = 100  # bytes; a list of more records than fit need not be writ
 class Recorder:
     """Writes results into the history, and forgets what is past the retention."""
 
-    def __init__(self, history: History, settings: Settings, clock: Clock) -> None:
+    def __init__(self, history: History, auditor: Auditor, settings: Settings, clock: Clock) -> None:
         self._history = history
+        self._auditor = auditor
         self._settings = settings
         self._clock = clock
         self._pruned = False
 
-    async def record(self, result: Result, caller: Caller, inputs: str) -> None:
-        """Keep one result; `inputs` is JSON text, redacted as the result is."""
+    async def record(self, result: Result, connection: Connection, actor: str, inputs: str) -> None:
+        """Keep one result, and its audit record; `inputs` is JSON text, redacted as the result is."""
         await self._prune_once()
         document = as_document(result)
         error = document["error"]
@@ -32,14 +36,24 @@ class Recorder:
                 plugin=result.plugin,
                 command=result.command,
                 connection=result.connection,
-                caller=caller.user or ("operator" if caller == OPERATOR else ""),
+                caller=actor,
                 status=result.status.value,
                 started_at=iso(result.started_at),
                 duration_ms=result.duration_ms,
                 inputs=inputs,
                 error=as_json(error) if error else None,
                 result=_kept(document, self._settings.limits.kept_result_bytes),
-            )
+                connection_id=connection.id,
+            ),
+            self._auditor.entry(
+                "invocation.finished",
+                actor,
+                connection,
+                plugin=result.plugin,
+                command=result.command,
+                status=result.status.value,
+                invocation=result.invocation_id,
+            ),
         )
 
     async def _prune_once(self) -> None:

@@ -16,8 +16,17 @@ class Redactor:
     """Replaces a set of secrets by a mask; values under six characters are left, so that words stay readable."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
-        ordered = sorted(forms, key=len, reverse=True)
+        self._forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
+        self._prepare()
+
+    def learn(self, secret: str) -> None:
+        """Take one more secret."""
+        if len(secret) >= SHORTEST and secret not in self._forms:
+            self._forms.update(_forms(secret))
+            self._prepare()
+
+    def _prepare(self) -> None:
+        ordered = sorted(self._forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
         self._needles = [form.encode("utf-8", "surrogatepass") for form in ordered]
 
@@ -107,6 +116,10 @@ class RedactingFilter(logging.Filter):
     def learn(self, owner: str, redactor: Redactor) -> None:
         """Redact these secrets from now on; they replace what `owner` had before."""
         self._redactors[owner] = redactor
+
+    def forget(self, owner: str) -> None:
+        """Forget the secrets of a connection that is not in use any more."""
+        self._redactors.pop(owner, None)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record; never drops one."""

@@ -6,21 +6,26 @@ data key and a new version.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
+from connector_host.contract.connection import OPERATOR, Connection, Sealed, Selection, StoredConnection, WrappedKey
 from connector_host.contract.errors import KeyMissing, SealBroken, SealError
-from connector_host.contract.model import Connection, Sealed, StoredConnection, WrappedKey
-from connector_host.contract.ports import Cipher, Connections, KeyProvider
+from connector_host.contract.ports import Cipher, KeyProvider
+from connector_host.contract.stores import Store
+from connector_host.kernel.audit import Auditor
+
+PAGE = 500
 
 
 class SecretKeeper:
     """The policy of sealing; cipher and keys are parts."""
 
-    def __init__(self, cipher: Cipher, keys: KeyProvider, connections: Connections) -> None:
+    def __init__(self, cipher: Cipher, keys: KeyProvider, store: Store, auditor: Auditor) -> None:
         self._cipher = cipher
         self._keys = keys
-        self._connections = connections
+        self._store = store
+        self._auditor = auditor
 
     async def seal(self, connection_id: str, version: int, secrets: Mapping[str, Any]) -> Sealed:
         """Seal all of a connection's secrets under a new data key."""
@@ -30,16 +35,16 @@ class SecretKeeper:
             name: self._cipher.seal(data_key, json.dumps(value).encode(), _secret_context(connection_id, name, version))
             for name, value in secrets.items()
         }
-        return Sealed(version, self._keys.wrap(data_key, _key_context(connection_id, version)), sealed)
+        return Sealed(version, await self._keys.wrap(data_key, _key_context(connection_id, version)), sealed)
 
-    def open(self, stored: StoredConnection, names: Collection[str] | None = None) -> dict[str, Any]:
+    async def open(self, stored: StoredConnection, names: Collection[str] | None = None) -> dict[str, Any]:
         """Open all secrets, or those of the given names; raises SealError naming the connection."""
         sealed = stored.sealed
         if sealed is None:
             return {}
         connection = stored.connection
         try:
-            data_key = self._keys.unwrap(sealed.key, _key_context(connection.id, sealed.version))
+            data_key = await self._keys.unwrap(sealed.key, _key_context(connection.id, sealed.version))
         except SealError as error:
             raise type(error)(f"The secrets of connection '{connection.name}' can not be opened. {error}") from error
         return {
@@ -64,46 +69,63 @@ class SecretKeeper:
         An interrupted rotation is finished first, without making another key. Others may read and write
         meanwhile: the older keys stay at hand until retire().
         """
-        if not [one for one in await self._wrapped() if one[1].key.master_key_id != self._keys.current()]:
-            self._keys.rotate()
-        moved = 0
-        while pending := [one for one in await self._wrapped() if one[1].key.master_key_id != self._keys.current()]:
-            for connection_id, sealed, name in pending:
-                moved += await self._rewrap(connection_id, sealed, name)
+        if await anext(self._outdated(), None) is None:
+            await self._keys.rotate()
+        moved, before = 0, -1
+        while before != moved:
+            before = moved
+            async for connection in self._outdated():
+                moved += await self._rewrap(connection)
+        await self._auditor.record("keys.rotated", rewrapped=moved, master_key=await self._keys.current())
         return moved
 
     async def retire(self) -> None:
         """Forget the older master keys; raises SealError while a connection still needs one."""
-        for _, sealed, name in await self._wrapped():
-            if sealed.key.master_key_id != self._keys.current():
-                raise SealError(f"Connection '{name}' still needs an older key. Run: connector-host keys rotate")
-        self._keys.retire()
+        async for stored in self._outdated():
+            raise SealError(
+                f"Connection '{stored.connection.name}' still needs an older key. Run: connector-host keys rotate"
+            )
+        await self._keys.retire()
+        await self._auditor.record("keys.retired", master_key=await self._keys.current())
 
-    async def _wrapped(self) -> list[tuple[str, Sealed, str]]:
-        return [
-            (stored.connection.id, stored.sealed, stored.connection.name)
-            for stored in await self._connections.list()
-            if stored.sealed is not None
-        ]
+    async def _sealed(self) -> AsyncIterator[tuple[StoredConnection, Sealed]]:
+        """Read every connection that has secrets, page by page."""
+        after = ""
+        while page := await self._store.connections.list(Selection(after=after, limit=PAGE), OPERATOR):
+            for stored in page:
+                if stored.sealed is not None:
+                    yield stored, stored.sealed
+            after = page[-1].connection.name
 
-    async def _rewrap(self, connection_id: str, sealed: Sealed, name: str) -> bool:
-        context = _key_context(connection_id, sealed.version)
+    async def _outdated(self) -> AsyncIterator[StoredConnection]:
+        """Read those whose data key is not under the current master key."""
+        current = None
+        async for stored, sealed in self._sealed():
+            current = current or await self._keys.current()
+            if sealed.key.master_key_id != current:
+                yield stored
+
+    async def _rewrap(self, stored: StoredConnection) -> bool:
+        connection, sealed = stored.connection, stored.sealed
+        if sealed is None:
+            return False
+        context = _key_context(connection.id, sealed.version)
         try:
-            new: WrappedKey = self._keys.wrap(self._keys.unwrap(sealed.key, context), context)
+            new: WrappedKey = await self._keys.wrap(await self._keys.unwrap(sealed.key, context), context)
         except SealError as error:
             raise type(error)(
-                f"The rotation stopped at connection '{name}': {error} The other connections are unharmed; mend or "
-                f"remove this one and run the rotation again."
+                f"The rotation stopped at connection '{connection.name}': {error} The other connections are unharmed; "
+                f"mend or remove this one and run the rotation again."
             ) from error
-        return await self._connections.rewrap(connection_id, sealed.key, new)
+        return await self._store.connections.rewrap(connection.id, sealed.key, new)
 
     async def _ensure_master_key(self) -> None:
         try:
-            self._keys.current()
+            await self._keys.current()
         except KeyMissing:
-            if await self._wrapped():
+            async for _ in self._sealed():
                 raise
-            self._keys.create()
+            await self._keys.create()
 
 
 def mask(secret: Any) -> str:

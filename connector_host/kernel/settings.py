@@ -52,6 +52,14 @@ class Settings:
     date_time: DateTimeSetting = field(default_factory=DateTimeSetting)
     limits: Limits = field(default_factory=Limits)
     retention_days: int = 90
+    vault_cache_seconds: int = 60
+    notifiers: tuple[str, ...] = ()
+    smtp: Mapping[str, Any] = field(default_factory=dict)
+
+    def options(self, part: str) -> Mapping[str, Any]:
+        """Return a part's own section, empty where there is none."""
+        sections: Mapping[str, Mapping[str, Any]] = {"smtp": self.smtp}
+        return sections.get(part, {})
 
 
 def settings_from(value: Mapping[str, Any], root: Path, schemas: Path) -> Settings:
@@ -68,6 +76,9 @@ def settings_from(value: Mapping[str, Any], root: Path, schemas: Path) -> Settin
             date_time=date_time,
             limits=Limits(**value.get("limits", {})),
             retention_days=value.get("retention_days", 90),
+            vault_cache_seconds=value.get("vault_cache_seconds", 60),
+            notifiers=tuple(value.get("notifiers", ())),
+            smtp=value.get("smtp", {}),
         )
     except TypeError as error:
         raise BadSetting(f"The host manifest is wrong: {error}.") from error
@@ -80,6 +91,9 @@ _SHAPES: Mapping[str, tuple[type, type, str]] = {
     "date_time": (dict, str, "a mapping with format and time_zone"),
     "limits": (dict, int, "a mapping of whole numbers, each at least 1"),
     "retention_days": (int, int, "a whole number, at least 1"),
+    "vault_cache_seconds": (int, int, "a whole number of seconds, at least 1"),
+    "notifiers": (list, str, "a list of names"),
+    "smtp": (dict, object, "a mapping with host, port, security, sender, user and password"),
 }
 
 
@@ -90,6 +104,10 @@ def _check_shape(value: Mapping[str, Any]) -> None:
         kind, inner, words = _SHAPES[name]
         parts: list[Any] = list(setting.values()) if isinstance(setting, dict) else [setting]
         parts = setting if isinstance(setting, list) else parts
-        wrong = [part for part in parts if type(part) is not inner or (isinstance(part, int) and part < 1)]
+        wrong = [
+            part
+            for part in parts
+            if inner is not object and (type(part) is not inner or (isinstance(part, int) and part < 1))
+        ]
         if type(setting) is not kind or wrong:
             raise BadSetting(f"The setting '{name}' of the host manifest must be {words}.")

@@ -233,8 +233,9 @@ def test_an_untrusted_certificate_is_refused_and_a_ca_bundle_mends_it(world: Wor
 
 def test_verification_can_not_be_switched_off() -> None:
     from connector_host.builtin.transport.tls import TlsContexts
+    from connector_host.contract.ports import Tls
 
-    for context in (TlsContexts().get(None), TlsContexts().none()):
+    for context in (TlsContexts().get(Tls()), TlsContexts().none()):
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname
     assert TlsContexts().none().cert_store_stats()["x509"] == 0

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from connector_host import Change, Status, WrongUse
+from connector_host.contract.audit import AuditEntry
+from connector_host.contract.connection import StoredConnection
 from connector_host.contract.errors import (
     ConnectionChanged,
     ConnectionExists,
@@ -58,7 +60,7 @@ def test_killed_programs_lose_no_acknowledged_write(tmp_path: Path) -> None:
             program.wait()
 
     async def look(host: Any) -> list[str]:
-        names = [one.name for one in await host.connections.list()]
+        names = [one.connection.name for one in await host.connections.list()]
         for name in names:
             document = await host.connections.show(name)
             assert document["secrets"] == {"api_key": "kkkk************kkkk"}
@@ -111,10 +113,13 @@ def test_writing_waits_for_another_program_that_writes(prod: World) -> None:
 
 def test_concurrent_edits_are_detected(prod: World) -> None:
     async def work(host: Any) -> None:
-        stored = await host.connections.get("prod")
+        shown = await host.connections.show("prod")
+        _, draft = await host.connections.draft_edit("prod", Change(fields={"description": "lost"}))
         await host.connections.edit("prod", Change(fields={"description": "first"}))
-        with pytest.raises(ConnectionChanged):
-            await host._store.connections.change(stored)
+        with pytest.raises(ConnectionChanged):  # seen by another program when it writes
+            await host._parts.store.connections.change(StoredConnection(draft.connection), AuditEntry("", "", ""))
+        with pytest.raises(ConnectionChanged):  # or made for what was seen a while ago
+            await host.connections.edit("prod", Change(fields={"description": "second"}, version=shown["version"]))
 
     prod.use(work)
     assert prod.use(lambda host: host.connections.show("prod"))["description"] == "first"
@@ -127,7 +132,7 @@ def test_names_are_unique_and_can_be_changed(prod: World, sandbox: Sandbox) -> N
     with pytest.raises(ConnectionExists):
         prod.use(lambda host: host.connections.edit("twin", Change(fields={"name": "prod"})))
     prod.use(lambda host: host.connections.edit("twin", Change(fields={"name": "other"})))
-    assert [one.name for one in prod.use(lambda host: host.connections.list())] == ["other", "prod"]
+    assert [one.connection.name for one in prod.use(lambda host: host.connections.list())] == ["other", "prod"]
     with pytest.raises(UnknownConnection, match="Did you mean 'other'"):
         prod.use(lambda host: host.connections.get("othr"))
 
@@ -172,7 +177,7 @@ def test_history_is_kept_for_the_retention(prod: World) -> None:
     record = HistoryRecord("0000", "pagerduty", "list_users", "prod", "operator", "Passed", old, 1, "{}")
 
     async def age(host: Any) -> int:
-        await host._store.history.append(record)
+        await host._parts.store.history.append(record, AuditEntry(old, "test", "invocation.finished"))
         return len(await host.history())
 
     assert prod.use(age) == 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connector_host.app import bundled
+from connector_host.configuration import bundled
 
 ROOT = bundled()
 README = ROOT / "README.md"
@@ -98,15 +98,16 @@ def test_every_socket_port_error_and_manifest_key_is_documented() -> None:
     import inspect
     import json
 
-    from connector_host.contract import errors, hooks, ports
+    from connector_host.contract import errors, hooks, ports, stores
 
     text = all_documents()
     names = [name for name, one in vars(errors).items() if inspect.isclass(one) and issubclass(one, Exception)]
     names += [name for name, one in vars(hooks).items() if hasattr(one, "connector_host_spec")]
     names += [
         name
-        for name, one in vars(ports).items()
-        if getattr(one, "_is_protocol", False) and one.__module__ == ports.__name__
+        for module in (ports, stores)
+        for name, one in vars(module).items()
+        if getattr(one, "_is_protocol", False) and one.__module__ == module.__name__
     ]
     schema = json.loads((ROOT / "schemas" / "plugin-manifest.schema.json").read_text("utf-8"))
     names += [

@@ -7,7 +7,8 @@ import jsonschema
 import jsonschema_rs
 import pytest
 
-from connector_host.app import Joiner, bundled
+from connector_host.app import Joiner
+from connector_host.configuration import bundled
 
 FILES = sorted((bundled() / "schemas").glob("*.schema.json"))
 

@@ -155,7 +155,7 @@ def test_times(text: str, setting: DateTimeSetting, expected: str) -> None:
 
 
 def test_the_hosts_setting_of_times_is_followed(tmp_path: Any, sandbox: Sandbox) -> None:
-    from connector_host.app import bundled
+    from connector_host.configuration import bundled
 
     manifest = tmp_path / "manifest.yaml"
     text = f'plugins: ["{bundled() / "plugins" / "pagerduty"}"]\nsteps: [retry, limit]\n'

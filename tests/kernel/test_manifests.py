@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from connector_host.app import Configuration, Joiner, bundled
+from connector_host.app import Joiner
+from connector_host.configuration import Configuration, bundled
 from connector_host.contract.errors import BrokenPlugin, ManifestError, UnknownCommand, UnknownPlugin
 from connector_host.kernel.manifest import load_manifest
 from connector_host.kernel.plugins import satisfies

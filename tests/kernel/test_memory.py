@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from connector_host.app import Configuration, Joiner
+from connector_host.app import Joiner
+from connector_host.configuration import Configuration
 from connector_host.kernel.plugins import Registry
 from tests.kernel.test_manifests import CODE, GOOD, write
 

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from connector_host.app import bundled
+from connector_host.configuration import bundled
 from tests.world import API_KEY, INTEGRATION_KEY, Sandbox
 
 RESULT = json.loads((bundled() / "schemas" / "result.schema.json").read_text())
@@ -176,6 +176,8 @@ def test_connections_from_add_to_remove(prod: Sandbox) -> None:
     assert cli("connections", "test", "prod").returncode == 0
     probed = json.loads(cli("connections", "test", "prod", "--probe", "--output", "json").stdout)
     assert "not checked" not in json.dumps(probed)
+    cli("tenants", "add", "us", "--master")
+    cli("sites", "add", "hq")
     edited = cli(
         "connections",
         "edit",

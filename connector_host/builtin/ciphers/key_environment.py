@@ -3,8 +3,8 @@
 import os
 
 from connector_host.builtin.ciphers.key_ring import KeyRing, ring_of
+from connector_host.contract.connection import WrappedKey
 from connector_host.contract.errors import KeyMissing, SealError
-from connector_host.contract.model import WrappedKey
 from connector_host.contract.ports import Surroundings
 
 
@@ -14,30 +14,30 @@ class KeyEnvironment:
     def __init__(self, surroundings: Surroundings) -> None:
         self._variable = surroundings.key.partition(":")[2] or "CONNECTOR_HOST_MASTER_KEY"
 
-    def current(self) -> str:
+    async def current(self) -> str:
         """Fingerprint of the key that seals now."""
         return self._ring().current
 
-    def wrap(self, data_key: bytes, context: bytes) -> WrappedKey:
+    async def wrap(self, data_key: bytes, context: bytes) -> WrappedKey:
         """Wrap under the current key."""
         return self._ring().wrap(data_key, context)
 
-    def unwrap(self, key: WrappedKey, context: bytes) -> bytes:
+    async def unwrap(self, key: WrappedKey, context: bytes) -> bytes:
         """Unwrap."""
         return self._ring().unwrap(key, context)
 
-    def create(self) -> None:
+    async def create(self) -> None:
         """Refuse: the host can not set an environment variable for good: raises KeyMissing."""
         self._ring()
 
-    def rotate(self) -> None:
+    async def rotate(self) -> None:
         """Refuse: new keys are made by whoever sets the variable: raises SealError."""
         raise SealError(
             f"All connections are sealed under the first key of {self._variable} already. To rotate, put a new key "
             f"before it (openssl rand -base64 32), separated by a comma, and run this again."
         )
 
-    def retire(self) -> None:
+    async def retire(self) -> None:
         """Old keys are taken away by whoever set them: raises SealError."""
         raise SealError(f"Take the older keys out of {self._variable} yourself; no connection needs them.")
 

@@ -5,8 +5,8 @@ import stat
 from pathlib import Path
 
 from connector_host.builtin.ciphers.key_ring import KeyRing, encode, ring_of
+from connector_host.contract.connection import WrappedKey
 from connector_host.contract.errors import KeyExposed, KeyMissing, SealError
-from connector_host.contract.model import WrappedKey
 from connector_host.contract.ports import Surroundings
 
 _WIDE = stat.S_IRWXG | stat.S_IRWXO
@@ -21,19 +21,19 @@ class KeyFile:
         self._ring: KeyRing | None = None
         self._stamp: tuple[int, int] | None = None
 
-    def current(self) -> str:
+    async def current(self) -> str:
         """Fingerprint of the key that seals now."""
         return self._load().current
 
-    def wrap(self, data_key: bytes, context: bytes) -> WrappedKey:
+    async def wrap(self, data_key: bytes, context: bytes) -> WrappedKey:
         """Wrap under the current key."""
         return self._load().wrap(data_key, context)
 
-    def unwrap(self, key: WrappedKey, context: bytes) -> bytes:
+    async def unwrap(self, key: WrappedKey, context: bytes) -> bytes:
         """Unwrap; the file is read again where it changed."""
         return self._load().unwrap(key, context)
 
-    def create(self) -> None:
+    async def create(self) -> None:
         """Make the file with one key, unless it exists; of several processes at once one wins."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._written([os.urandom(32)])
@@ -45,11 +45,11 @@ class KeyFile:
             fresh.unlink()
         _sync_folder(self.path.parent)
 
-    def rotate(self) -> None:
+    async def rotate(self) -> None:
         """Put a new key before the others."""
         self._replace([os.urandom(32), *self._load().keys.values()])
 
-    def retire(self) -> None:
+    async def retire(self) -> None:
         """Keep the current key only."""
         ring = self._load()
         self._replace([ring.keys[ring.current]])

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from connector_host.builtin.ciphers.aes_gcm import KEY, AesGcm
+from connector_host.contract.connection import WrappedKey
 from connector_host.contract.errors import KeyUnknown, SealBroken, SealError
-from connector_host.contract.model import WrappedKey
 
 _CIPHER = AesGcm()
 

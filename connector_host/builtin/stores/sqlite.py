@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from connector_host.builtin.stores.database import Database
+from connector_host.builtin.stores.sqlite_audit import SqliteAudit, append
 from connector_host.builtin.stores.sqlite_connections import SqliteConnections
+from connector_host.builtin.stores.sqlite_health import SqliteHealth
+from connector_host.builtin.stores.sqlite_places import SqlitePlaces
+from connector_host.contract.audit import AuditEntry
 from connector_host.contract.errors import StoreError
 from connector_host.contract.ids import id_at
 from connector_host.contract.model import HistoryRecord, IntakeRecord
@@ -25,6 +29,9 @@ class SqliteStore:
         path = Path(url.removeprefix(_PREFIX)) if url else surroundings.home / FILE
         self._database = Database(path)
         self.connections = SqliteConnections(self._database)
+        self.places = SqlitePlaces(self._database)
+        self.health = SqliteHealth(self._database)
+        self.audit = SqliteAudit(self._database)
         self.history = SqliteHistory(self._database)
         self.intake = SqliteIntakeLog(self._database)
 
@@ -39,9 +46,9 @@ class SqliteHistory:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def append(self, record: HistoryRecord) -> None:
-        """Keep one."""
-        with self._database.reading() as (queries, raw):
+    async def append(self, record: HistoryRecord, entry: AuditEntry) -> None:
+        """Keep one, and its audit record."""
+        with self._database.writing() as (queries, raw):
             queries.add_invocation(
                 raw,
                 invocation_id=record.invocation_id,
@@ -55,12 +62,20 @@ class SqliteHistory:
                 inputs=record.inputs,
                 error=record.error,
                 result=record.result,
+                connection_id=record.connection_id,
             )
+            append(queries, raw, entry)
 
-    async def recent(self, limit: int, connection: str | None = None) -> Sequence[HistoryRecord]:
+    async def recent(
+        self, limit: int, connection_id: str | None = None, caller: str | None = None
+    ) -> Sequence[HistoryRecord]:
         """Return the newest, newest first."""
         with self._database.reading() as (queries, raw):
-            return [HistoryRecord(*row) for row in queries.recent_invocations(raw, connection=connection, limit=limit)]
+            if connection_id is None:
+                rows = queries.recent_invocations(raw, limit=limit)
+            else:
+                rows = queries.recent_invocations_of(raw, connection_id=connection_id, caller=caller, limit=limit)
+            return [HistoryRecord(*row) for row in rows]
 
     async def get(self, invocation_id: str) -> HistoryRecord | None:
         """One by its id."""
@@ -89,6 +104,7 @@ class SqliteIntakeLog:
                 "unique_key": one.unique_key,
                 "raw": one.raw,
                 "mapped": one.mapped,
+                "site": one.site,
             }
             for one in records
         ]

@@ -2,16 +2,28 @@
 
 import json
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 from connector_host.builtin.stores.database import Database
-from connector_host.contract.errors import ConnectionChanged, ConnectionExists, StoreError
-from connector_host.contract.model import Connection, HealthCheck, Sealed, StoredConnection, WrappedKey
+from connector_host.builtin.stores.rows import columns_of, facts_of, health_of, stored_of
+from connector_host.builtin.stores.sqlite_audit import append
+from connector_host.contract.audit import AuditEntry
+from connector_host.contract.connection import (
+    OPERATOR,
+    Caller,
+    Connection,
+    Sealed,
+    Selection,
+    StoredConnection,
+    WrappedKey,
+)
+from connector_host.contract.errors import BadSetting, ConnectionChanged, ConnectionExists, StoreError
 
-_COLUMNS = ("id", "name", "plugin", "version", "secrets")
+REMEMBERED = 1024
+_STORED = 8  # columns of a row before those of its health
 
 
 class SqliteConnections:
@@ -19,70 +31,90 @@ class SqliteConnections:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._remembered: dict[str, StoredConnection] = {}
+        self._remembered: OrderedDict[str, StoredConnection] = OrderedDict()
 
-    async def get(self, name: str) -> StoredConnection | None:
-        """One by its name; what is remembered is trusted only while the stored version is the same."""
+    async def get(self, name: str = "", *, connection_id: str = "") -> StoredConnection | None:
+        """One by its name or id; what is remembered is trusted only while the stored version is the same."""
         with self._database.reading() as (queries, raw):
-            stamp = queries.stamp_of_connection(raw, name=name)
+            if connection_id:
+                stamp = queries.stamp_of_connection_by_id(raw, id=connection_id)
+            else:
+                stamp = queries.stamp_of_connection(raw, name=name)
             if stamp is None:
                 return None
-            known = self._remembered.get(name)
-            if known is not None and (known.connection.id, known.connection.version) == stamp:
+            known = self._remembered.get(stamp[0])
+            if known is not None and known.connection.version == stamp[1]:
+                self._remembered.move_to_end(stamp[0])
                 return known
-            row = queries.connection_by_name(raw, name=name)
+            row = queries.connection_by_id(raw, id=stamp[0])
             if row is None:
                 return None
-            stored = _stored(row, dict(queries.secrets_of(raw, connection_id=row[0])))
-        self._remembered[name] = stored
+            stored = stored_of(row, dict(queries.secrets_of(raw, connection_id=row[0])))
+        self._remembered[row[0]] = stored
+        if len(self._remembered) > REMEMBERED:
+            self._remembered.popitem(last=False)
         return stored
 
-    async def list(self, plugin: str | None = None) -> Sequence[StoredConnection]:
-        """All, or those of one plugin, by name."""
+    async def list(self, selection: Selection, caller: Caller) -> Sequence[StoredConnection]:
+        """Those selected, by name, with their health."""
         with self._database.reading() as (queries, raw):
-            secrets: dict[str, dict[str, bytes]] = {}
-            for connection_id, name, sealed in queries.all_secrets(raw):
-                secrets.setdefault(connection_id, {})[name] = sealed
-            return [_stored(row, secrets.get(row[0], {})) for row in queries.all_connections(raw, plugin=plugin)]
-
-    async def add(self, stored: StoredConnection) -> None:
-        """Keep a new one; raises ConnectionExists."""
-        connection = stored.connection
-        with self._naming(connection.name), self._database.writing() as (queries, raw):
-            queries.add_connection(
-                raw,
-                id=connection.id,
-                name=connection.name,
-                plugin=connection.plugin,
-                version=connection.version,
-                facts=_facts(connection),
+            rows = list(
+                queries.list_connections(
+                    raw,
+                    after=selection.after,
+                    plugin=selection.plugin,
+                    site=selection.site,
+                    active=selection.active,
+                    name=selection.name,
+                    vault=selection.uses_vault,
+                    state=selection.state,
+                    narrowed=caller != OPERATOR,
+                    caller_site=caller.site,
+                    caller_tenant=caller.tenant,
+                    limit=-1 if selection.limit is None else selection.limit,
+                )
             )
-            _put_secrets(queries, raw, connection.id, stored.sealed)
+            return with_secrets(queries, raw, rows)
 
-    async def change(self, stored: StoredConnection) -> None:
-        """Replace the version before this one; raises ConnectionChanged, ConnectionExists."""
+    async def add(self, stored: StoredConnection, entry: AuditEntry) -> None:
+        """Keep a new one."""
         connection = stored.connection
-        with self._naming(connection.name), self._database.writing() as (queries, raw):
-            if not queries.change_connection(
-                raw,
-                id=connection.id,
-                name=connection.name,
-                version=connection.version,
-                facts=_facts(connection),
-            ):
+        with self._constraints(connection), self._database.writing() as (queries, raw):
+            queries.add_connection(raw, plugin=connection.plugin, **_columns(connection))
+            queries.add_health(raw, connection_id=connection.id)
+            _put_relations(queries, raw, connection)
+            _put_secrets(queries, raw, connection.id, stored.sealed)
+            append(queries, raw, entry)
+
+    async def change(self, stored: StoredConnection, entry: AuditEntry) -> None:
+        """Replace the version before this one."""
+        connection = stored.connection
+        with self._constraints(connection), self._database.writing() as (queries, raw):
+            if not queries.change_connection(raw, **_columns(connection)):
                 raise ConnectionChanged
+            _put_relations(queries, raw, connection)
             queries.remove_secrets(raw, connection_id=connection.id)
             _put_secrets(queries, raw, connection.id, stored.sealed)
+            append(queries, raw, entry)
 
-    async def remove(self, connection_id: str) -> bool:
+    async def remove(self, connection_id: str, entry: AuditEntry) -> bool:
         """Forget one."""
-        with self._database.reading() as (queries, raw):
-            return bool(queries.remove_connection(raw, id=connection_id))
+        with self._database.writing() as (queries, raw):
+            users = [name for (name,) in queries.users_of_vault(raw, vault_id=connection_id)]
+            if users:
+                raise BadSetting(
+                    f"The connection can not be removed: {', '.join(users)} look up values through it. Give those "
+                    f"another vault, or the values themselves, first."
+                )
+            removed = bool(queries.remove_connection(raw, id=connection_id))
+            if removed:
+                append(queries, raw, entry)
+            return removed
 
     async def rewrap(self, connection_id: str, old: WrappedKey, new: WrappedKey) -> bool:
         """Exchange the wrapped data key if it is still the old one."""
         with self._database.reading() as (queries, raw):
-            self._remembered.clear()
+            self._remembered.pop(connection_id, None)
             done = queries.rewrap(
                 raw,
                 connection_id=connection_id,
@@ -93,40 +125,46 @@ class SqliteConnections:
             return bool(done)
 
     @contextmanager
-    def _naming(self, name: str) -> Iterator[None]:
+    def _constraints(self, connection: Connection) -> Iterator[None]:
+        """Tell in words what the database refused."""
         try:
             yield
         except StoreError as error:
-            if isinstance(error.__cause__, sqlite3.IntegrityError) and "connection.name" in str(error.__cause__):
-                raise ConnectionExists(f"A connection '{name}' exists already.") from error
+            if isinstance(error.__cause__, sqlite3.IntegrityError):
+                if "connection.name" in str(error.__cause__):
+                    raise ConnectionExists(f"A connection '{connection.name}' exists already.") from error
+                if "FOREIGN KEY" in str(error.__cause__):
+                    raise BadSetting(
+                        "A site, tenant or vault that the connection names was removed in the meantime."
+                    ) from error
             raise
 
 
-def _facts(connection: Connection) -> str:
-    return json.dumps({name: value for name, value in asdict(connection).items() if name not in _COLUMNS})
+def with_secrets(queries: Any, raw: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> list[StoredConnection]:
+    """Return the connections of rows that end in their health."""
+    secrets: dict[str, dict[str, bytes]] = {}
+    for connection_id, name, sealed in queries.secrets_of_all(raw, ids=json.dumps([row[0] for row in rows])):
+        secrets.setdefault(connection_id, {})[name] = sealed
+    return [stored_of(row[:_STORED], secrets.get(row[0], {}), health_of(row[_STORED:])) for row in rows]
 
 
-def _stored(row: tuple[Any, ...], secrets: dict[str, bytes]) -> StoredConnection:
-    connection_id, name, plugin, version, facts, key_version, master_key_id, wrapped = row
-    try:
-        fields = json.loads(facts)
-        health = fields.pop("health_check", None)
-        if health is not None:
-            fields["health_check"] = HealthCheck(**{**health, "recipients": tuple(health["recipients"])})
-        for several in ("tenants", "allowed_users", "allowed_groups"):
-            fields[several] = tuple(fields.get(several, ()))
-        connection = Connection(
-            id=connection_id, name=name, plugin=plugin, version=version, secrets=tuple(secrets), **fields
-        )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        damage = f"The stored row of connection '{name}' is damaged ({type(error).__name__}: {error})."
-        return StoredConnection(
-            Connection(id=connection_id, name=name, plugin=plugin, version=version, active=False),
-            None,
-            damage,
-        )
-    sealed = Sealed(key_version, WrappedKey(master_key_id, wrapped), secrets) if wrapped is not None else None
-    return StoredConnection(connection, sealed)
+def _columns(connection: Connection) -> dict[str, Any]:
+    return {
+        "id": connection.id,
+        "name": connection.name,
+        "version": connection.version,
+        "facts": facts_of(connection),
+        **columns_of(connection),
+    }
+
+
+def _put_relations(queries: Any, raw: sqlite3.Connection, connection: Connection) -> None:
+    queries.forget_tenants(raw, connection_id=connection.id)
+    for tenant in dict.fromkeys(connection.tenants):
+        queries.share_to_tenant(raw, connection_id=connection.id, tenant=tenant)
+    queries.forget_vaults(raw, connection_id=connection.id)
+    for vault in {reference.vault for reference in connection.vault.values()}:
+        queries.use_vault(raw, connection_id=connection.id, vault_id=vault)
 
 
 def _put_secrets(queries: Any, raw: sqlite3.Connection, connection_id: str, sealed: Sealed | None) -> None:

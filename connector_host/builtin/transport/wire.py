@@ -12,7 +12,7 @@ import httpx2
 from connector_host.builtin.transport.faults import told_as_ours
 from connector_host.builtin.transport.tls import TlsContexts
 from connector_host.contract.errors import ReplyTooLarge, UnexpectedReply
-from connector_host.contract.ports import Reply, Request, Session, Surroundings
+from connector_host.contract.ports import Reply, Request, Session, Surroundings, Tls
 
 MAX_WIRE_BYTES = 64 * 1024 * 1024
 MAX_BODY_BYTES = 128 * 1024 * 1024
@@ -33,17 +33,17 @@ class HttpTransport:
         self._clock = surroundings.clock
         self._contexts = TlsContexts()
 
-    def open(self, ca_bundle: str | None) -> Session:
+    def open(self, tls: Tls) -> Session:
         """Return a session; its pools are made when they are first needed."""
-        return HttpSession(self._contexts, ca_bundle, self._clock.monotonic)
+        return HttpSession(self._contexts, tls, self._clock.monotonic)
 
 
 class HttpSession:
     """The pools of one connection, one per scheme: plain HTTP (loopback only) never touches TLS or a proxy."""
 
-    def __init__(self, contexts: TlsContexts, ca_bundle: str | None, monotonic: Any) -> None:
+    def __init__(self, contexts: TlsContexts, tls: Tls, monotonic: Any) -> None:
         self._contexts = contexts
-        self._ca_bundle = ca_bundle
+        self._tls = tls
         self._monotonic = monotonic
         self._pools: dict[str, httpx2.AsyncHTTPTransport] = {}
 
@@ -91,7 +91,7 @@ class HttpSession:
         pool = self._pools.get(key)
         if pool is None:
             if key == "https":
-                context = self._contexts.get(self._ca_bundle)
+                context = self._contexts.get(self._tls)
                 pool = httpx2.AsyncHTTPTransport(verify=context, limits=_POOL, proxy=_proxy(url), trust_env=False)
             else:
                 pool = httpx2.AsyncHTTPTransport(verify=self._contexts.none(), limits=_POOL, trust_env=False)

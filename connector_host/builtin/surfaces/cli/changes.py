@@ -1,5 +1,6 @@
 """What the options of `connections add` and `edit` mean; secrets come from anywhere but the command line itself."""
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -9,9 +10,12 @@ from typing import Any
 import click
 
 from connector_host.builtin.surfaces.cli.parameters import value_of
+from connector_host.contract.connection import Change, HealthCheck, VaultReference
 from connector_host.contract.errors import WrongUse
 from connector_host.contract.face import Entrance
-from connector_host.contract.model import Change, HealthCheck
+
+_PLAIN = ("site", "shared_to_internal_sites", "recipient_site", "agent", "description", "active")
+_SEVERAL = ("tenants", "allowed_users", "allowed_groups", "admin_users", "admin_groups")
 
 
 def change_of(
@@ -31,22 +35,15 @@ def change_of(
         name: value_of(_secret(name, text), properties.get(name, {}))
         for name, text in _pairs(given["secrets"], "--secret")
     }
-    plain = (
-        "site",
-        "shared_to_internal_sites",
-        "recipient_site",
-        "tenants",
-        "agent",
-        "description",
-        "allowed_users",
-        "allowed_groups",
-        "active",
-    )
-    fields = {name: given[name] for name in plain if given[name] not in (None, ())}
+    vault = {name: reference_of(text) if text else None for name, text in _pairs(given["vault"], "--vault")}
+    fields = {name: given[name] for name in _PLAIN if given[name] is not None}
     fields = {name: None if value == "" and name != "description" else value for name, value in fields.items()}
+    fields |= {name: tuple(filter(None, given[name])) for name in _SEVERAL if given[name]}
     if rename is not None:
         fields["name"] = rename
-    return Change({**fields, **_health(given, (before or {}).get("health_check"))}, parameters, secrets, remove_secrets)
+    fields |= _health(given, (before or {}).get("health_check"))
+    version = before["version"] if before is not None else None
+    return Change(fields, parameters, secrets, remove_secrets, vault, version)
 
 
 def _health(given: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -58,12 +55,26 @@ def _health(given: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[
     old = before or {}
     if minutes is None and not old:
         raise WrongUse("A health check needs --health-check-minutes.")
-    recipients = tuple(mail or old.get("recipients", ()))
+    recipients = tuple(filter(None, mail)) if mail else tuple(old.get("recipients", ()))
     return {
         "health_check": HealthCheck(
             minutes or old["interval_minutes"], failures or old.get("failures_before_mail", 3), recipients
         )
     }
+
+
+def reference_of(text: str) -> VaultReference:
+    """Return the vault reference written as VAULT:PATH#FIELD, or as JSON; raises WrongUse."""
+    try:
+        if text.lstrip().startswith("{"):
+            return VaultReference(**json.loads(text))
+    except (ValueError, TypeError):
+        raise WrongUse('A vault reference in JSON is {"vault": …, "path": …, "field": …}.') from None
+    vault, colon, rest = text.partition(":")
+    path, hash_sign, field = rest.rpartition("#")
+    if not colon or not hash_sign or not vault or not path or not field:
+        raise WrongUse("A vault reference is written VAULT:PATH#FIELD, as corp-vault:secret/pagerduty#api_key.")
+    return VaultReference(vault, path, field)
 
 
 def _pairs(texts: tuple[str, ...], option: str) -> list[tuple[str, str]]:

@@ -1,17 +1,19 @@
-"""`connections …`: add, list, show, edit, remove and test."""
+"""`connections …`: add, edit, copy, remove and test one; what is about many stands beside it."""
 
-import json
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import click
 
 from connector_host.builtin.surfaces.cli.changes import change_of
-from connector_host.builtin.surfaces.cli.running import exit_code, output_option, with_host
+from connector_host.builtin.surfaces.cli.connection_lists import diagnose, list_all, show_one
+from connector_host.builtin.surfaces.cli.connection_options import field_options
+from connector_host.builtin.surfaces.cli.connections_many import edit_many, export, take, upgrade
+from connector_host.builtin.surfaces.cli.running import caller, exit_code, output_option, say, with_host
 from connector_host.builtin.surfaces.cli.test_command import show
+from connector_host.contract.connection import Change, HealthCheck
 from connector_host.contract.face import Entrance, HostFace
-from connector_host.contract.model import Connection, Result
+from connector_host.contract.model import Result
 
 
 @click.group("connections", help="Add, edit, test and remove connections.")
@@ -19,65 +21,36 @@ def command() -> None:
     """Hold the subcommands."""
 
 
-def _field_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the options that add and edit share."""
-    options = [
-        click.option(
-            "--set",
-            "parameters",
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="A parameter; edit: an empty value takes it away.",
-        ),
-        click.option(
-            "--secret",
-            "secrets",
-            multiple=True,
-            metavar="NAME=env:VAR|file:PATH|-",
-            help="A secret, never on the command line itself.",
-        ),
-        click.option("--site", help="The one site that may use it."),
-        click.option(
-            "--share-to-internal-sites/--no-share-to-internal-sites", "shared_to_internal_sites", default=None
-        ),
-        click.option("--recipient-site", help="Where events of a shared connection go."),
-        click.option("--tenant", "tenants", multiple=True, help="A tenant it is shared to; may be repeated."),
-        click.option("--agent", help="The agent it runs through."),
-        click.option("--description"),
-        click.option("--allow-user", "allowed_users", multiple=True, help="Only these users; may be repeated."),
-        click.option("--allow-group", "allowed_groups", multiple=True, help="Only these groups; may be repeated."),
-        click.option("--active/--inactive", default=None, help="Whether it may be used."),
-        click.option("--health-check-minutes", type=int, help="Test it every so many minutes; 0 for never."),
-        click.option("--health-check-failures", type=int, help="Failures in a row before an e-mail."),
-        click.option("--health-check-mail", multiple=True, help="A recipient; may be repeated."),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+_testing = [
+    click.option("--test", is_flag=True, help="Test first, and save only what passes."),
+    click.option("--test-only", is_flag=True, help="Test, and save nothing."),
+]
 
 
 @command.command()
 @click.argument("name")
 @click.option("--plugin", required=True)
-@click.option("--test", is_flag=True, help="Test first, and add only what passes.")
-@_field_options
+@_testing[0]
+@_testing[1]
+@field_options
+@output_option
 @click.pass_obj
-def add(entrance: Entrance, /, name: str, plugin: str, test: bool, **given: Any) -> int:  # noqa: FBT001 - click passes it by name
+def add(entrance: Entrance, /, name: str, plugin: str, test: bool, test_only: bool, output: str, **given: Any) -> int:  # noqa: FBT001 - click passes it by name
     """Add a connection."""
-    change = change_of(entrance, plugin, given)
+    change, who = change_of(entrance, plugin, given), caller()
 
-    async def work(host: HostFace) -> Result | None:
-        result = await host.test_draft(name, plugin, change) if test else None
-        if result is None or not result.errors:
-            await host.connections.add(name, plugin, change)
-        return result
+    async def work(host: HostFace) -> tuple[Result | None, Any]:
+        result = await host.test_draft(name, plugin, change, who) if test or test_only else None
+        if test_only or (result is not None and result.errors):
+            return result, None
+        await host.connections.add(name, plugin, change, who)
+        _mind_the_mail(host, change)
+        return result, await host.connections.show(name, who)
 
-    result = with_host(entrance, work)
-    if result is not None and result.errors:
-        show(result, "Test Connection", "table")
-        click.echo(f"The connection '{name}' was not added.", err=True)
-        return exit_code(result)
-    click.echo(f"Added connection '{name}'. Test it: connector-host connections test {name}", err=True)
+    result, document = with_host(entrance, work)
+    if result is not None and document is None:
+        return _not_saved(result, f"The connection '{name}' was not added.", output)
+    say(output, document, f"Added connection '{name}'. Test it: connector-host connections test {name}")
     return 0
 
 
@@ -85,79 +58,85 @@ def add(entrance: Entrance, /, name: str, plugin: str, test: bool, **given: Any)
 @click.argument("name")
 @click.option("--rename", metavar="NEW", help="Give it another name.")
 @click.option("--remove-secret", "remove_secrets", multiple=True, metavar="NAME")
-@_field_options
+@_testing[0]
+@_testing[1]
+@field_options
+@output_option
 @click.pass_obj
-def edit(entrance: Entrance, /, name: str, rename: str | None, remove_secrets: tuple[str, ...], **given: Any) -> None:
+def edit(
+    entrance: Entrance,
+    /,
+    name: str,
+    rename: str | None,
+    remove_secrets: tuple[str, ...],
+    test: bool,  # noqa: FBT001 - click passes it by name
+    test_only: bool,  # noqa: FBT001 - the same
+    output: str,
+    **given: Any,
+) -> int:
     """Change a connection; what is not named stays."""
+    who = caller()
 
-    async def work(host: HostFace) -> None:
-        document = await host.connections.show(name)
+    async def work(host: HostFace) -> tuple[Result | None, Any]:
+        document = await host.connections.show(name, who)
         change = change_of(entrance, document["plugin"], given, document, rename, remove_secrets)
-        await host.connections.edit(name, change)
+        result = await host.test_edit(name, change, who) if test or test_only else None
+        if test_only or (result is not None and result.errors):
+            return result, None
+        await host.connections.edit(name, change, who)
+        _mind_the_mail(host, change)
+        return result, await host.connections.show(rename or name, who)
 
-    with_host(entrance, work)
-    click.echo(f"Changed connection '{rename or name}'.", err=True)
-
-
-@command.command("list")
-@click.option("--plugin")
-@output_option
-@click.pass_obj
-def list_all(entrance: Entrance, plugin: str | None, output: str) -> None:
-    """List connections."""
-    if plugin is not None:
-        entrance.catalogue.plugin(plugin)
-    found = with_host(entrance, lambda host: host.connections.list(plugin))
-    if output == "json":
-        click.echo(json.dumps([_listed(one) for one in found]))
-        return
-    from connector_host.builtin.surfaces.cli.tables import console, list_table  # noqa: PLC0415 - rich is for people only
-
-    if not found:
-        click.echo("No connections yet. Add one: connector-host connections add NAME --plugin ID …", err=True)
-        return
-    rows = [(one.name, one.plugin, one.site or "", "yes" if one.active else "no", one.description) for one in found]
-    console().print(list_table(("Name", "Plugin", "Site", "Active", "Description"), rows))
+    result, document = with_host(entrance, work)
+    if result is not None and document is None:
+        return _not_saved(result, f"The connection '{name}' was not changed.", output)
+    say(output, document, f"Changed connection '{rename or name}'.")
+    return 0
 
 
-def _listed(one: Connection) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "plugin": one.plugin,
-        "site": one.site,
-        "active": one.active,
-        "description": one.description,
-    }
+def _not_saved(result: Result, words: str, output: str) -> int:
+    show(result, "Test Connection", output)
+    click.echo(words, err=True)
+    return exit_code(result)
 
 
-@command.command("show")
+def _mind_the_mail(host: HostFace, change: Change) -> None:
+    check = change.fields.get("health_check")
+    if isinstance(check, HealthCheck) and check.recipients and not host.health.can_notify:
+        click.echo("Mind: no e-mail goes out until the host manifest names a notifier (notifiers: [smtp]).", err=True)
+
+
+@command.command()
 @click.argument("name")
+@click.argument("new_name")
+@field_options
 @output_option
 @click.pass_obj
-def show_one(entrance: Entrance, name: str, output: str) -> None:
-    """Show a connection, its secrets masked."""
-    document = with_host(entrance, lambda host: host.connections.show(name))
-    if output == "json":
-        click.echo(json.dumps(document))
-        return
-    from connector_host.builtin.surfaces.cli.tables import console, list_table  # noqa: PLC0415 - rich is for people only
+def copy(entrance: Entrance, /, name: str, new_name: str, output: str, **given: Any) -> None:
+    """Add a connection like another one, secrets included, with what is named here changed."""
+    who = caller()
 
-    rows = [(key, value) for key, value in document.items() if key not in {"parameters", "secrets"}]
-    rows += [(f"parameter {key}", value) for key, value in document["parameters"].items()]
-    rows += [(f"secret {key}", value) for key, value in document["secrets"].items()]
-    console().print(list_table(("Field", "Value"), rows))
+    async def work(host: HostFace) -> Any:
+        document = await host.connections.show(name, who)
+        change = change_of(entrance, document["plugin"], given, document)
+        await host.connections.copy(name, new_name, change, who)
+        return await host.connections.show(new_name, who)
+
+    say(output, with_host(entrance, work), f"Added connection '{new_name}', a copy of '{name}'.")
 
 
 @command.command()
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
 @click.pass_obj
-def remove(entrance: Entrance, name: str, yes: bool) -> None:  # noqa: FBT001 - click passes it by name
+def remove(entrance: Entrance, name: str, yes: bool, output: str) -> None:  # noqa: FBT001 - click passes it by name
     """Remove a connection and its secrets."""
     if not yes and sys.stdin.isatty():
         click.confirm(f"Remove connection '{name}' and its secrets?", abort=True)
-    with_host(entrance, lambda host: host.connections.remove(name))
-    click.echo(f"Removed connection '{name}'.", err=True)
+    who = caller()
+    with_host(entrance, lambda host: host.connections.remove(name, who))
+    say(output, {"removed": name}, f"Removed connection '{name}'.")
 
 
 @command.command()
@@ -169,19 +148,26 @@ def remove(entrance: Entrance, name: str, yes: bool) -> None:  # noqa: FBT001 - 
 @click.pass_obj
 def test(entrance: Entrance, name: str, probe: bool, output: str) -> int:  # noqa: FBT001 - click passes it by name
     """Test a connection."""
+    who = caller()
 
     async def work(host: HostFace) -> Result:
-        return await host.test(name, await _probing(host, entrance, name) if probe else None)
+        inputs = None
+        if probe:
+            inputs = _probing(entrance, (await host.connections.show(name, who))["plugin"])
+        return await host.test(name, inputs, who)
 
     result = with_host(entrance, work)
     show(result, "Test Connection", output)
     return exit_code(result)
 
 
-async def _probing(host: HostFace, entrance: Entrance, name: str) -> dict[str, Any]:
+def _probing(entrance: Entrance, plugin: str) -> dict[str, Any]:
     """Every yes-or-no input of the plugin's Test Connection, set to yes."""
-    document = await host.connections.show(name)
-    commands = entrance.catalogue.plugin(document["plugin"]).commands.values()
+    commands = entrance.catalogue.plugin(plugin).commands.values()
     found = next((one for one in commands if one.kind == "test_connection"), None)
     properties = found.input.get("properties", {}) if found else {}
     return {key: True for key, schema in properties.items() if schema.get("type") == "boolean"}
+
+
+for _one in (list_all, show_one, diagnose, edit_many, export, take, upgrade):
+    command.add_command(_one)

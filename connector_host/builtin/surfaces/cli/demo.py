@@ -13,9 +13,10 @@ import click
 from connector_host.builtin.surfaces.cli.running import with_host
 from connector_host.builtin.surfaces.cli.sandbox import sandbox_module
 from connector_host.builtin.surfaces.loopback import serving
+from connector_host.contract.connection import Change
 from connector_host.contract.errors import WrongUse
 from connector_host.contract.face import Entrance, HostFace
-from connector_host.contract.model import Change, Result
+from connector_host.contract.model import Result
 
 PLUGIN, NAME = "pagerduty", "demo"
 SENDER = "earline.greenholt@example.com"

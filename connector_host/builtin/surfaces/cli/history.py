@@ -1,12 +1,13 @@
 """`history …`: what ran, and how it ended."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from connector_host.builtin.surfaces.cli.running import output_option, with_host
+from connector_host.builtin.surfaces.cli.running import caller, output_option, print_rows, with_host
 from connector_host.contract.errors import WrongUse
 from connector_host.contract.face import Entrance
 from connector_host.contract.model import HistoryRecord
@@ -24,25 +25,27 @@ def command() -> None:
 @click.pass_obj
 def list_all(entrance: Entrance, connection: str | None, limit: int, output: str) -> None:
     """List the newest invocations."""
-    records = with_host(entrance, lambda host: host.history(limit, connection))
-    if output == "json":
-        click.echo(json.dumps([_document(one) for one in records]))
-        return
-    from connector_host.builtin.surfaces.cli.tables import console, list_table  # noqa: PLC0415 - rich is for people only
+    who = caller()
+    listed(with_host(entrance, lambda host: host.history(limit, connection, who)), output)
 
+
+def listed(records: Sequence[HistoryRecord], output: str) -> None:
+    """Print invocations."""
     rows = [
         (
             one.started_at,
             one.plugin,
             one.command,
             one.connection,
+            one.caller,
             one.status,
             one.duration_ms,
             one.invocation_id,
         )
         for one in records
     ]
-    console().print(list_table(("Started", "Plugin", "Command", "Connection", "Status", "ms", "Invocation"), rows))
+    columns = ("Started", "Plugin", "Command", "Connection", "Caller", "Status", "ms", "Invocation")
+    print_rows(output, columns, rows, [_document(one) for one in records])
 
 
 @command.command("show")
@@ -50,7 +53,8 @@ def list_all(entrance: Entrance, connection: str | None, limit: int, output: str
 @click.pass_obj
 def show_one(entrance: Entrance, invocation: str) -> None:
     """Show one invocation as JSON: its inputs, error and, unless it was too large to keep, its result."""
-    record = with_host(entrance, lambda host: host.past(invocation))
+    who = caller()
+    record = with_host(entrance, lambda host: host.past(invocation, who))
     if record is None:
         raise WrongUse(f"There is no invocation '{invocation}' in the history.")
     click.echo(json.dumps(_document(record), indent=2))

@@ -2,7 +2,7 @@
 
 import click
 
-from connector_host.builtin.surfaces.cli.running import with_host
+from connector_host.builtin.surfaces.cli.running import output_option, say, with_host
 from connector_host.contract.face import Entrance
 
 
@@ -12,8 +12,9 @@ def command() -> None:
 
 
 @command.command()
+@output_option
 @click.pass_obj
-def rotate(entrance: Entrance) -> None:
+def rotate(entrance: Entrance, output: str) -> None:
     """Make a new master key and put every connection under it.
 
     Others may use the host meanwhile. An interrupted rotation goes on where it stopped. The older key is kept until
@@ -21,13 +22,14 @@ def rotate(entrance: Entrance) -> None:
     """
     moved = with_host(entrance, lambda host: host.keys.rotate())
     plural = "" if moved == 1 else "s"
-    click.echo(f"{moved} connection{plural} put under the new master key.", err=True)
-    click.echo("When no older program runs any more: connector-host keys retire", err=True)
+    words = f"{moved} connection{plural} put under the new master key."
+    say(output, {"rewrapped": moved}, f"{words}\nWhen no older program runs any more: connector-host keys retire")
 
 
 @command.command()
+@output_option
 @click.pass_obj
-def retire(entrance: Entrance) -> None:
+def retire(entrance: Entrance, output: str) -> None:
     """Forget the older master keys; refused while a connection still needs one."""
     with_host(entrance, lambda host: host.keys.retire())
-    click.echo("The older master keys are gone.", err=True)
+    say(output, {"retired": True}, "The older master keys are gone.")

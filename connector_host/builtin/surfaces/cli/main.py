@@ -18,14 +18,20 @@ from connector_host.contract.ports import Surroundings
 WRONG_USE = 2
 _ROOM = "connector_host.builtin.surfaces.cli"
 _COMMANDS = {
-    "completion": ("completion", "Print a script that completes commands in your shell."),
-    "connections": ("connections", "Add, edit, test and remove connections."),
-    "demo": ("demo", "Show it all: a PagerDuty sandbox, a connection, all ten commands."),
-    "history": ("history", "Look at past invocations."),
-    "keys": ("keys", "Rotate the master key."),
-    "plugins": ("plugins", "List, show and validate plugins."),
-    "sandbox": ("sandbox", "Run a plugin's stand-in API server, for trying things out."),
-    "test-command": ("test_command", "Run one command of a plugin through a connection."),
+    "audit": ("audit:command", "See who did what, and verify the record of it."),
+    "completion": ("completion:command", "Print a script that completes commands in your shell."),
+    "connections": ("connections:command", "Add, edit, test and remove connections."),
+    "demo": ("demo:command", "Show it all: a PagerDuty sandbox, a connection, all ten commands."),
+    "health": ("health:command", "See how connections fare, and run health checks."),
+    "history": ("history:command", "Look at past invocations."),
+    "keys": ("keys:command", "Rotate the master key."),
+    "plugins": ("plugins:command", "List, show and validate plugins."),
+    "sandbox": ("sandbox:command", "Run a plugin's stand-in API server, for trying things out."),
+    "serve": ("health:serve", "Run health checks as they fall due."),
+    "sites": ("places:sites", "Add, change and remove sites."),
+    "tenants": ("places:tenants", "Add, change and remove tenants."),
+    "test-command": ("test_command:command", "Run one command of a plugin through a connection."),
+    "vault": ("vault:command", "See password vaults, and test look-ups."),
 }
 
 
@@ -40,8 +46,8 @@ class Lazy(click.Group):
         """One command, imported now."""
         if cmd_name not in _COMMANDS:
             return None
-        module = import_module(f"{_ROOM}.{_COMMANDS[cmd_name][0]}")
-        command: click.Command = module.command
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(f"{_ROOM}.{module}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
@@ -82,8 +88,9 @@ class CommandLine:
 
 
 @click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--as", "acting", metavar="user=NAME,…", help="Act for a caller: user=…,group=…,site=…,tenant=…")
 @click.version_option(package_name="connector-host", prog_name="connector-host")
-def program() -> None:
+def program(acting: str | None) -> None:
     r"""Run connectors (plugins) for SOAR platforms: keep connections, run commands, get honest results.
 
     \b

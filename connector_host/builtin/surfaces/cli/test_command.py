@@ -6,7 +6,8 @@ import click
 
 from connector_host.builtin.surfaces.cli.parameters import options_of, read_inputs, value_of
 from connector_host.builtin.surfaces.cli.progress import Bar
-from connector_host.builtin.surfaces.cli.running import exit_code, output_option, with_host
+from connector_host.builtin.surfaces.cli.running import caller, exit_code, output_option, with_host
+from connector_host.contract.connection import Selection
 from connector_host.contract.documents import as_document, as_json
 from connector_host.contract.face import Entrance, HostFace
 from connector_host.contract.manifest import Command, Manifest
@@ -51,7 +52,8 @@ def _connection_names(ctx: click.Context, _param: click.Parameter, incomplete: s
     """Names of stored connections, for the shell's completion."""
 
     async def names(host: HostFace) -> list[str]:
-        return [one.name for one in await host.connections.list()]
+        found = await host.connections.list(Selection(name=f"{incomplete}*", limit=100))
+        return [one.connection.name for one in found]
 
     return [name for name in with_host(_entrance(ctx), names) if name.startswith(incomplete)]
 
@@ -96,9 +98,10 @@ def _runner(manifest: Manifest, found: Command) -> Any:
         inputs |= {name: value_of(value, properties[name]) for name, value in given.items() if value is not None}
         with Bar(found.title) as bar:
             options = Options(deadline_seconds=timeout, progress=bar.advance)
+            who = caller()
             result = with_host(
                 _entrance(ctx),
-                lambda host: host.run(manifest.id, found.id, connection, inputs, options=options),
+                lambda host: host.run(manifest.id, found.id, connection, inputs, who, options=options),
             )
         show(result, found.title, output)
         return exit_code(result)

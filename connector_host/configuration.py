@@ -1,0 +1,62 @@
+"""Where a host finds its things: data folder, database, keys, manifest, time."""
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+
+from connector_host.contract.ports import Clock
+
+_HERE = Path(__file__).parent
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await anyio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Where a host finds its things; each field falls back to an environment variable, then to a default.
+
+    home: data folder (CONNECTOR_HOST_HOME, else ~/.connector-host). database: a URL (CONNECTOR_HOST_DATABASE).
+    key: a key provider, `file`, `file:PATH` or `env:VARIABLE` (CONNECTOR_HOST_KEY). manifest: the host's
+    manifest.yaml (CONNECTOR_HOST_MANIFEST). clock: replaceable for tests.
+    """
+
+    home: Path | None = None
+    database: str | None = None
+    key: str | None = None
+    manifest: Path | None = None
+    clock: Clock | None = None
+
+    def resolved_home(self) -> Path:
+        """Return the data folder."""
+        return self.home or Path(os.environ.get("CONNECTOR_HOST_HOME") or Path.home() / ".connector-host")
+
+    def resolved_manifest(self) -> Path:
+        """Return the host manifest; the one that comes with the package unless told otherwise."""
+        return self.manifest or Path(os.environ.get("CONNECTOR_HOST_MANIFEST") or bundled() / "manifest.yaml")
+
+
+DEFAULT = Configuration()
+
+
+def bundled() -> Path:
+    """Return the folder with the host manifest, the schemas and the plugins: in the wheel, or the checkout's top."""
+    packed = _HERE / "_bundled"
+    return packed if packed.is_dir() else _HERE.parent

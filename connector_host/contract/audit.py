@@ -1,0 +1,55 @@
+"""The nouns of the audit: who did what to which connection, each record chained to the one before it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+START = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What is to be recorded: `subject` is a name, `details` JSON text; neither holds a secret. `at` is ISO 8601."""
+
+    at: str
+    actor: str
+    action: str
+    subject: str = ""
+    subject_id: str = ""
+    details: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One record of the audit: numbers run from 1 without a gap, `digest` covers all before it."""
+
+    number: int
+    entry: AuditEntry
+    previous: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditHead:
+    """How far the audit reaches; noted elsewhere, it shows whether records at the end were taken away."""
+
+    number: int = 0
+    digest: str = START
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerdict:
+    """What verifying found: how many records there are, where the chain ends, and what is wrong with it."""
+
+    records: int
+    head: AuditHead
+    problems: tuple[str, ...]
+
+
+def digest_of(number: int, previous: str, entry: AuditEntry) -> str:
+    """SHA-256 over a record and the digest of the one before it, as hex."""
+    fields = [number, previous, entry.at, entry.actor, entry.action, entry.subject, entry.subject_id, entry.details]
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()

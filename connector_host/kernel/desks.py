@@ -1,0 +1,23 @@
+"""The desks of the host beside its commands: places, keys, audit, health, transfer and diagnosis."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from connector_host.kernel.audit import Auditor
+from connector_host.kernel.diagnosis import Diagnosis
+from connector_host.kernel.health import Check, HealthChecks
+from connector_host.kernel.places import PlaceManager
+from connector_host.kernel.secrets import SecretKeeper
+from connector_host.kernel.transfer import Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """What a host is made of beside the pipeline; health checks need the host itself."""
+
+    places: PlaceManager
+    keys: SecretKeeper
+    audit: Auditor
+    transfer: Transfer
+    diagnosis: Diagnosis
+    health: Callable[[Check], HealthChecks]

@@ -1,0 +1,207 @@
+"""Makes connections of changes: parameters checked, fields in their place, nothing stored yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from dataclasses import fields as dataclass_fields
+from typing import Any
+
+from connector_host.contract.connection import Change, Connection, VaultReference
+from connector_host.contract.errors import BadSetting, ConnectionChanged, InvalidInput, RequestRefused, UnknownPlace
+from connector_host.contract.ids import new_id
+from connector_host.contract.manifest import Manifest
+from connector_host.contract.origin import check_origin
+from connector_host.contract.places import PlaceMap
+from connector_host.kernel.access import home_tenant
+from connector_host.kernel.inputs import InputForm
+from connector_host.kernel.naming import checked_name
+from connector_host.kernel.schema import did_you_mean
+from connector_host.kernel.settings import Settings
+from connector_host.kernel.upgrades import Values, upgraded
+
+MADE_HERE = {"id", "version", "plugin", "plugin_version", "parameters", "secrets", "vault"}
+FIELDS = {one.name for one in dataclass_fields(Connection)} - MADE_HERE
+PEOPLE = ("allowed_users", "allowed_groups", "admin_users", "admin_groups")
+References = Mapping[str, VaultReference | None]
+NO_REFERENCES: References = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A connection as it would be stored; `secrets` is None where the sealed ones stay as they are."""
+
+    connection: Connection
+    secrets: Mapping[str, Any] | None = field(repr=False)
+
+
+def draft_new(
+    manifest: Manifest, name: str, change: Change, references: References, settings: Settings, places: PlaceMap
+) -> Draft:
+    """Return a new connection; `references` are the change's with the vaults' ids. Raises BadSetting."""
+    vault = {key: one for key, one in references.items() if one is not None}
+    given = {key: value for key, value in change.parameters.items() if value is not None}
+    values = Values(with_presets(manifest, {}, given), dict(change.secrets), vault)
+    parameters = checked(manifest, values, settings)
+    base = Connection(name=name, plugin=manifest.id, id=new_id(), version=1, plugin_version=manifest.version)
+    connection = with_fields(base, change.fields, places)
+    secrets = tuple(sorted(change.secrets))
+    return Draft(replace(connection, parameters=parameters, secrets=secrets, vault=vault), dict(change.secrets))
+
+
+def draft_edit(
+    manifest: Manifest,
+    before: Values,
+    old: Connection,
+    change: Change,
+    references: References,
+    settings: Settings,
+    places: PlaceMap,
+) -> Draft:
+    """Return `old`, whose values are `before`, changed; secrets that are None in `before` were not opened.
+
+    Raises BadSetting, and ConnectionChanged where the change was made for another version.
+    """
+    if change.version is not None and change.version != old.version:
+        raise ConnectionChanged
+    now = upgraded(manifest, old.plugin_version, before)
+    values = merged(manifest, now, change, references)
+    opened = all(value is not None for value in values.secrets.values())
+    parameters = checked(manifest, values, settings, opened=opened)
+    connection = replace(
+        with_fields(old, change.fields, places),
+        version=old.version + 1,
+        plugin_version=manifest.version,
+        parameters=parameters,
+        secrets=tuple(sorted(values.secrets)),
+        vault=values.vault,
+    )
+    return Draft(connection, values.secrets if opened else None)
+
+
+def merged(manifest: Manifest, now: Values, change: Change, references: References) -> Values:
+    """Put a change over values; whatever comes to a name takes the place of what stood there."""
+    plain = {key: value for key, value in change.parameters.items() if value is not None}
+    come = {**plain, **change.secrets, **{key: one for key, one in references.items() if one is not None}}
+    parameters = with_presets(manifest, now.parameters, change.parameters)
+    gone_secrets = {*change.remove_secrets, *(key for key in come if key not in change.secrets)}
+    return Values(
+        {key: value for key, value in parameters.items() if value is not None and (key in plain or key not in come)},
+        {**{key: value for key, value in now.secrets.items() if key not in gone_secrets}, **change.secrets},
+        {
+            **{key: one for key, one in now.vault.items() if key not in come and key not in references},
+            **{key: one for key, one in references.items() if one is not None},
+        },
+    )
+
+
+def touches_secrets(manifest: Manifest, connection: Connection, change: Change, references: References) -> bool:
+    """Whether the secrets must be sealed anew."""
+    given = {*change.secrets, *change.remove_secrets, *references}
+    moved = upgraded(manifest, connection.plugin_version, Values({}, dict.fromkeys(connection.secrets), {})).secrets
+    return bool(given & (manifest.secret_names | set(connection.secrets))) or set(moved) != set(connection.secrets)
+
+
+def checked(manifest: Manifest, values: Values, settings: Settings, *, opened: bool = True) -> dict[str, Any]:
+    """Return the parameters in their one form; raises BadSetting naming the parameter.
+
+    What a vault holds, and secrets that are not `opened`, can not be checked here: the first is, at each use.
+    """
+    names = manifest.secret_names
+    for name in values.parameters:
+        if name in names:
+            raise BadSetting(f"'{name}' is a secret: give it with --secret {name}=env:VAR, file:PATH or -.")
+    for name in values.secrets:
+        if name not in names:
+            raise BadSetting(f"'{name}' is no secret of {manifest.name}.{did_you_mean(name, sorted(names))}")
+    known = manifest.connection["properties"]
+    for name in values.vault:
+        if name not in known:
+            raise BadSetting(f"{manifest.name} has no parameter '{name}'.{did_you_mean(name, list(known))}")
+    unseen = frozenset(values.vault) | (frozenset() if opened else names)
+    form = InputForm(without_required(manifest.connection, unseen), settings.date_time, settings.limits)
+    try:
+        accepted, _ = form.accept({**values.parameters, **(values.secrets if opened else {})})
+    except InvalidInput as error:
+        raise BadSetting(f"{error} {error.failure.detail} {error.failure.assistance}".rstrip()) from None
+    parameters = {name: value for name, value in accepted.items() if name not in names and name not in values.vault}
+    _check_origins(manifest, parameters)
+    return parameters
+
+
+def with_presets(manifest: Manifest, old: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters after a change: a chosen option's preset fills what was not given and not set by hand."""
+    values = {**old, **given}
+    for chooser, options in manifest.presets.items():
+        default = manifest.connection["properties"][chooser].get("default")
+        before = _chosen(options, old.get(chooser, default))
+        for name, value in _chosen(options, values.get(chooser, default)).items():
+            by_hand = name in old and old[name] != before.get(name)
+            if name not in given and not by_hand:
+                values[name] = value
+    return values
+
+
+def _chosen(options: Mapping[str, Mapping[str, Any]], choice: Any) -> Mapping[str, Any]:
+    """Return the preset of an option, in any case."""
+    return next((preset for option, preset in options.items() if option.casefold() == str(choice).casefold()), {})
+
+
+def _check_origins(manifest: Manifest, parameters: Mapping[str, Any]) -> None:
+    for name in places_of_servers(manifest) & set(parameters):
+        title = manifest.connection["properties"][name].get("title", name)
+        try:
+            check_origin(str(parameters[name]))
+        except RequestRefused as error:
+            raise BadSetting(f"The value for parameter ({title}) is invalid. {error}") from None
+
+
+def places_of_servers(manifest: Manifest) -> set[str]:
+    """Names of the parameters that say where a connection leads."""
+    return {server.url.removeprefix("$.connection.") for server in manifest.servers.values()}
+
+
+def without_required(schema: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """Return the schema, asking for none of the names."""
+    return {**schema, "required": [name for name in schema.get("required", []) if name not in names]}
+
+
+def with_fields(connection: Connection, fields: Mapping[str, Any], places: PlaceMap) -> Connection:
+    """Return the connection with these fields; raises BadSetting, UnknownPlace where they make no sense."""
+    unknown = sorted(set(fields) - FIELDS)
+    if unknown:
+        raise BadSetting(f"A connection has no field '{unknown[0]}'.{did_you_mean(unknown[0], sorted(FIELDS))}")
+    connection = replace(connection, **fields)
+    checked_name(connection.name, "connection")
+    if connection.agent is not None:
+        checked_name(connection.agent, "connection's agent")
+    for several in PEOPLE:
+        for one in getattr(connection, several):
+            checked_name(one, "user or group")
+    _check_places(connection, places)
+    check = connection.health_check
+    if check and (check.interval_minutes < 1 or check.failures_before_mail < 1):
+        raise BadSetting("The health check's interval and the number of failures must each be at least one.")
+    for recipient in check.recipients if check else ():
+        if not recipient.isprintable() or "@" not in recipient.strip("@") or " " in recipient:
+            raise BadSetting(f"'{recipient}' is no e-mail address.")
+    return connection
+
+
+def _check_places(connection: Connection, places: PlaceMap) -> None:
+    for name in filter(None, (connection.site, connection.recipient_site)):
+        if name not in places.sites:
+            hint = did_you_mean(name, list(places.sites)) or " Add it: connector-host sites add NAME"
+            raise UnknownPlace(f"There is no site '{name}'.{hint}")
+    for name in connection.tenants:
+        if name not in places.tenants:
+            hint = did_you_mean(name, list(places.tenants)) or " Add it: connector-host tenants add NAME"
+            raise UnknownPlace(f"There is no tenant '{name}'.{hint}")
+    if connection.site and connection.shared_to_internal_sites:
+        raise BadSetting("A connection has one site, or is shared to internal sites; not both.")
+    if connection.recipient_site and not connection.shared_to_internal_sites:
+        raise BadSetting("A recipient site belongs to a connection that is shared to internal sites.")
+    if connection.recipient_site and not places.sites[connection.recipient_site].internal:
+        raise BadSetting(f"The recipient site '{connection.recipient_site}' is no internal site.")
+    if connection.tenants and home_tenant(places, connection) != places.master:
+        raise BadSetting("Only a connection of the master tenant can be shared to tenants.")
+    if places.master in connection.tenants:
+        raise BadSetting(f"'{places.master}' is the master tenant; a connection is shared to the others.")

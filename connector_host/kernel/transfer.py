@@ -1,0 +1,196 @@
+"""Export and import of connections as YAML; secrets travel as vault references, or sealed to a public key."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from connector_host.contract.connection import (
+    EVERYTHING,
+    OPERATOR,
+    Caller,
+    Change,
+    HealthCheck,
+    Outcome,
+    Selection,
+    StoredConnection,
+    VaultReference,
+)
+from connector_host.contract.errors import BadSetting, ConnectorHostError, NotAllowed, SealBroken, UnknownConnection
+from connector_host.contract.ports import Envelope
+from connector_host.contract.stores import Store
+from connector_host.kernel.audit import Auditor
+from connector_host.kernel.connections import ConnectionManager
+from connector_host.kernel.drafting import FIELDS, PEOPLE
+from connector_host.kernel.references import named
+from connector_host.kernel.secrets import SecretKeeper
+
+FORMAT = 1
+_PARTS = ("parameters", "vault", "sealed_secrets", "missing_secrets", "plugin")
+
+
+class Transfer:
+    """Carries connections from one host to another; only the operator may."""
+
+    def __init__(
+        self, store: Store, keeper: SecretKeeper, manager: ConnectionManager, auditor: Auditor, envelope: Envelope
+    ) -> None:
+        self._store = store
+        self._keeper = keeper
+        self._manager = manager
+        self._auditor = auditor
+        self._envelope = envelope
+
+    async def export(
+        self, selection: Selection = EVERYTHING, *, public_key: bytes | None = None, caller: Caller = OPERATOR
+    ) -> dict[str, Any]:
+        """Return the connections selected as a document for YAML.
+
+        `public_key` is an X25519 key as PEM: secrets are sealed to it. Without one they are left out, and named as
+        missing. Raises BadSetting for a key that is none, SealError where a secret does not open.
+        """
+        _operator_only(caller)
+        if public_key is not None:
+            self._envelope.seal(public_key, b"", b"")
+        found = [await self._document(stored, public_key) async for stored in self._manager.every(selection, caller)]
+        names = [one["name"] for one in found]
+        await self._auditor.record("connections.exported", caller, connections=names, sealed=public_key is not None)
+        return {"connector_host_connections": FORMAT, "connections": found}
+
+    async def _document(self, stored: StoredConnection, public_key: bytes | None) -> dict[str, Any]:
+        if stored.damage:
+            raise BadSetting(f"{stored.damage} It can not be exported; select the others by a filter.")
+        connection = stored.connection
+        document = {
+            key: value for key, value in asdict(connection).items() if key in FIELDS and value not in (None, (), "")
+        }
+        document = {key: list(value) if isinstance(value, tuple) else value for key, value in document.items()}
+        document |= {"plugin": connection.plugin, "parameters": dict(connection.parameters)}
+        if connection.health_check:
+            document["health_check"] = {
+                **asdict(connection.health_check),
+                "recipients": list(connection.health_check.recipients),
+            }
+        if connection.vault:
+            document["vault"] = {name: await named(self._store, one) for name, one in connection.vault.items()}
+        if connection.secrets and public_key is None:
+            document["missing_secrets"] = list(connection.secrets)
+        elif public_key is not None and connection.secrets:
+            plain = json.dumps(await self._keeper.open(stored)).encode()
+            sealed = self._envelope.seal(public_key, plain, _context(connection.plugin))
+            document["sealed_secrets"] = base64.b64encode(sealed).decode()
+        return document
+
+    async def take(
+        self,
+        document: Any,
+        *,
+        private_key: bytes | None = None,
+        replace_existing: bool = False,
+        caller: Caller = OPERATOR,
+    ) -> list[Outcome]:
+        """Add the connections of an exported document; vaults before those that use them.
+
+        One of a name that exists is refused, or with `replace_existing` changed. What can not be added says why and
+        harms no other. Raises BadSetting for a document that is none, and for a key that does not fit.
+        """
+        _operator_only(caller)
+        waiting = [_checked(one) for one in _connections_of(document)]
+        outcomes: list[Outcome] = []
+        async for name, error in self._in_order(waiting, private_key, caller, replace_existing=replace_existing):
+            outcomes.append(Outcome(name, error))
+        return outcomes
+
+    async def _in_order(
+        self, waiting: list[Mapping[str, Any]], private_key: bytes | None, caller: Caller, *, replace_existing: bool
+    ) -> AsyncIterator[tuple[str, str]]:
+        while waiting:
+            names = {one["name"] for one in waiting}
+            ready = [one for one in waiting if not names & _vaults_of(one) - {one["name"]}] or waiting
+            for one in ready:
+                waiting.remove(one)
+                try:
+                    await self._take_one(one, private_key, caller, replace_existing=replace_existing)
+                except ConnectorHostError as error:
+                    yield one["name"], str(error)
+                else:
+                    yield one["name"], ""
+
+    async def _take_one(
+        self, one: Mapping[str, Any], private_key: bytes | None, caller: Caller, *, replace_existing: bool
+    ) -> None:
+        secrets = self._opened(one, private_key) if "sealed_secrets" in one else {}
+        change = Change(_fields_of(one), one.get("parameters", {}), secrets, (), _vault_of(one))
+        try:
+            await self._manager.get(one["name"], caller)
+        except UnknownConnection:
+            await self._manager.add(one["name"], one["plugin"], change, caller)
+            return
+        if not replace_existing:
+            raise BadSetting(f"A connection '{one['name']}' exists already.")
+        await self._manager.edit(one["name"], change, caller)
+
+    def _opened(self, one: Mapping[str, Any], private_key: bytes | None) -> dict[str, Any]:
+        if private_key is None:
+            raise BadSetting("Its secrets are sealed: give the private key.")
+        try:
+            sealed = base64.b64decode(one["sealed_secrets"], validate=True)
+            opened = json.loads(self._envelope.open(private_key, sealed, _context(one["plugin"])))
+        except (ValueError, TypeError):
+            raise SealBroken("Its sealed secrets are damaged.") from None
+        return dict(opened)
+
+
+def _context(plugin: str) -> bytes:
+    return json.dumps(["export", FORMAT, plugin]).encode()
+
+
+def _connections_of(document: Any) -> Iterable[Any]:
+    if not isinstance(document, Mapping) or document.get("connector_host_connections") != FORMAT:
+        raise BadSetting(f"This is no export of connections (connector_host_connections: {FORMAT}).")
+    found = document.get("connections")
+    if not isinstance(found, list):
+        raise BadSetting("The export's 'connections' must be a list.")
+    return found
+
+
+def _checked(one: Any) -> Mapping[str, Any]:
+    if not isinstance(one, Mapping) or not all(isinstance(one.get(key), str) for key in ("name", "plugin")):
+        raise BadSetting("Each connection of an export needs a name and a plugin.")
+    unknown = sorted(set(one) - FIELDS - set(_PARTS))
+    if unknown:
+        raise BadSetting(f"The connection '{one['name']}' has a field '{unknown[0]}', which no connection has.")
+    return one
+
+
+def _fields_of(one: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {key: value for key, value in one.items() if key in FIELDS and key != "name"}
+    for key in (*PEOPLE, "tenants"):
+        if key in fields:
+            fields[key] = tuple(fields[key])
+    if fields.get("health_check"):
+        check = fields["health_check"]
+        try:
+            fields["health_check"] = HealthCheck(**{**check, "recipients": tuple(check.get("recipients", ()))})
+        except TypeError as error:
+            raise BadSetting(f"The health check of '{one['name']}' is wrong: {error}.") from None
+    return fields
+
+
+def _vault_of(one: Mapping[str, Any]) -> dict[str, VaultReference | None]:
+    try:
+        return {name: VaultReference(**reference) for name, reference in one.get("vault", {}).items()}
+    except TypeError as error:
+        raise BadSetting(f"A vault reference of '{one['name']}' is wrong: {error}.") from None
+
+
+def _vaults_of(one: Mapping[str, Any]) -> set[str]:
+    return {
+        str(reference.get("vault")) for reference in one.get("vault", {}).values() if isinstance(reference, Mapping)
+    }
+
+
+def _operator_only(caller: Caller) -> None:
+    if caller != OPERATOR:
+        raise NotAllowed("Only the operator of the host may export and import connections.")
