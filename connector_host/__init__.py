@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from connector_host.contract.authoring import AsyncCall, Call, Failed, Item, Page, command, url
-from connector_host.contract.connection import Caller, Change, Connection
+from connector_host.contract.connection import Caller, Change, Connection, HealthCheck, Selection, State, VaultReference
 from connector_host.contract.errors import ApiError, ConnectorHostError, InvalidInput, WrongUse
 from connector_host.contract.manifest import Paging
 from connector_host.contract.model import Completeness, Kind, Options, Result, Status
@@ -23,6 +23,7 @@ __all__ = [
     "Connection",
     "ConnectorHostError",
     "Failed",
+    "HealthCheck",
     "InvalidInput",
     "Item",
     "Kind",
@@ -30,7 +31,10 @@ __all__ = [
     "Page",
     "Paging",
     "Result",
+    "Selection",
+    "State",
     "Status",
+    "VaultReference",
     "WrongUse",
     "command",
     "open_host",

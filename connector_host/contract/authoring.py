@@ -1,6 +1,6 @@
 """What a plugin author imports: @command, Call, AsyncCall, Item, Failed, Page and url()."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -102,10 +102,13 @@ class BlockingListing(Protocol):
 class AsyncCall(Protocol):
     """What an `async def` command gets as its first argument.
 
-    `connection` holds the connection's parameters and opened secrets; its repr shows no secret.
+    `connection` holds the connection's parameters and opened secrets; its repr shows no secret. `memory` keeps what a
+    later command of the same connection can use, as a session's token: in memory only, until the connection changes
+    or rests.
     """
 
     connection: Mapping[str, Any]
+    memory: MutableMapping[str, Any]
 
     async def request(
         self,
@@ -150,6 +153,9 @@ class AsyncCall(Protocol):
     def note(self, text: str) -> None:
         """Add a sentence to the result that people should read; it does not make the result a failure."""
 
+    def conceal(self, secret: str) -> None:
+        """Have one more text kept out of results, errors, history and logs, as a session's token."""
+
     def now(self) -> datetime:
         """Return the time in UTC, by the host's clock."""
 
@@ -161,6 +167,7 @@ class Call(Protocol):
     """What a plain `def` command gets: AsyncCall made blocking; the command runs in a worker thread."""
 
     connection: Mapping[str, Any]
+    memory: MutableMapping[str, Any]
 
     def request(
         self,
@@ -193,6 +200,9 @@ class Call(Protocol):
 
     def note(self, text: str) -> None:
         """As AsyncCall.note."""
+
+    def conceal(self, secret: str) -> None:
+        """As AsyncCall.conceal."""
 
     def now(self) -> datetime:
         """As AsyncCall.now."""

@@ -152,7 +152,8 @@ def _check_templates(document: Document, where: Where, value: Any, roots: Mappin
         for index, child in enumerate(value):
             yield from _check_templates(document, (*where, index), child, roots)
     elif isinstance(value, str):
-        for path in [value] if value.startswith("$.") else _PLACED.findall(value):
+        for placed in [value] if value.startswith("$.") else _PLACED.findall(value):
+            path = placed.removesuffix("...") if where[-1] == "path" else placed
             yield from _check_path(document, where, path)
             yield from _check_root(document, where, path, roots)
 

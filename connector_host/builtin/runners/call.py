@@ -24,6 +24,7 @@ class RunningCall:
 
     def __init__(self, job: Job, origins: Origins, ahead: Ahead | None = None) -> None:
         self.connection = job.opened.values
+        self.memory = job.opened.memory
         self._job = job
         self._origins = origins
         self._ahead = ahead
@@ -89,6 +90,10 @@ class RunningCall:
         """Add a sentence to the result."""
         self._job.outcome.note(text)
 
+    def conceal(self, secret: str) -> None:
+        """Have one more text kept out of what leaves the host."""
+        self._job.opened.conceal(secret)
+
     def now(self) -> datetime:
         """Return the time in UTC."""
         return self._job.clock.now()
@@ -135,6 +140,7 @@ class BlockingCall:
 
     def __init__(self, call: RunningCall) -> None:
         self.connection = call.connection
+        self.memory = call.memory
         self._call = call
 
     def request(self, method: str, path: str, **options: Any) -> Any:
@@ -152,6 +158,10 @@ class BlockingCall:
     def note(self, text: str) -> None:
         """As RunningCall.note."""
         self._call.note(text)
+
+    def conceal(self, secret: str) -> None:
+        """As RunningCall.conceal."""
+        self._call.conceal(secret)
 
     def now(self) -> datetime:
         """As RunningCall.now."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector_host.builtin.runners.call import RunningCall, with_call
+from connector_host.builtin.runners.credential import handed_out
 from connector_host.builtin.runners.fanout import fan_out
 from connector_host.builtin.runners.origins import Order, Origins
 from connector_host.builtin.runners.template import Fill, compile_path_template, compile_value
@@ -59,7 +60,8 @@ class RequestRunner:
     async def _once(self, job: Job, call: RunningCall, compiled: _Compiled, roots: Mapping[str, Any]) -> None:
         order = compiled.order(roots, job.deadline)
         if job.command.collect is None:
-            job.outcome.add(Item(None, await call.send(order, compiled.template.server)))
+            reply = await call.send(order, compiled.template.server)
+            job.outcome.add(Item(None, reply if job.command.credential is None else handed_out(job, reply)))
             return
         async for page in call.listing(order, compiled.template.server, job.command.collect, compiled.template.paging):
             job.outcome.add(page)

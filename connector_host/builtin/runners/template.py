@@ -29,17 +29,21 @@ def compile_value(template: Any) -> Fill:
 
 
 def compile_path_template(template: str) -> Callable[[Mapping[str, Any]], str]:
-    """Compile a request's path: each part placed is percent-encoded and must be there."""
+    """Compile a request's path: each part placed is percent-encoded and must be there.
+
+    `{$.input.path...}` places several parts, divided by slashes, each encoded by itself.
+    """
     pieces = _PLACED.split(template)
-    paths = [compile_path(text) for text in pieces[1::2]]
+    paths = [(compile_path(text.removesuffix(SPREAD)), text.endswith(SPREAD)) for text in pieces[1::2]]
 
     def fill(roots: Mapping[str, Any]) -> str:
         filled = list(pieces)
-        for index, path in enumerate(paths):
+        for index, (path, several) in enumerate(paths):
             value = path.first(roots)
             if value is ABSENT or value is None:
                 raise RequestRefused(f"'{pieces[2 * index + 1]}' in the path {template} has no value.")
-            filled[2 * index + 1] = path_part(value)
+            parts = str(value).strip("/").split("/") if several else [value]
+            filled[2 * index + 1] = "/".join(map(path_part, parts))
         return "".join(filled)
 
     return fill
