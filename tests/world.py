@@ -89,6 +89,7 @@ class Sandbox:
         self.base = base
         self.account = app.state.account
         self.faults = app.state.faults
+        self.options = app.state.options
 
     @property
     def requests(self) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from connector_host.contract.authoring import Item, Page
 from connector_host.contract.connection import Connection
@@ -40,14 +40,15 @@ class IntakeCollector(Collector):
         self._connection = connection
         self._checker: Checker | None = None
         self._counts = TakenIn()
-        self._pages, self._written = anyio.create_memory_object_stream[list[IntakeRecord]](math.inf)
+        self._pages: MemoryObjectSendStream[list[IntakeRecord]] | None = None
         self._broken: StoreError | None = None
 
     async def work(self, run: Callable[[], Awaitable[None]], checker: Checker | None) -> None:
         """Run the command, and write its pages while it fetches the next; each is checked by itself."""
         self._checker = checker
+        self._pages, written = anyio.create_memory_object_stream[list[IntakeRecord]](math.inf)
         async with anyio.create_task_group() as group, self._pages:
-            group.start_soon(self._write, self._written)
+            group.start_soon(self._write, written)
             try:
                 await run()
             except InvocationError as error:
@@ -64,6 +65,7 @@ class IntakeCollector(Collector):
             item = Page([item.value])
         self.succeeded += 1
         self._counts = TakenIn(self._counts.fetched + len(item.records), self._counts.new, self._counts.known)
+        assert self._pages is not None  # noqa: S101 - work() runs what adds
         self._pages.send_nowait(list(self._records(item)))
 
     def raw_data(self) -> Any:

@@ -87,7 +87,7 @@ OPTIONS: Mapping[str, Any] = {
 
 
 def build(**given: Any) -> Starlette:
-    """Return the app; options as OPTIONS describes them. `app.state.account` holds all there is."""
+    """Return the app; options as OPTIONS describes them. `app.state` lets a test see and change them."""
     options = {name: spec.get("default") for name, spec in OPTIONS.items()} | given
     account = Account()
     populate(account, **{name: options[name] for name in ("users", "incidents", "incident_bytes", "v3_schedules")})
@@ -112,6 +112,7 @@ def build(**given: Any) -> Starlette:
     app = Starlette(routes=made, exception_handlers={404: _not_found, 405: _not_found})
     app.state.account = account
     app.state.faults = faults
+    app.state.options = options
     return app
 
 

@@ -53,7 +53,7 @@ def test_the_key_is_fetched_at_use_and_a_new_one_after_the_cache_time(
     async def work(host: Any) -> list[tuple[Status, str]]:
         results = [await listed(host)]
         bao.put("secret", "pagerduty", api_key=SECOND)
-        world.sandbox.account.api_key = SECOND  # type: ignore[attr-defined]
+        world.sandbox.options["api_key"] = SECOND  # type: ignore[attr-defined]
         results.append(await listed(host))  # the kept key, which PagerDuty no longer takes
         await clock.sleep(61)
         results.append(await listed(host))
