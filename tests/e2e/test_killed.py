@@ -1,0 +1,98 @@
+"""Programs killed at random points, two hundred times: nothing that was acknowledged is lost, nothing is torn."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from tests.world import Sandbox, World
+
+KILLS = 200
+# Forks a program that adds, edits, rotates, retires and checks for ever, kills it a moment later, and goes on.
+HARNESS = """
+import json, os, random, signal, sys, time
+from pathlib import Path
+import anyio
+import connector_host.builtin.stores.sqlite, connector_host.builtin.ciphers.key_file
+import connector_host.builtin.ciphers.aes_gcm, connector_host.builtin.transport.wire, jsonschema_rs
+from connector_host import Change, Configuration, HealthCheck, open_host
+from connector_host.contract.errors import ConnectorHostError
+
+home, base, kills = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+chance = random.Random(7)
+
+async def busy(turn, tell):
+    def say(*words):
+        os.write(tell, (json.dumps(words) + "\\n").encode())
+    async with open_host(Configuration(home=home)) as host:
+        say("open")
+        number = 0
+        while True:
+            number += 1
+            name = f"c{turn}-{number}"
+            parameters = {"server_url": base, "event_url": base}
+            secrets = {"api_key": f"key-of-{name}-padded", "integration_key": "i" * 32}
+            await host.connections.add(name, "pagerduty", Change({"health_check": HealthCheck(1)}, parameters, secrets))
+            say("add", name)
+            for value in range(1, 4):
+                change = Change({"description": str(value)}, secrets={"api_key": f"key-of-{name}-edit-{value}"})
+                await host.connections.edit(name, change)
+                say("edit", name, value)
+            if number % 2 == turn % 2:
+                await host.keys.rotate()
+                await host.keys.retire()
+                say("rotate")
+            done = await host.health.run_due()
+            say("checked", done.passed, done.failed)
+
+for turn in range(kills):
+    hear, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(hear)
+        try:
+            anyio.run(busy, turn, tell)
+        finally:
+            os._exit(9)
+    os.close(tell)
+    with os.fdopen(hear) as lines:
+        first = lines.readline()
+        time.sleep(chance.random() * 0.12)
+        os.kill(child, signal.SIGKILL)
+        print(first, lines.read(), sep="", end="")
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), f"the program ended by itself in turn {turn}"
+"""
+
+
+def test_nothing_acknowledged_is_lost(world: World, sandbox: Sandbox) -> None:
+    sandbox.options["rate_limit"] = 10**9
+    done = subprocess.run(
+        [sys.executable, "-c", HARNESS, str(world.home), sandbox.base, str(KILLS)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    said = [json.loads(line) for line in done.stdout.splitlines() if line.endswith("]")]
+    edited = {name: value for kind, name, value in (one for one in said if one[0] == "edit")}
+    added = [one[1] for one in said if one[0] == "add"]
+    kinds = [one[0] for one in said]
+    assert kinds.count("open") == KILLS
+    assert min(kinds.count(kind) for kind in ("add", "edit", "rotate", "checked")) > KILLS / 10
+
+    async def look(host: Any) -> None:
+        names = set()
+        for one in await host.connections.list():
+            name = one.connection.name
+            names.add(name)
+            value = int(one.connection.description or 0)
+            assert value >= edited.get(name, 0)
+            opened = await host.keys.open(await host.connections.get(name))
+            key = f"key-of-{name}-edit-{value}" if value else f"key-of-{name}-padded"
+            assert opened == {"api_key": key, "integration_key": "i" * 32}
+        assert set(added) <= names
+        verdict = await host.audit.verify()
+        assert verdict.problems == ()
+        assert verdict.records >= len(added) + kinds.count("edit")
+
+    world.use(look)
