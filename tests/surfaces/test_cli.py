@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -286,7 +287,7 @@ def test_keys_rotate_and_retire(prod: Sandbox) -> None:
 
 
 def test_plugins_are_listed_shown_and_validated(tmp_path: Path) -> None:
-    assert "pagerduty  PagerDuty 1.0.0, 10 commands" in cli("plugins", "list").stdout
+    assert re.search(r"^pagerduty +PagerDuty 1.0.0, 10 commands$", cli("plugins", "list").stdout, re.MULTILINE)
     [listed] = json.loads(cli("plugins", "list", "--output", "json").stdout)
     assert (listed["id"], listed["state"], listed["commands"]) == ("pagerduty", "ready", 10)
     document = json.loads(cli("plugins", "show", "pagerduty", "--output", "json").stdout)

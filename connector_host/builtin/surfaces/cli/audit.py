@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from connector_host.builtin.surfaces.cli.running import output_option, print_rows, with_host
+from connector_host.builtin.surfaces.cli.running import output_option, print_rows, seconds, with_host
 from connector_host.contract.audit import AuditHead, AuditRecord
 from connector_host.contract.errors import WrongUse
 from connector_host.contract.face import Entrance
@@ -25,11 +25,17 @@ def list_all(entrance: Entrance, limit: int, output: str) -> None:
     """List the newest records."""
     records = with_host(entrance, lambda host: host.audit.newest(limit))
     rows = [
-        (one.number, one.entry.at, one.entry.actor, one.entry.action, one.entry.subject, one.entry.details)
+        (one.number, seconds(one.entry.at), one.entry.actor, one.entry.action, one.entry.subject, _words(one))
         for one in records
     ]
     columns = ("Number", "At", "Who", "Did", "To", "Details")
     print_rows(output, columns, rows, [_document(one) for one in records])
+
+
+def _words(record: AuditRecord) -> str:
+    """Return the details that say something."""
+    details = json.loads(record.entry.details)
+    return " ".join(f"{key}={json.dumps(value)}" for key, value in details.items() if value not in ([], {}, "", None))
 
 
 def _document(record: AuditRecord) -> dict[str, Any]:

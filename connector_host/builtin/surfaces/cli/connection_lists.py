@@ -25,7 +25,9 @@ def list_all(entrance: Entrance, /, limit: int, after: str, output: str, **given
     selection, who = selection_of(entrance, given, limit, after), caller()
     found = with_host(entrance, lambda host: host.connections.list(selection, who))
     if not found and output == "table":
-        click.echo("No such connections. Add one: connector-host connections add NAME --plugin ID …", err=True)
+        chosen = any(value is not None for value in given.values()) or after
+        advice = "No connections yet. Add one: connector-host connections add NAME --plugin ID …"
+        click.echo("No such connections." if chosen else advice, err=True)
         return
     rows = [tuple(_row(one).values()) for one in found]
     print_rows(

@@ -8,7 +8,7 @@ import click
 
 from connector_host.builtin.surfaces.cli.connection_options import selection_of, selection_options
 from connector_host.builtin.surfaces.cli.history import listed
-from connector_host.builtin.surfaces.cli.running import caller, output_option, print_rows, say, with_host
+from connector_host.builtin.surfaces.cli.running import caller, output_option, print_rows, say, seconds, with_host
 from connector_host.contract.connection import StoredConnection
 from connector_host.contract.documents import iso
 from connector_host.contract.face import Entrance, HostFace
@@ -30,8 +30,11 @@ def list_all(entrance: Entrance, /, limit: int, output: str, **given: Any) -> No
     found = with_host(entrance, lambda host: host.connections.list(selection, who))
     documents = [_document(one) for one in found]
     names = ("name", "state", "interval_minutes", "last_success", "last_failure", "failures", "attention")
-    rows = [tuple(document[name] for name in names) for document in documents]
-    columns = ("Name", "State", "Every (min)", "Last success", "Last failure", "Failures in a row", "Attention")
+    rows = [
+        tuple(seconds(document[name]) if name.startswith("last") else document[name] for name in names)
+        for document in documents
+    ]
+    columns = ("Name", "State", "Every (min)", "Last success", "Last failure", "Failures", "Attention")
     print_rows(output, columns, rows, documents)
 
 

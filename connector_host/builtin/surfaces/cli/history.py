@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from connector_host.builtin.surfaces.cli.running import caller, output_option, print_rows, with_host
+from connector_host.builtin.surfaces.cli.running import caller, output_option, print_rows, seconds, with_host
 from connector_host.contract.errors import WrongUse
 from connector_host.contract.face import Entrance
 from connector_host.contract.model import HistoryRecord
@@ -33,7 +33,7 @@ def listed(records: Sequence[HistoryRecord], output: str) -> None:
     """Print invocations."""
     rows = [
         (
-            one.started_at,
+            seconds(one.started_at),
             one.plugin,
             one.command,
             one.connection,

@@ -27,7 +27,8 @@ def put_site(entrance: Entrance, name: str, tenant: str | None, internal: bool, 
     who = caller()
     site = with_host(entrance, lambda host: host.places.put_site(name, tenant=tenant, internal=internal, caller=who))
     kind = "internal" if site.internal else "client"
-    say(output, {"name": site.name, "tenant": site.tenant, "kind": kind}, f"{kind} site '{name}' of '{site.tenant}'.")
+    words = f"{kind.capitalize()} site '{name}' of '{site.tenant}'."
+    say(output, {"name": site.name, "tenant": site.tenant, "kind": kind}, words)
 
 
 @sites.command("list")

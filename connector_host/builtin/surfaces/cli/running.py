@@ -54,6 +54,11 @@ def exit_code(result: Result) -> int:
     return EXIT_CODES[result.status]
 
 
+def seconds(moment: str | None) -> str:
+    """Return an ISO 8601 time without its fraction, as a table has room for."""
+    return "" if moment is None else f"{moment.partition('.')[0].removesuffix('Z')}Z"
+
+
 def say(output: str, document: Any, words: str) -> None:
     """Print a document for machines, or a sentence for people."""
     if output == "json":

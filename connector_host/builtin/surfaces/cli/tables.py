@@ -1,6 +1,8 @@
 """Results and lists as people read them: the tabs Result, Raw Data, Key Fields and Error."""
 
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +14,7 @@ from rich.text import Text
 from connector_host.contract.model import Result, Status
 
 COLOURS = {Status.PASSED: "green", Status.PARTIAL: "yellow", Status.FAILED: "red"}
-ROWS, COLUMNS, LINES, WIDTH = 10, 6, 24, 60
+ROWS, COLUMNS, LINES, WIDTH, WIDE = 10, 6, 24, 60, 160
 FAVOURITES = (
     "item",
     "id",
@@ -29,8 +31,9 @@ FAVOURITES = (
 
 
 def console() -> Console:
-    """Return standard output."""
-    return Console(highlight=False, soft_wrap=False)
+    """Return standard output; wide where nobody's window bounds it."""
+    bounded = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, soft_wrap=False, width=None if bounded else WIDE)
 
 
 def print_result(result: Result, title: str, *, raw: bool = True) -> None:
