@@ -130,3 +130,22 @@ def test_every_public_name_is_documented() -> None:
 
     text = all_documents()
     assert [name for name in connector_host.__all__ if name not in text] == []
+
+
+def test_every_test_that_the_documents_name_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`(?:, `…::(\w+)`)?", all_documents())
+    assert len(named) > 20
+    for file, *tests in named:
+        text = (ROOT / file).read_text("utf-8")
+        for test in filter(None, tests):
+            assert f"def {test}(" in text, f"{file}::{test}"
+
+
+def test_the_table_of_rights_is_the_one_in_force() -> None:
+    from connector_host.kernel.access import RULES, Right
+
+    words = {frozenset(Right): "all", frozenset({Right.USE}): "use", frozenset[Right](): "–"}
+    text = (ROOT / "docs" / "connections.md").read_text("utf-8")
+    section = text.partition("| where the caller stands |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.split("|")[2:6]] for line in section.splitlines()[2:]]
+    assert rows == [[words[granted] for granted in row.values()] for row in RULES.values()]
