@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench import connections
 from tests.certificates import write_certificate
 
 OUT = Path(__file__).parent / "out" / "bench.json"
@@ -20,14 +21,14 @@ REPEATS = 3
 
 
 @contextmanager
-def sandbox(certificate: Path, key: Path, *options: str) -> Iterator[str]:
-    """The stand-in over TLS, in a process of its own."""
+def sandbox(certificate: Path | None, key: Path | None, *options: str) -> Iterator[str]:
+    """The stand-in in a process of its own, over TLS where there is a certificate."""
     command = [sys.executable, "-m", "connector_host", "sandbox", "pagerduty", "--rate-limit", "1000000000"]
-    tls = ["--tls-certificate", str(certificate), "--tls-key", str(key)]
+    tls = ["--tls-certificate", str(certificate), "--tls-key", str(key)] if certificate else []
     with subprocess.Popen([*command, *tls, *options], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         try:
-            yield next(word for word in process.stderr.readline().split() if word.startswith("https://"))
+            yield next(word for word in process.stderr.readline().split() if word.startswith("http"))
         finally:
             process.terminate()
 
@@ -89,6 +90,33 @@ def whole_process(base: str, ca: Path, home: Path) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Measure everything, or what the arguments name: `commands`, `connections`."""
+    wanted = set(sys.argv[1:]) or {"commands", "connections"}
+    OUT.parent.mkdir(exist_ok=True)
+    if "commands" in wanted:
+        keep(commands())
+    if "connections" in wanted:
+        keep(many())
+
+
+def keep(report: dict[str, Any]) -> None:
+    """Add to the file what was measured."""
+    known = json.loads(OUT.read_text()) if OUT.exists() else {}
+    OUT.write_text(json.dumps({**known, **report}, indent=2) + "\n")
+    print(f"Written to {OUT}\n")
+
+
+def many() -> dict[str, Any]:
+    """Many connections."""
+    with tempfile.TemporaryDirectory() as made, sandbox(None, None) as base:
+        report = {"1,000 health checks": connections.health(base, Path(made))}
+        report["growth"] = connections.growth(base, Path(made))
+    connections.show(report)
+    return report
+
+
+def commands() -> dict[str, Any]:
+    """Commands, beside the official client."""
     report: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
@@ -102,9 +130,8 @@ def main() -> None:
             report["10,000 incidents, run"] = pairs("ours_incidents", "official_incidents", base, certificate, folder)
         with sandbox(certificate, key, "--incidents", "500", "--latency", "50") as base:
             report["alerts of 500 incidents"] = pairs("ours_alerts", "official_alerts", base, certificate, folder, 1)
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(report, indent=2) + "\n")
     show(report)
+    return report
 
 
 def show(report: dict[str, Any]) -> None:
@@ -125,7 +152,6 @@ def show(report: dict[str, Any]) -> None:
             print(
                 f"{name + ' (s)':34} ours {row['ours_s']:6.2f}   official {row['official_s']:6.2f}   ratio {row['ratio']:.2f}{memory}"
             )
-    print(f"Written to {OUT}")
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def test_every_test_that_the_documents_name_exists() -> None:
 def test_the_table_of_rights_is_the_one_in_force() -> None:
     from connector_host.kernel.access import RULES, Right
 
-    words = {frozenset(Right): "all", frozenset({Right.USE}): "use", frozenset[Right](): "–"}
+    words = {frozenset(Right): "all", frozenset({Right.USE}): "use", frozenset[Right](): "-"}
     text = (ROOT / "docs" / "connections.md").read_text("utf-8")
     section = text.partition("| where the caller stands |")[2].partition("\n\n")[0]
     rows = [[cell.strip() for cell in line.split("|")[2:6]] for line in section.splitlines()[2:]]

@@ -11,7 +11,7 @@ from connection c left join data_key k on k.connection_id = c.id
 where c.id = :id;
 
 -- name: list_connections(after, plugin, site, active, name, vault, state, narrowed, caller_site, caller_tenant, limit)
--- The choice itself reads one index only, unless it is about the state.
+-- The choice itself reads one index only, unless it is about the state; those in trouble have an index of their own.
 with chosen as (
     select c.rowid from connection c
     where c.name > :after
@@ -20,7 +20,17 @@ with chosen as (
         and (:active is null or c.active = :active)
         and (:name is null or c.name glob :name)
         and (:vault is null or c.id in (select u.connection_id from vault_use u where u.vault_id = :vault))
-        and (:state is null or :state = (select s.state from connection_state s where s.id = c.id))
+        and (
+            :state is null
+            or (
+                (:state = 'damaged' or c.active = (:state <> 'inactive'))
+                and (
+                    :state not in ('needs attention', 'failing')
+                    or c.id in (select t.connection_id from health t where t.attention <> '' or t.status <> 'Passed')
+                )
+                and :state = (select s.state from connection_state s where s.id = c.id)
+            )
+        )
         and (
             not :narrowed or c.shared or c.site is :caller_site
             or c.id in (

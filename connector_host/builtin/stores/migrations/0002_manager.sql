@@ -85,6 +85,7 @@ select distinct c.id, t.value from connection c, json_each(c.facts -> 'tenants')
 insert into health (connection_id) select id from connection;
 
 create index connection_listing on connection (name, plugin, site, recipient_site, shared, active);
+create index health_trouble on health (connection_id) where attention <> '' or status <> 'Passed';
 create index connection_checked on connection (id) where check_minutes is not null and active;
 
 create view connection_state (id, state) as
