@@ -157,7 +157,9 @@ class Joiner:
             places=PlaceManager(store.places, auditor),
             keys=keeper,
             audit=auditor,
-            transfer=Transfer(store, keeper, connections, auditor, self._part("envelope", self._slot("envelope"))),
+            transfer=Transfer(
+                store, keeper, connections, auditor, lambda: self._part("envelope", self._slot("envelope"))
+            ),
             diagnosis=Diagnosis(store, connections, keeper, auditor, registry),
             health=partial(HealthChecks, store, clock, self.settings, notifiers),
         )

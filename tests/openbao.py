@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +96,11 @@ class OpenBao:
         self._process.terminate()
         self._process.wait()
 
-    def ask(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
-        """Ask as the root, or with another token."""
+    def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+        """Ask as the root."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"X-Vault-Token": self.root if token is None else token}
-        request = urllib.request.Request(f"{self.base}/v1/{path}", data, headers, method=method)
+        more = {"X-Vault-Token": self.root, **(headers or {})}
+        request = urllib.request.Request(f"{self.base}/v1/{path}", data, more, method=method)
         with urllib.request.urlopen(request, timeout=20) as answer:
             text = answer.read()
             return json.loads(text) if text else None

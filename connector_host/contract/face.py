@@ -75,7 +75,7 @@ class ConnectionDesk(Protocol):
 class PlaceDesk(Protocol):
     """Tenants and sites."""
 
-    async def map(self) -> PlaceMap:
+    async def map(self, caller: Caller = OPERATOR) -> PlaceMap:
         """All of them."""
 
     async def put_tenant(self, name: str, *, master: bool = False, caller: Caller = OPERATOR) -> Tenant:
@@ -96,20 +96,20 @@ class PlaceDesk(Protocol):
 class KeyDesk(Protocol):
     """Master keys."""
 
-    async def rotate(self) -> int:
+    async def rotate(self, caller: Caller = OPERATOR) -> int:
         """Put every data key under a new master key; how many."""
 
-    async def retire(self) -> None:
+    async def retire(self, caller: Caller = OPERATOR) -> None:
         """Forget the older master keys; raises SealError while one is needed."""
 
 
 class AuditDesk(Protocol):
-    """The audit."""
+    """The audit; the operator's."""
 
-    async def newest(self, limit: int) -> list[AuditRecord]:
+    async def newest(self, limit: int, caller: Caller = OPERATOR) -> list[AuditRecord]:
         """Return the newest records, newest first."""
 
-    async def verify(self, noted: AuditHead | None = None) -> AuditVerdict:
+    async def verify(self, noted: AuditHead | None = None, caller: Caller = OPERATOR) -> AuditVerdict:
         """Check the whole chain, and that it still holds what somebody noted."""
 
 
@@ -120,10 +120,10 @@ class HealthDesk(Protocol):
     def can_notify(self) -> bool:
         """Whether anything is set up that tells people."""
 
-    async def run_due(self) -> Round:
+    async def run_due(self, caller: Caller = OPERATOR) -> Round:
         """Run every check that is due, once."""
 
-    async def serve(self) -> None:
+    async def serve(self, caller: Caller = OPERATOR) -> None:
         """Run what is due, for ever."""
 
 
@@ -163,7 +163,7 @@ class HostFace(Protocol):
 
     @property
     def audit(self) -> AuditDesk:
-        """The audit."""
+        """The audit; the operator's."""
 
     @property
     def health(self) -> HealthDesk:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from connector_host.contract.connection import OPERATOR, Caller, Connection
+from connector_host.contract.errors import NotAllowed
 from connector_host.contract.places import PlaceMap
 
 
@@ -57,6 +58,12 @@ RULES: Mapping[Standing, Mapping[Naming, frozenset[Right]]] = MappingProxyType(
         Standing.ELSEWHERE: dict.fromkeys(Naming, _NONE),
     }
 )
+
+
+def operator_only(caller: Caller, what: str) -> None:
+    """Raise NotAllowed where somebody else than the operator asks for it."""
+    if caller != OPERATOR:
+        raise NotAllowed(f"Only the operator of the host may {what}.")
 
 
 def rights(places: PlaceMap, connection: Connection, caller: Caller) -> frozenset[Right]:

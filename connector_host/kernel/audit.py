@@ -9,6 +9,7 @@ from connector_host.contract.connection import OPERATOR, Caller, Connection
 from connector_host.contract.documents import iso
 from connector_host.contract.ports import Clock
 from connector_host.contract.stores import AuditLog
+from connector_host.kernel.access import operator_only
 
 PAGE = 1000
 SHOWN = 20
@@ -49,13 +50,15 @@ class Auditor:
                 yield record
             after = page[-1].number
 
-    async def newest(self, limit: int) -> list[AuditRecord]:
-        """Return the newest records, newest first."""
+    async def newest(self, limit: int, caller: Caller = OPERATOR) -> list[AuditRecord]:
+        """Return the newest records, newest first; raises NotAllowed."""
+        operator_only(caller, "read the audit")
         head = await self._log.head()
         return list(reversed(await self._log.read(head.number - limit, limit)))
 
-    async def verify(self, noted: AuditHead | None = None) -> AuditVerdict:
+    async def verify(self, noted: AuditHead | None = None, caller: Caller = OPERATOR) -> AuditVerdict:
         """Check the whole chain, against its end as the store knows it and, where given, as somebody noted it."""
+        operator_only(caller, "read the audit")
         chain, problems = AuditHead(), list[str]()
         records, noted_digest = 0, None
         async for record in self.every():

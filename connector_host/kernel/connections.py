@@ -23,7 +23,7 @@ from connector_host.contract.errors import (
 from connector_host.contract.ids import new_id
 from connector_host.contract.ports import Clock
 from connector_host.contract.stores import Store
-from connector_host.kernel.access import Right
+from connector_host.kernel.access import Right, operator_only
 from connector_host.kernel.audit import Auditor
 from connector_host.kernel.drafting import (
     Draft,
@@ -71,8 +71,7 @@ class ConnectionManager(ConnectionReader):
 
     async def draft(self, name: str, plugin: str, change: Change, caller: Caller = OPERATOR) -> Draft:
         """Return the connection as add() would store it; raises as add() does."""
-        if caller != OPERATOR:
-            raise NotAllowed("Only the operator of the host may add a connection.")
+        operator_only(caller, "add a connection")
         manifest, places = self._registry.plugin(plugin), await self._store.places.load()
         references = await self._references(change, caller, "")
         return draft_new(manifest, name, change, references, self._settings, places)
@@ -93,8 +92,6 @@ class ConnectionManager(ConnectionReader):
             sealed = await self._keeper.seal(connection.id, version, draft.secrets) if draft.secrets else None
         entry = self._entry("connection.changed", caller, connection, change)
         await self._store.connections.change(StoredConnection(connection, sealed), entry)
-        if change.secrets or change.vault or change.parameters:
-            await self._store.health.attend(connection.id, "")
         return connection
 
     async def draft_edit(
@@ -136,8 +133,7 @@ class ConnectionManager(ConnectionReader):
 
     async def copy(self, name: str, new_name: str, change: Change = Change(), caller: Caller = OPERATOR) -> Connection:  # noqa: B008 - frozen
         """Keep a connection like another one, changed; its secrets are sealed anew. Only the operator may."""
-        if caller != OPERATOR:
-            raise NotAllowed("Only the operator of the host may add a connection.")
+        operator_only(caller, "add a connection")
         renamed = replace(change, fields={**change.fields, "name": new_name})
         _, draft = await self.draft_edit(name, renamed, caller, opened=True)
         copied = replace(draft, connection=replace(draft.connection, id=new_id(), version=1))
@@ -152,6 +148,7 @@ class ConnectionManager(ConnectionReader):
 
     async def upgrade(self, caller: Caller = OPERATOR) -> list[Outcome]:
         """Save anew what was saved for another version of its plugin; what does not suit it is flagged, and kept."""
+        operator_only(caller, "upgrade connections")
         outcomes = []
         async for stored in self.every(EVERYTHING, caller, Right.ADMINISTER):
             connection = stored.connection

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 
 import anyio
 
-from connector_host.contract.connection import Health, Round, StoredConnection
-from connector_host.contract.errors import NoticeUndelivered, WrongUse
+from connector_host.contract.connection import OPERATOR, Caller, Health, Round, StoredConnection
+from connector_host.contract.errors import NoticeUndelivered, StoreError, WrongUse
 from connector_host.contract.ids import new_id
 from connector_host.contract.model import Result, Status
 from connector_host.contract.ports import Clock, Notice, Notifier
 from connector_host.contract.stores import Store
+from connector_host.kernel.access import operator_only
 from connector_host.kernel.notices import failing, recovered
 from connector_host.kernel.settings import Settings
 
@@ -42,14 +43,28 @@ class HealthChecks:
         """Whether the host manifest names anything that tells people."""
         return bool(self._notifiers)
 
-    async def serve(self) -> None:
-        """Run what is due, for ever."""
+    async def serve(self, caller: Caller = OPERATOR) -> None:
+        """Run what is due, for ever; a store that fails for a while is logged, and tried again."""
         while True:
-            await self.run_due()
+            try:
+                await self.run_due(caller)
+            except StoreError as error:
+                log.warning("The health checks could not go on: %s", error)
             await self._clock.sleep(TICK_SECONDS)
 
-    async def run_due(self) -> Round:
-        """Run every check that is due, each once however long it has been due, many at a time."""
+    async def run_due(self, caller: Caller = OPERATOR) -> Round:
+        """Run every check that is due, each once however long it has been due, many at a time.
+
+        Raises NotAllowed, and StoreError.
+        """
+        operator_only(caller, "run health checks")
+        try:
+            return await self._run_all()
+        except* StoreError as errors:
+            first = errors.split(StoreError)[0]
+        raise StoreError(str(first.exceptions[0]) if first else None)
+
+    async def _run_all(self) -> Round:
         done, most = Round(), self._settings.limits.concurrency
         running = 0
         finish, finished = anyio.create_memory_object_stream[bool](most)

@@ -89,9 +89,12 @@ class Openings:
     async def release(self, opening: Opening) -> None:
         """Let go; the last to hold a connection that changed meanwhile closes its wire."""
         opening.users -= 1
-        if opening.users == 0 and self._open.get(opening.connection.id) is not opening:
+        current = self._open.get(opening.connection.id)
+        if opening.users == 0 and current is not opening:
             with anyio.CancelScope(shield=True):
                 await opening.connection.session.close()
+            if current is None:
+                self._log_filter.forget(opening.connection.id)
         if len(self._open) > KEPT:
             idle = next((one for one, other in self._open.items() if other.users == 0), None)
             if idle is not None:

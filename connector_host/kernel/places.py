@@ -1,9 +1,10 @@
 """The desk for tenants and sites; only the operator comes to it."""
 
 from connector_host.contract.connection import OPERATOR, Caller
-from connector_host.contract.errors import BadSetting, NotAllowed, UnknownPlace
+from connector_host.contract.errors import BadSetting, UnknownPlace
 from connector_host.contract.places import PlaceMap, Site, Tenant
 from connector_host.contract.stores import Places
+from connector_host.kernel.access import operator_only
 from connector_host.kernel.audit import Auditor
 from connector_host.kernel.naming import checked_name
 from connector_host.kernel.schema import did_you_mean
@@ -16,13 +17,14 @@ class PlaceManager:
         self._store = store
         self._auditor = auditor
 
-    async def map(self) -> PlaceMap:
+    async def map(self, caller: Caller = OPERATOR) -> PlaceMap:
         """All tenants and sites."""
+        operator_only(caller, "see all tenants and sites")
         return await self._store.load()
 
     async def put_tenant(self, name: str, *, master: bool = False, caller: Caller = OPERATOR) -> Tenant:
         """Add a tenant, or say whether it is the master; the first must be. Raises BadSetting."""
-        _operator_only(caller)
+        operator_only(caller, "change tenants and sites")
         checked_name(name, "tenant")
         places = await self._store.load()
         if not places.tenants and not master:
@@ -40,7 +42,7 @@ class PlaceManager:
 
         Raises BadSetting, UnknownPlace.
         """
-        _operator_only(caller)
+        operator_only(caller, "change tenants and sites")
         checked_name(name, "site")
         places = await self._store.load()
         if tenant is None:
@@ -57,7 +59,7 @@ class PlaceManager:
 
     async def remove_tenant(self, name: str, caller: Caller = OPERATOR) -> None:
         """Forget a tenant; raises UnknownPlace, and BadSetting while something belongs to it."""
-        _operator_only(caller)
+        operator_only(caller, "change tenants and sites")
         places = await self._store.load()
         if name == places.master and len(places.tenants) > 1:
             raise BadSetting(f"'{name}' is the master tenant: remove the others first.")
@@ -66,12 +68,7 @@ class PlaceManager:
 
     async def remove_site(self, name: str, caller: Caller = OPERATOR) -> None:
         """Forget a site; raises UnknownPlace, and BadSetting while a connection is there."""
-        _operator_only(caller)
+        operator_only(caller, "change tenants and sites")
         if not await self._store.remove_site(name, self._auditor.entry("site.removed", caller, name)):
             known = list((await self._store.load()).sites)
             raise UnknownPlace(f"There is no site '{name}'.{did_you_mean(name, known)}")
-
-
-def _operator_only(caller: Caller) -> None:
-    if caller != OPERATOR:
-        raise NotAllowed("Only the operator of the host may change tenants and sites.")

@@ -87,7 +87,7 @@ class ConnectionReader:
         """Return a connection as `schemas/connection.schema.json` describes it, each secret masked."""
         stored = await self.get(name, caller)
         connection = stored.connection
-        document = asdict(connection)
+        document = _plain(asdict(connection))
         try:
             opened = await self._keeper.open(stored)
             document["secrets"] = {key: mask(value) for key, value in opened.items()}
@@ -103,3 +103,10 @@ class ConnectionReader:
             key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(health).items()
         }
         return document
+
+
+def _plain(value: Any) -> Any:
+    """Return the value in JSON's types: a tuple is a list there."""
+    if isinstance(value, dict):
+        return {key: _plain(child) for key, child in value.items()}
+    return [_plain(child) for child in value] if isinstance(value, list | tuple) else value

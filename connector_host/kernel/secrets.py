@@ -9,10 +9,19 @@ import json
 from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
-from connector_host.contract.connection import OPERATOR, Connection, Sealed, Selection, StoredConnection, WrappedKey
+from connector_host.contract.connection import (
+    OPERATOR,
+    Caller,
+    Connection,
+    Sealed,
+    Selection,
+    StoredConnection,
+    WrappedKey,
+)
 from connector_host.contract.errors import KeyMissing, SealBroken, SealError
 from connector_host.contract.ports import Cipher, KeyProvider
 from connector_host.contract.stores import Store
+from connector_host.kernel.access import operator_only
 from connector_host.kernel.audit import Auditor
 
 PAGE = 500
@@ -63,12 +72,13 @@ class SecretKeeper:
                 f"--secret {name}=-"
             ) from error
 
-    async def rotate(self) -> int:
+    async def rotate(self, caller: Caller = OPERATOR) -> int:
         """Put every data key under a new master key; how many were rewrapped.
 
         An interrupted rotation is finished first, without making another key. Others may read and write
         meanwhile: the older keys stay at hand until retire().
         """
+        operator_only(caller, "rotate the master key")
         if await anext(self._outdated(), None) is None:
             await self._keys.rotate()
         moved, before = 0, -1
@@ -79,8 +89,9 @@ class SecretKeeper:
         await self._auditor.record("keys.rotated", rewrapped=moved, master_key=await self._keys.current())
         return moved
 
-    async def retire(self) -> None:
+    async def retire(self, caller: Caller = OPERATOR) -> None:
         """Forget the older master keys; raises SealError while a connection still needs one."""
+        operator_only(caller, "retire master keys")
         async for stored in self._outdated():
             raise SealError(
                 f"Connection '{stored.connection.name}' still needs an older key. Run: connector-host keys rotate"

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -17,9 +17,10 @@ from connector_host.contract.connection import (
     StoredConnection,
     VaultReference,
 )
-from connector_host.contract.errors import BadSetting, ConnectorHostError, NotAllowed, SealBroken, UnknownConnection
+from connector_host.contract.errors import BadSetting, ConnectorHostError, SealBroken, UnknownConnection
 from connector_host.contract.ports import Envelope
 from connector_host.contract.stores import Store
+from connector_host.kernel.access import operator_only
 from connector_host.kernel.audit import Auditor
 from connector_host.kernel.connections import ConnectionManager
 from connector_host.kernel.drafting import FIELDS, PEOPLE
@@ -34,7 +35,12 @@ class Transfer:
     """Carries connections from one host to another; only the operator may."""
 
     def __init__(
-        self, store: Store, keeper: SecretKeeper, manager: ConnectionManager, auditor: Auditor, envelope: Envelope
+        self,
+        store: Store,
+        keeper: SecretKeeper,
+        manager: ConnectionManager,
+        auditor: Auditor,
+        envelope: Callable[[], Envelope],
     ) -> None:
         self._store = store
         self._keeper = keeper
@@ -50,9 +56,9 @@ class Transfer:
         `public_key` is an X25519 key as PEM: secrets are sealed to it. Without one they are left out, and named as
         missing. Raises BadSetting for a key that is none, SealError where a secret does not open.
         """
-        _operator_only(caller)
+        operator_only(caller, "export connections")
         if public_key is not None:
-            self._envelope.seal(public_key, b"", b"")
+            self._envelope().seal(public_key, b"", b"")
         found = [await self._document(stored, public_key) async for stored in self._manager.every(selection, caller)]
         names = [one["name"] for one in found]
         await self._auditor.record("connections.exported", caller, connections=names, sealed=public_key is not None)
@@ -78,7 +84,7 @@ class Transfer:
             document["missing_secrets"] = list(connection.secrets)
         elif public_key is not None and connection.secrets:
             plain = json.dumps(await self._keeper.open(stored)).encode()
-            sealed = self._envelope.seal(public_key, plain, _context(connection.plugin))
+            sealed = self._envelope().seal(public_key, plain, _context(connection.plugin))
             document["sealed_secrets"] = base64.b64encode(sealed).decode()
         return document
 
@@ -95,7 +101,7 @@ class Transfer:
         One of a name that exists is refused, or with `replace_existing` changed. What can not be added says why and
         harms no other. Raises BadSetting for a document that is none, and for a key that does not fit.
         """
-        _operator_only(caller)
+        operator_only(caller, "import connections")
         waiting = [_checked(one) for one in _connections_of(document)]
         outcomes: list[Outcome] = []
         async for name, error in self._in_order(waiting, private_key, caller, replace_existing=replace_existing):
@@ -136,7 +142,7 @@ class Transfer:
             raise BadSetting("Its secrets are sealed: give the private key.")
         try:
             sealed = base64.b64decode(one["sealed_secrets"], validate=True)
-            opened = json.loads(self._envelope.open(private_key, sealed, _context(one["plugin"])))
+            opened = json.loads(self._envelope().open(private_key, sealed, _context(one["plugin"])))
         except (ValueError, TypeError):
             raise SealBroken("Its sealed secrets are damaged.") from None
         return dict(opened)
@@ -189,8 +195,3 @@ def _vaults_of(one: Mapping[str, Any]) -> set[str]:
     return {
         str(reference.get("vault")) for reference in one.get("vault", {}).values() if isinstance(reference, Mapping)
     }
-
-
-def _operator_only(caller: Caller) -> None:
-    if caller != OPERATOR:
-        raise NotAllowed("Only the operator of the host may export and import connections.")

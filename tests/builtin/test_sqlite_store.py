@@ -202,3 +202,38 @@ def test_records_are_taken_in_once(prod: World, sandbox: Sandbox) -> None:
     stored = sandbox.account.incidents[records[0].unique_key].data
     assert json.loads(records[0].raw) == stored
     assert json.loads(records[0].mapped)["event"]["Status"] == "triggered"
+
+
+def test_a_store_of_the_first_schema_is_brought_up_to_date(prod: World, sandbox: Sandbox) -> None:
+    """A database as the first schema left it, with sites and tenants that were only words then."""
+    prod.run("list_users")
+    old = prod.home / "old.db"
+    folder = Path(__file__).parents[2] / "connector_host/builtin/stores/migrations"
+    with sqlite3.connect(old) as database:
+        database.executescript((folder / "0001_start.sql").read_text())
+        database.execute("attach ? as now", (str(prod.home / "connector-host.db"),))
+        facts = "json_set(facts, '$.site', 'hq', '$.tenants', json('[\"acme\"]'), '$.health_check', json('{\"interval_minutes\": 7, \"failures_before_mail\": 1, \"recipients\": []}'))"
+        database.execute(
+            f"insert into connection select id, name, plugin, version, json_remove({facts}, '$.vault', '$.plugin_version', '$.admin_users', '$.admin_groups') from now.connection"
+        )
+        database.execute("insert into connection select 'broken', 'broken', plugin, version, '{' from now.connection")
+        for table in ("data_key", "secret"):
+            database.execute(f"insert into {table} select * from now.{table}")
+        columns = "id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result"
+        database.execute(f"insert into invocation select {columns} from now.invocation")
+        database.execute("pragma user_version = 1")
+    database.close()
+    world = World(prod.home, database=f"sqlite:///{old}")
+
+    async def look(host: Any) -> None:
+        places = await host.places.map()
+        assert (places.master, sorted(places.tenants), list(places.sites)) == ("master", ["acme", "master"], ["hq"])
+        shown = await host.connections.show("prod")
+        assert (shown["site"], shown["tenants"], shown["health_check"]["interval_minutes"]) == ("hq", ["acme"], 7)
+        assert len(await host.history(5, "prod")) == 1
+        assert [one.state.value for one in await host.connections.list()] == ["damaged", "untested"]
+        assert (await host.health.run_due()).passed == 1
+        await host.connections.edit("prod", Change({"description": "still ours"}))
+        assert (await host.audit.verify()).problems == ()
+
+    world.use(look)

@@ -140,6 +140,13 @@ def test_an_administrator_can_not_lead_secrets_to_a_server_of_his_own(world: Wor
         lambda host: host.transfer.take({}, caller=ANN),
         lambda host: host.places.put_site("new", caller=ANN),
         lambda host: host.places.remove_tenant("acme", ANN),
+        lambda host: host.places.map(ANN),
+        lambda host: host.audit.newest(1, ANN),
+        lambda host: host.audit.verify(None, ANN),
+        lambda host: host.keys.rotate(ANN),
+        lambda host: host.keys.retire(ANN),
+        lambda host: host.health.run_due(ANN),
+        lambda host: host.connections.upgrade(ANN),
     ],
 )
 def test_some_things_are_the_operators(world: World, way: Any) -> None:

@@ -206,3 +206,15 @@ def test_a_sealed_vault_is_told(tmp_path: Path, world: World) -> None:
         assert "Unseal it" in entry.assistance
     finally:
         bao.kill()
+
+
+def test_a_namespace_is_its_own_world(world: World, bao: OpenBao) -> None:
+    bao.ask("POST", "sys/namespaces/team", {})
+    inside = {"X-Vault-Namespace": "team"}
+    bao.ask("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "1"}}, headers=inside)
+    bao.ask("POST", "secret/soar", {"api_key": "from-the-namespace-of-the-team"}, headers=inside)
+    add_vault(world, bao, secrets={"token": bao.root}, parameters={"namespace": "team"})
+    result = look_up(world, "secret/soar")
+    assert (result.status, result.raw_data["value"]) == (Status.PASSED, "from************team"), result.errors
+    add_vault(world, bao, "outside", secrets={"token": bao.root})
+    assert look_up(world, "secret/soar", name="outside").status is Status.FAILED

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from connector_host.builtin.surfaces.cli.running import output_option, print_rows, seconds, with_host
+from connector_host.builtin.surfaces.cli.running import caller, output_option, print_rows, seconds, with_host
 from connector_host.contract.audit import AuditHead, AuditRecord
 from connector_host.contract.errors import WrongUse
 from connector_host.contract.face import Entrance
@@ -23,7 +23,8 @@ def command() -> None:
 @click.pass_obj
 def list_all(entrance: Entrance, limit: int, output: str) -> None:
     """List the newest records."""
-    records = with_host(entrance, lambda host: host.audit.newest(limit))
+    who = caller()
+    records = with_host(entrance, lambda host: host.audit.newest(limit, who))
     rows = [
         (one.number, seconds(one.entry.at), one.entry.actor, one.entry.action, one.entry.subject, _words(one))
         for one in records
@@ -49,7 +50,8 @@ def _document(record: AuditRecord) -> dict[str, Any]:
 @click.pass_obj
 def verify(entrance: Entrance, noted: str | None, output: str) -> int:
     """Find any record that was altered, removed or moved, and say where; exit code 1 where there is one."""
-    verdict = with_host(entrance, lambda host: host.audit.verify(_head(noted) if noted else None))
+    who, head = caller(), _head(noted) if noted else None
+    verdict = with_host(entrance, lambda host: host.audit.verify(head, who))
     if output == "json":
         facts = {"intact": not verdict.problems, "records": verdict.records, "head": str(verdict.head)}
         click.echo(json.dumps({**facts, "problems": list(verdict.problems)}))

@@ -69,7 +69,8 @@ def history(entrance: Entrance, name: str, limit: int, output: str) -> None:
 @click.pass_obj
 def run_due(entrance: Entrance, output: str) -> None:
     """Run every health check that is due now, once; for cron. Any number of these may run at the same time."""
-    done = with_host(entrance, lambda host: host.health.run_due())
+    who = caller()
+    done = with_host(entrance, lambda host: host.health.run_due(who))
     words = f"{done.checked} connections checked: {done.passed} passed, {done.failed} failed."
     say(output, {"checked": done.checked, "passed": done.passed, "failed": done.failed}, words)
 
@@ -77,11 +78,15 @@ def run_due(entrance: Entrance, output: str) -> None:
 @click.command("serve")
 @click.pass_obj
 def serve(entrance: Entrance) -> None:
-    """Run the health checks as they fall due, until Ctrl-C or SIGTERM."""
+    """Run the health checks as they fall due, until Ctrl-C or SIGTERM; first upgrade what needs it."""
+    who = caller()
 
     async def work(host: HostFace) -> None:
+        for outcome in await host.connections.upgrade(who):
+            words = outcome.error or "saved for the new version of its plugin"
+            click.echo(f"{outcome.name}: {words}", err=True)
         async with anyio.create_task_group() as group:
-            group.start_soon(host.health.serve)
+            group.start_soon(host.health.serve, who)
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 click.echo("Running health checks as they fall due (Ctrl-C ends it).", err=True)
                 async for _ in signals:

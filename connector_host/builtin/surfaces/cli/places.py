@@ -36,7 +36,8 @@ def put_site(entrance: Entrance, name: str, tenant: str | None, internal: bool, 
 @click.pass_obj
 def list_sites(entrance: Entrance, output: str) -> None:
     """List sites."""
-    places = with_host(entrance, lambda host: host.places.map())
+    who = caller()
+    places = with_host(entrance, lambda host: host.places.map(who))
     rows = [(one.name, one.tenant, "internal" if one.internal else "client") for one in places.sites.values()]
     document = [dict(zip(("name", "tenant", "kind"), row, strict=True)) for row in rows]
     print_rows(output, ("Site", "Tenant", "Kind"), rows, document)
@@ -71,7 +72,8 @@ def put_tenant(entrance: Entrance, name: str, master: bool, output: str) -> None
 @click.pass_obj
 def list_tenants(entrance: Entrance, output: str) -> None:
     """List tenants."""
-    places = with_host(entrance, lambda host: host.places.map())
+    who = caller()
+    places = with_host(entrance, lambda host: host.places.map(who))
     rows = [(one.name, "yes" if one.master else "") for one in places.tenants.values()]
     document = [{"name": one.name, "master": one.master} for one in places.tenants.values()]
     print_rows(output, ("Tenant", "Master"), rows, document)
