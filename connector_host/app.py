@@ -15,10 +15,8 @@ import pluggy
 from connector_host.builtin import plugs
 from connector_host.configuration import DEFAULT, Configuration, SystemClock, bundled
 from connector_host.contract import hooks
-from connector_host.contract.connection import StoredConnection
 from connector_host.contract.errors import BadSetting
 from connector_host.contract.face import Surface
-from connector_host.contract.model import Result
 from connector_host.contract.ports import Runner, Step, Surroundings
 from connector_host.contract.stores import Store
 from connector_host.kernel.attention import Attention
@@ -39,7 +37,7 @@ from connector_host.kernel.secrets import SecretKeeper
 from connector_host.kernel.settings import Settings, settings_from
 from connector_host.kernel.transfer import Transfer
 from connector_host.kernel.values import ValueSource
-from connector_host.kernel.vault import Credential, VaultDesk
+from connector_host.kernel.vault import VaultDesk
 
 LOGGERS = ("connector_host", "connector_host.requests", "connector_host.plugins")
 _DEFAULT_SLOTS = {"store": "sqlite", "cipher": "aes-256-gcm", "transport": "httpx2", "envelope": "hpke"}
@@ -134,11 +132,8 @@ class Joiner:
         async def gone(connection_id: str) -> None:
             await openings.forget(connection_id)
 
-        async def fetch(vault: StoredConnection, inputs: Mapping[str, Any]) -> tuple[Result, Credential | None]:
-            return await host.fetch(vault, inputs)
-
         connections = ConnectionManager(registry, store, keeper, self.settings, auditor, clock, gone)
-        vaults = VaultDesk(store, clock, auditor, self.settings.vault_cache_seconds, fetch)
+        vaults = VaultDesk(store, clock, auditor, self.settings.vault_cache_seconds)
         values = ValueSource(registry, keeper, vaults, self.settings)
         openings = Openings(transport, values.open, log_filter, clock)
         parts = Parts(
@@ -160,11 +155,11 @@ class Joiner:
             transfer=Transfer(
                 store, keeper, connections, auditor, lambda: self._part("envelope", self._slot("envelope"))
             ),
+            vaults=vaults,
             diagnosis=Diagnosis(store, connections, keeper, auditor, registry),
             health=partial(HealthChecks, store, clock, self.settings, notifiers),
         )
-        host = Host(registry, connections, parts, desks)
-        return host
+        return Host(registry, connections, parts, desks)
 
     def _slot(self, name: str) -> str:
         return self.settings.slots.get(name, _DEFAULT_SLOTS[name])

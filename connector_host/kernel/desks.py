@@ -9,6 +9,7 @@ from connector_host.kernel.health import Check, HealthChecks
 from connector_host.kernel.places import PlaceManager
 from connector_host.kernel.secrets import SecretKeeper
 from connector_host.kernel.transfer import Transfer
+from connector_host.kernel.vault import VaultDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,4 +21,5 @@ class Desks:
     audit: Auditor
     transfer: Transfer
     diagnosis: Diagnosis
+    vaults: VaultDesk
     health: Callable[[Check], HealthChecks]

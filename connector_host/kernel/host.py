@@ -53,11 +53,12 @@ class Host:
         self.places = desks.places
         self.keys = desks.keys
         self.audit = desks.audit
-        self.health = desks.health(self.check)
+        self.health = desks.health(self._check)
         self.transfer = desks.transfer
         self._diagnosis = desks.diagnosis
         self._parts = parts
         self._pipeline = Pipeline(parts)
+        desks.vaults.attach(self._fetch)
 
     async def run(
         self,
@@ -143,12 +144,12 @@ class Host:
         inputs = {"path": reference.path, "field": reference.field}
         return await self._run(manifest, command, stored, _How(inputs, caller, _DEFAULTS))
 
-    async def check(self, stored: StoredConnection) -> Result:
+    async def _check(self, stored: StoredConnection) -> Result:
         """Run a health check's Test Connection."""
         manifest, command = self._test_command(stored.connection.plugin)
         return await self._run(manifest, command, stored, _How({}, OPERATOR, _DEFAULTS, actor=HEALTH_CHECK))
 
-    async def fetch(self, vault: StoredConnection, inputs: Mapping[str, Any]) -> tuple[Result, Credential | None]:
+    async def _fetch(self, vault: StoredConnection, inputs: Mapping[str, Any]) -> tuple[Result, Credential | None]:
         """Run a vault connection's credential command for a connection that needs a value; leaves no history."""
         manifest, command = self._command_of_kind(vault.connection.plugin, "credential", "credential command")
         revealed: list[Credential] = []

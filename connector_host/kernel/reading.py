@@ -87,7 +87,7 @@ class ConnectionReader:
         """Return a connection as `schemas/connection.schema.json` describes it, each secret masked."""
         stored = await self.get(name, caller)
         connection = stored.connection
-        document = _plain(asdict(connection))
+        document: dict[str, Any] = _plain(asdict(connection))
         try:
             opened = await self._keeper.open(stored)
             document["secrets"] = {key: mask(value) for key, value in opened.items()}

@@ -39,14 +39,18 @@ Fetch = Callable[[StoredConnection, Mapping[str, Any]], Awaitable[tuple[Result, 
 class VaultDesk:
     """Every look-up goes through here, whoever needs the value; nothing is ever written to disk."""
 
-    def __init__(self, store: Store, clock: Clock, auditor: Auditor, seconds: float, fetch: Fetch) -> None:
+    def __init__(self, store: Store, clock: Clock, auditor: Auditor, seconds: float) -> None:
         self._store = store
         self._clock = clock
         self._auditor = auditor
         self._seconds = seconds
-        self._fetch = fetch
+        self._fetch: Fetch | None = None
         self._kept: dict[tuple[str, int, str, str], Kept] = {}
         self._asking: dict[tuple[str, int, str, str], anyio.Lock] = {}
+
+    def attach(self, fetch: Fetch) -> None:
+        """Take the host's way of running a vault connection's command."""
+        self._fetch = fetch
 
     async def look_up(self, reference: VaultReference, asker: str, parameter: str) -> Kept:
         """Return the value of a reference by the vault's id, for a connection's parameter.
@@ -68,6 +72,7 @@ class VaultDesk:
         return kept
 
     async def _ask(self, vault: StoredConnection, reference: VaultReference, asker: str, parameter: str) -> Kept:
+        assert self._fetch is not None  # noqa: S101 - the host attaches itself before anything runs
         token = _ON_THE_WAY.set((*_ON_THE_WAY.get(), reference.vault))
         try:
             result, credential = await self._fetch(vault, {"path": reference.path, "field": reference.field})

@@ -44,7 +44,7 @@ def test_a_removed_connection_refuses_what_is_queued_already(prod: World, sandbo
     async def work(host: Any) -> Any:
         stored = await host.connections.get("prod")
         await host.connections.remove("prod")
-        return await host.check(stored)
+        return await host._check(stored)
 
     [entry] = prod.use(work).errors
     assert "is not active" in entry.message
