@@ -43,6 +43,7 @@ def draft_new(
     parameters = checked(manifest, values, settings)
     base = Connection(name=name, plugin=manifest.id, id=new_id(), version=1, plugin_version=manifest.version)
     connection = with_fields(base, change.fields, places)
+    _check_testable(manifest, connection)
     secrets = tuple(sorted(change.secrets))
     return Draft(replace(connection, parameters=parameters, secrets=secrets, vault=vault), dict(change.secrets))
 
@@ -74,6 +75,7 @@ def draft_edit(
         secrets=tuple(sorted(values.secrets)),
         vault=values.vault,
     )
+    _check_testable(manifest, connection)
     return Draft(connection, values.secrets if opened else None)
 
 
@@ -184,6 +186,11 @@ def with_fields(connection: Connection, fields: Mapping[str, Any], places: Place
         if not recipient.isprintable() or "@" not in recipient.strip("@") or " " in recipient:
             raise BadSetting(f"'{recipient}' is no e-mail address.")
     return connection
+
+
+def _check_testable(manifest: Manifest, connection: Connection) -> None:
+    if connection.health_check and not any(one.kind == "test_connection" for one in manifest.commands.values()):
+        raise BadSetting(f"{manifest.name} has no Test Connection, so its connections can have no health check.")
 
 
 def _check_places(connection: Connection, places: PlaceMap) -> None:

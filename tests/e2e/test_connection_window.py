@@ -357,3 +357,11 @@ def test_without_sites_users_and_groups_alone_decide(prod: World) -> None:
         edit(prod, **fields)
         seen = prod.use(lambda host, w=who: host.connections.list(caller=w))  # type: ignore[misc]
         assert bool(seen) is fits
+
+
+def test_a_health_check_needs_a_test_connection(tmp_path: Path) -> None:
+    commands = {"ping": {"title": "Ping", "request": {"server": "api", "path": "/users"}}}
+    world = World(tmp_path / "home", manifest=acme_host(tmp_path, commands=commands))
+    change = Change({"health_check": HealthCheck(5)}, {"url": "https://acme.example"}, {"key": "k" * 20})
+    with pytest.raises(WrongUse, match="Acme has no Test Connection"):
+        world.use(lambda host: host.connections.add("c", "acme", change))
