@@ -98,7 +98,8 @@ def merged(manifest: Manifest, now: Values, change: Change, references: Referenc
 def touches_secrets(manifest: Manifest, connection: Connection, change: Change, references: References) -> bool:
     """Whether the secrets must be sealed anew."""
     given = {*change.secrets, *change.remove_secrets, *references}
-    moved = upgraded(manifest, connection.plugin_version, Values({}, dict.fromkeys(connection.secrets), {})).secrets
+    now = Values(connection.parameters, dict.fromkeys(connection.secrets), {})
+    moved = upgraded(manifest, connection.plugin_version, now).secrets
     return bool(given & (manifest.secret_names | set(connection.secrets))) or set(moved) != set(connection.secrets)
 
 

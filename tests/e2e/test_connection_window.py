@@ -365,3 +365,19 @@ def test_a_health_check_needs_a_test_connection(tmp_path: Path) -> None:
     change = Change({"health_check": HealthCheck(5)}, {"url": "https://acme.example"}, {"key": "k" * 20})
     with pytest.raises(WrongUse, match="Acme has no Test Connection"):
         world.use(lambda host: host.connections.add("c", "acme", change))
+
+
+def test_a_parameter_that_becomes_a_secret_is_sealed(tmp_path: Path, sandbox: Sandbox) -> None:
+    world = World(tmp_path / "home", manifest=acme_host(tmp_path))
+    change = Change(parameters={"url": sandbox.base, "pin": "a-pin-of-eight"}, secrets={"key": "k" * 20})
+    world.use(lambda host: host.connections.add("c", "acme", change))
+    connection: Any = PLUGIN["connection"]
+    properties = {**connection["properties"], "pin": {"title": "Pin", "type": "string", "writeOnly": True}}
+    acme_host(tmp_path, version="1.1.0", connection={**connection, "properties": properties})
+    assert [one.error for one in world.use(lambda host: host.connections.upgrade())] == [""]
+
+    async def opened(host: Any) -> Any:
+        stored = await host.connections.get("c")
+        return stored.connection.parameters, await host.keys.open(stored)
+
+    assert world.use(opened) == ({"url": sandbox.base}, {"key": "k" * 20, "pin": "a-pin-of-eight"})
