@@ -320,3 +320,33 @@ def test_url_keeps_each_part_in_its_place() -> None:
     for bad in ("", ".", "..", "\ud800"):
         with pytest.raises(RequestRefused):
             url("/a/{}", bad)
+
+
+CONCEALS = """
+@command
+async def log_in(call):
+    call.memory["token"] = "token-of-this-session"
+    call.conceal(call.memory["token"])
+    return {"said": "you are token-of-this-session"}
+
+@command
+def plain(call):
+    token = call.memory.get("token", "none")
+    call.conceal("another-token-of-today")
+    return {"said": f"another-token-of-today and {token}"}
+"""
+
+
+def test_what_a_command_conceals_is_masked_and_its_memory_lasts_while_the_connection_stays(tmp_path: Path) -> None:
+    world = own_world(tmp_path, CONCEALS, ["log_in", "plain"])
+
+    async def work(host: Any) -> list[str]:
+        said = [(await host.run("own", "log_in", "own")).raw_data["said"]]
+        said.append((await host.run("own", "plain", "own")).raw_data["said"])
+        await host.connections.edit("own", Change(fields={"description": "changed"}))
+        said.append((await host.run("own", "plain", "own")).raw_data["said"])
+        kept = [one.result for one in await host.history()]
+        assert "token-of" not in "".join(kept)
+        return said
+
+    assert world.use(work) == ["you are ********", "******** and ********", "******** and none"]
