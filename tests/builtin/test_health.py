@@ -368,3 +368,51 @@ def test_serve_runs_until_it_is_told_to_stop(checked: World, sandbox: Sandbox) -
 def test_a_health_check_that_makes_no_sense_is_refused(prod: World, check: HealthCheck) -> None:
     with pytest.raises(WrongUse):
         prod.use(lambda host: host.connections.edit("prod", Change({"health_check": check})))
+
+
+PAGER = """
+from pathlib import Path
+
+
+class Pager:
+    def __init__(self, surroundings):
+        self._file = surroundings.home / "paged"
+
+    async def notify(self, notice):
+        with self._file.open("a") as file:
+            file.write(f"{notice.event} {notice.connection} {','.join(notice.recipients)}\\n")
+"""
+
+
+def test_another_channel_comes_in_by_the_slot(
+    checked: World, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import types
+
+    import yaml
+
+    from connector_host import Configuration
+    from connector_host.app import Joiner
+    from connector_host.contract.hooks import plug
+
+    (tmp_path / "pager.py").write_text(PAGER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    file = host_manifest(tmp_path)
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "notifiers": ["pager"]}))
+    change = Change({"health_check": HealthCheck(10, 1, ("ann@example.com",))})
+    checked.use(lambda host: host.connections.edit("prod", change))
+    sandbox.options["api_key"] = "another-key-than-ours"
+    package = types.SimpleNamespace(provide=plug(lambda: {"notifier": {"pager": "pager:Pager"}}))
+
+    async def work() -> None:
+        joiner = Joiner(Configuration(home=checked.home, manifest=file, clock=checked.configuration.clock))
+        joiner._manager.register(package)
+        async with joiner.open() as host:
+            await host.health.run_due()
+            sandbox.options["api_key"] = API_KEY
+            await host._parts.clock.sleep(12 * 60)
+            await host.health.run_due()
+
+    anyio.run(work)
+    paged = (checked.home / "paged").read_text().splitlines()
+    assert paged == ["connection.failing prod ann@example.com", "connection.recovered prod ann@example.com"]

@@ -1,6 +1,7 @@
 """CyberArk's Central Credential Provider against its stand-in, and the general vault fitted to one nobody knows."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from connector_host import Change, Result, Status, VaultReference, WrongUse
 from connector_host.app import Joiner
 from connector_host.builtin.surfaces.loopback import serving
 from connector_host.contract.modules import plugin_module
+from tests.certificates import write_certificate
 from tests.world import World, pagerduty_sandbox
 
 PASSWORD = "u+DoSandboxSandboxbgRQ"
@@ -25,6 +27,20 @@ def ccp(world: World) -> Iterator[Any]:
         change = Change(parameters={"server_url": base, "app_id": "SOAR"})
         world.use(lambda host: host.connections.add("ccp", "cyberark_ccp", change))
         yield app.state.vault
+
+
+def test_ccp_is_shown_the_client_certificate(world: World, tmp_path: Path) -> None:
+    certificate, key = write_certificate(tmp_path)
+    app = plugin_module(Joiner().registry.plugin("cyberark_ccp"), "sandbox").build()
+    pem = certificate.read_text()
+    with serving(app, certificate=str(certificate), key=str(key), client_ca=str(certificate)) as base:
+        shown = {"server_url": base, "app_id": "SOAR", "ca_bundle": pem, "client_certificate": pem}
+        change = Change(parameters=shown, secrets={"client_key": key.read_text()})
+        world.use(lambda host: host.connections.add("mutual", "cyberark_ccp", change))
+        assert look_up(world, "mutual", "SOAR/pagerduty", "Content").status is Status.PASSED
+        bare = Change(parameters={"client_certificate": None}, remove_secrets=("client_key",))
+        world.use(lambda host: host.connections.edit("mutual", bare))
+        assert look_up(world, "mutual", "SOAR/pagerduty", "Content").errors[0].kind == "unreachable"
 
 
 def look_up(world: World, vault: str, path: str, field: str) -> Result:

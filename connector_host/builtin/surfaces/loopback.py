@@ -1,6 +1,7 @@
 """Serves an ASGI app on a loopback port from a thread, for the demo, the sandbox command and tests."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,13 @@ def serving(
     port: int = 0,
     certificate: str | None = None,
     key: str | None = None,
+    client_ca: str | None = None,
 ) -> Iterator[str]:
-    """Serve `app` while the block runs; gives its base URL. Port 0 takes a free one; with a certificate, over TLS."""
+    """Serve `app` while the block runs; gives its base URL.
+
+    Port 0 takes a free one; with a certificate, over TLS; with `client_ca` only to clients that show a certificate of
+    that authority.
+    """
     import uvicorn  # noqa: PLC0415 - 100 ms that only a server pays
 
     listener = _listener(host, port)
@@ -27,6 +33,8 @@ def serving(
         lifespan="off",
         ssl_certfile=certificate,
         ssl_keyfile=key,
+        ssl_ca_certs=client_ca,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if client_ca else ssl.CERT_NONE,
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)

@@ -1,6 +1,7 @@
 """`sandbox PLUGIN`: a plugin's stand-in API server; its options come from the sandbox itself."""
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -39,16 +40,22 @@ def _command(manifest: Manifest) -> click.Command:
         click.Option(["--port"], type=click.IntRange(0, 65_535), default=0, help="0 takes a free one."),
         click.Option(["--tls-certificate"], metavar="FILE", help="Serve over TLS with this PEM certificate."),
         click.Option(["--tls-key"], metavar="FILE", help="The certificate's private key."),
+        click.Option(["--tls-client-ca"], metavar="FILE", help="Demand a client certificate of this authority."),
     ]
 
-    def run(host: str, port: int, tls_certificate: str | None, tls_key: str | None, **given: Any) -> None:
+    def run(
+        host: str, port: int, tls_certificate: str | None, tls_key: str | None, tls_client_ca: str | None, **given: Any
+    ) -> None:
+        if tls_client_ca and not tls_certificate:
+            raise WrongUse("--tls-client-ca needs --tls-certificate and --tls-key.")
         options = {name: value_of(value, module.OPTIONS[name]) for name, value in given.items() if value is not None}
         _check(options, module.OPTIONS)
         try:
             app = module.build(**options)
         except (ValueError, TypeError) as error:
             raise WrongUse(str(error)) from error
-        serve_until_stopped(app, manifest, host, port, tls_certificate, tls_key)
+        listening = {"host": host, "port": port, "certificate": tls_certificate, "key": tls_key}
+        serve_until_stopped(app, manifest, {**listening, "client_ca": tls_client_ca})
 
     summary = f"{manifest.name}'s stand-in API server."
     return click.Command(manifest.id, params=[*options_of(module.OPTIONS, []), *own], callback=run, help=summary)
@@ -64,16 +71,15 @@ def _check(options: dict[str, Any], schemas: Any) -> None:
             raise WrongUse(f"The option --{name.replace('_', '-')} is wrong: {error.message}.") from None
 
 
-def serve_until_stopped(
-    app: Any, manifest: Manifest, host: str, port: int, certificate: str | None, key: str | None
-) -> None:
-    """Serve until Ctrl-C."""
+def serve_until_stopped(app: Any, manifest: Manifest, listening: Mapping[str, Any]) -> None:
+    """Serve until Ctrl-C; `listening` is what serving() takes."""
     try:
-        with serving(app, host=host, port=port, certificate=certificate, key=key) as base:
+        with serving(app, **listening) as base:
             click.echo(f"{manifest.name} sandbox on {base} (Ctrl-C ends it)", err=True)
             threading.Event().wait()
     except OSError as error:
-        raise WrongUse(f"The sandbox can not listen on {host}:{port} ({error.strerror}).") from error
+        where = f"{listening['host']}:{listening['port']}"
+        raise WrongUse(f"The sandbox can not listen on {where} ({error.strerror}).") from error
     except KeyboardInterrupt:
         click.echo("Stopped.", err=True)
 
