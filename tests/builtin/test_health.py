@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import anyio
@@ -323,14 +324,23 @@ from pathlib import Path
 from connector_host import Configuration, open_host
 async def main():
     async with open_host(Configuration(home=Path(sys.argv[1]))) as host:
+        print("ready", flush=True)
+        sys.stdin.readline()
         done = await host.health.run_due()
         print(done.passed, done.failed)
 anyio.run(main)
 """
     programs = [
-        subprocess.Popen([sys.executable, "-c", code, str(world.home)], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-c", code, str(world.home)], stdin=PIPE, stdout=PIPE, text=True)
         for _ in range(2)
     ]
+    for program in programs:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "ready\n"
+    for program in programs:
+        assert program.stdin is not None
+        program.stdin.write("go\n")
+        program.stdin.flush()
     counts = [tuple(map(int, program.communicate()[0].split())) for program in programs]
     assert [sum(column) for column in zip(*counts, strict=True)] == [120, 0]
     assert all(passed > 0 for passed, _ in counts)
