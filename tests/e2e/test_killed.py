@@ -8,7 +8,7 @@ from typing import Any
 from tests.world import Sandbox, World
 
 KILLS = 200
-# Forks a program that adds, edits, rotates, retires and checks for ever, kills it a moment later, and goes on.
+# Forks a program that adds, edits, rotates, retires and checks for ever, kills it somewhere in it, and goes on.
 HARNESS = """
 import json, os, random, signal, sys, time
 from pathlib import Path
@@ -38,10 +38,9 @@ async def busy(turn, tell):
                 change = Change({"description": str(value)}, secrets={"api_key": f"key-of-{name}-edit-{value}"})
                 await host.connections.edit(name, change)
                 say("edit", name, value)
-            if number % 2 == turn % 2:
-                await host.keys.rotate()
-                await host.keys.retire()
-                say("rotate")
+            await host.keys.rotate()
+            await host.keys.retire()
+            say("rotate")
             done = await host.health.run_due()
             say("checked", done.passed, done.failed)
 
@@ -56,10 +55,10 @@ for turn in range(kills):
             os._exit(9)
     os.close(tell)
     with os.fdopen(hear) as lines:
-        first = lines.readline()
-        time.sleep(chance.random() * 0.12)
+        heard = [lines.readline() for _ in range(chance.randint(1, 9))]  # however slow the machine is today
+        time.sleep(chance.random() * 0.01)
         os.kill(child, signal.SIGKILL)
-        print(first, lines.read(), sep="", end="")
+        print(*heard, lines.read(), sep="", end="")
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), f"the program ended by itself in turn {turn}"
 """
@@ -78,7 +77,7 @@ def test_nothing_acknowledged_is_lost(world: World, sandbox: Sandbox) -> None:
     added = [one[1] for one in said if one[0] == "add"]
     kinds = [one[0] for one in said]
     assert kinds.count("open") == KILLS
-    assert min(kinds.count(kind) for kind in ("add", "edit", "rotate", "checked")) > KILLS / 10
+    assert min(kinds.count(kind) for kind in ("add", "edit", "rotate", "checked")) > KILLS / 20
 
     async def look(host: Any) -> None:
         names = set()

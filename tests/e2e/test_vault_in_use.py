@@ -147,7 +147,7 @@ def test_any_parameter_can_be_looked_up_and_is_checked_at_use(world: World, bao:
 
 
 def test_a_vault_in_use_is_kept_and_may_be_renamed(world: World) -> None:
-    with pytest.raises(WrongUse, match="prod look up values through it"):
+    with pytest.raises(WrongUse, match="looked up through it for prod"):
         world.use(lambda host: host.connections.remove("corp-vault"))
     world.use(lambda host: host.connections.edit("corp-vault", Change(fields={"name": "main-vault"})))
     assert world.use(listed).status is Status.PASSED

@@ -363,3 +363,10 @@ def test_waits_are_told_and_bugs_go_to_the_log_only(prod: Sandbox, tmp_path: Pat
     assert f"Reference {reference}" in log.read_text()
     assert "ZeroDivisionError" in log.read_text()
     assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_help_lists_the_variables_one_by_one() -> None:
+    lines = cli("--help").stdout.splitlines()
+    assert [line.split()[0] for line in lines if "CONNECTOR_HOST_" in line] == [
+        f"CONNECTOR_HOST_{name}" for name in ("HOME", "DATABASE", "KEY", "MANIFEST")
+    ]

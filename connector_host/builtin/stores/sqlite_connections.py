@@ -103,8 +103,8 @@ class SqliteConnections:
             users = [name for (name,) in queries.users_of_vault(raw, vault_id=connection_id)]
             if users:
                 raise BadSetting(
-                    f"The connection can not be removed: {', '.join(users)} look up values through it. Give those "
-                    f"another vault, or the values themselves, first."
+                    f"The connection can not be removed: values are looked up through it for {', '.join(users)}. Give "
+                    f"those another vault, or the values themselves, first."
                 )
             removed = bool(queries.remove_connection(raw, id=connection_id))
             if removed:

@@ -87,15 +87,18 @@ class CommandLine:
         return outcome if isinstance(outcome, int) else 0
 
 
-@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+_HELP = """Run connectors (plugins) for SOAR platforms: keep connections, run commands, get honest results.
+
+\b
+CONNECTOR_HOST_HOME      data folder (~/.connector-host)
+CONNECTOR_HOST_DATABASE  database URL (SQLite in the data folder)
+CONNECTOR_HOST_KEY       key provider: file, file:PATH, env:VARIABLE or transit:URL
+CONNECTOR_HOST_MANIFEST  the host's own manifest.yaml
+"""
+
+
+@click.command(cls=Lazy, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--as", "acting", metavar="user=NAME,…", help="Act for a caller: user=…,group=…,site=…,tenant=…")
 @click.version_option(package_name="connector-host", prog_name="connector-host")
 def program(acting: str | None) -> None:
-    r"""Run connectors (plugins) for SOAR platforms: keep connections, run commands, get honest results.
-
-    \b
-    CONNECTOR_HOST_HOME      data folder (~/.connector-host)
-    CONNECTOR_HOST_DATABASE  database URL (SQLite in the data folder)
-    CONNECTOR_HOST_KEY       key provider: file, file:PATH or env:VARIABLE
-    CONNECTOR_HOST_MANIFEST  the host's own manifest.yaml
-    """
+    """Hold the commands."""
