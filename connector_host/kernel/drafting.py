@@ -37,6 +37,7 @@ def draft_new(
     manifest: Manifest, name: str, change: Change, references: References, settings: Settings, places: PlaceMap
 ) -> Draft:
     """Return a new connection; `references` are the change's with the vaults' ids. Raises BadSetting."""
+    _refuse_twice(change)
     vault = {key: one for key, one in references.items() if one is not None}
     given = {key: value for key, value in change.parameters.items() if value is not None}
     values = Values(with_presets(manifest, {}, given), dict(change.secrets), vault)
@@ -63,6 +64,7 @@ def draft_edit(
     """
     if change.version is not None and change.version != old.version:
         raise ConnectionChanged
+    _refuse_twice(change)
     now = upgraded(manifest, old.plugin_version, before)
     values = merged(manifest, now, change, references)
     opened = all(value is not None for value in values.secrets.values())
@@ -93,6 +95,14 @@ def merged(manifest: Manifest, now: Values, change: Change, references: Referenc
             **{key: one for key, one in references.items() if one is not None},
         },
     )
+
+
+def _refuse_twice(change: Change) -> None:
+    """Raise BadSetting where a name would have two values: one given, and one looked up."""
+    looked_up = {name for name, reference in change.vault.items() if reference is not None}
+    given = {name for name, value in change.parameters.items() if value is not None} | set(change.secrets)
+    for name in sorted(looked_up & given):
+        raise BadSetting(f"'{name}' is given, and to be looked up in a vault: choose one.")
 
 
 def touches_secrets(manifest: Manifest, connection: Connection, change: Change, references: References) -> bool:

@@ -241,6 +241,9 @@ def test_a_plain_value_takes_the_place_of_a_reference_and_the_other_way_round(pr
     shown = prod.use(lambda host: host.connections.show("prod"))
     assert (set(shown["vault"]), set(shown["secrets"])) == ({"api_key", "default_from"}, {"integration_key"})
     assert "default_from" not in shown["parameters"]
+    twice = Change(secrets={"api_key": API_KEY}, vault={"api_key": reference})
+    with pytest.raises(WrongUse, match="'api_key' is given, and to be looked up"):
+        prod.use(lambda host: host.connections.edit("prod", twice))
     back = Change(parameters={"default_from": "a@example.com"}, secrets={"api_key": API_KEY})
     prod.use(lambda host: host.connections.edit("prod", back))
     shown = prod.use(lambda host: host.connections.show("prod"))
