@@ -153,7 +153,7 @@ class Joiner:
             keys=keeper,
             audit=auditor,
             transfer=Transfer(
-                store, keeper, connections, auditor, lambda: self._part("envelope", self._slot("envelope"))
+                registry, store, keeper, connections, auditor, lambda: self._part("envelope", self._slot("envelope"))
             ),
             vaults=vaults,
             diagnosis=Diagnosis(store, connections, keeper, auditor, registry),

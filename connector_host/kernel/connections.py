@@ -21,6 +21,7 @@ from connector_host.contract.errors import (
     NotAllowed,
 )
 from connector_host.contract.ids import new_id
+from connector_host.contract.manifest import Manifest
 from connector_host.contract.ports import Clock
 from connector_host.contract.stores import Store
 from connector_host.kernel.access import Right, operator_only
@@ -30,7 +31,7 @@ from connector_host.kernel.drafting import (
     References,
     draft_edit,
     draft_new,
-    places_of_servers,
+    leading,
     touches_secrets,
 )
 from connector_host.kernel.plugins import Registry
@@ -114,7 +115,7 @@ class ConnectionManager(ConnectionReader):
         before = Values(old.parameters, secrets, old.vault)
         draft = draft_edit(manifest, before, old, change, references, self._settings, places)
         if caller != OPERATOR:
-            _refuse_leading_away(places_of_servers(manifest) | {"ca_bundle"}, old, draft.connection, change)
+            _refuse_leading_away(manifest, old, draft.connection, change)
         return stored, draft
 
     async def edit_many(self, selection: Selection, change: Change, caller: Caller = OPERATOR) -> list[Outcome]:
@@ -185,14 +186,11 @@ class ConnectionManager(ConnectionReader):
         )
 
 
-def _refuse_leading_away(names: set[str], old: Connection, new: Connection, change: Change) -> None:
+def _refuse_leading_away(manifest: Manifest, old: Connection, new: Connection, change: Change) -> None:
     """Secrets do not go along where somebody else than the operator leads a connection to another server."""
-
-    def leads(connection: Connection) -> dict[str, Any]:
-        return {key: connection.parameters.get(key, connection.vault.get(key)) for key in names}
-
+    before, after = (leading(manifest, one.parameters, one.vault) for one in (old, new))
     kept = (set(new.secrets) - set(change.secrets)) | (set(new.vault) - set(change.vault))
-    if leads(old) != leads(new) and kept:
+    if before != after and kept:
         raise NotAllowed(
             f"To lead the connection to another server, give its secrets again: {', '.join(sorted(kept))}."
         )

@@ -1,11 +1,12 @@
 """Makes connections of changes: parameters checked, fields in their place, nothing stored yet."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
-from connector_host.contract.connection import Change, Connection, VaultReference
+from connector_host.contract.connection import Change, Connection, HealthCheck, VaultReference
 from connector_host.contract.errors import BadSetting, ConnectionChanged, InvalidInput, RequestRefused, UnknownPlace
 from connector_host.contract.ids import new_id
 from connector_host.contract.manifest import Manifest
@@ -21,6 +22,18 @@ from connector_host.kernel.upgrades import Values, upgraded
 MADE_HERE = {"id", "version", "plugin", "plugin_version", "parameters", "secrets", "vault"}
 FIELDS = {one.name for one in dataclass_fields(Connection)} - MADE_HERE
 PEOPLE = ("allowed_users", "allowed_groups", "admin_users", "admin_groups")
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+_TEXT = ((str, type(None)), "text, or nothing")
+_NAMES = ((tuple,), "a list of names")
+_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "name": ((str,), "text"),
+    "description": ((str,), "text"),
+    "active": ((bool,), "true or false"),
+    "shared_to_internal_sites": ((bool,), "true or false"),
+    "health_check": ((HealthCheck, type(None)), "a health check, or nothing"),
+    **dict.fromkeys(("site", "recipient_site", "agent"), _TEXT),
+    **dict.fromkeys((*PEOPLE, "tenants"), _NAMES),
+}
 References = Mapping[str, VaultReference | None]
 NO_REFERENCES: References = {}
 
@@ -168,8 +181,14 @@ def _check_origins(manifest: Manifest, parameters: Mapping[str, Any]) -> None:
 
 
 def places_of_servers(manifest: Manifest) -> set[str]:
-    """Names of the parameters that say where a connection leads."""
+    """Names of the parameters that hold the servers' URLs."""
     return {server.url.removeprefix("$.connection.") for server in manifest.servers.values()}
+
+
+def leading(manifest: Manifest, parameters: Mapping[str, Any], vault: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what says where a connection's secrets go: its servers, and whom it trusts to be them."""
+    names = sorted(places_of_servers(manifest) | {"ca_bundle"})
+    return {name: parameters.get(name, vault.get(name)) for name in names}
 
 
 def without_required(schema: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
@@ -182,7 +201,7 @@ def with_fields(connection: Connection, fields: Mapping[str, Any], places: Place
     unknown = sorted(set(fields) - FIELDS)
     if unknown:
         raise BadSetting(f"A connection has no field '{unknown[0]}'.{did_you_mean(unknown[0], sorted(FIELDS))}")
-    connection = replace(connection, **fields)
+    connection = replace(connection, **{name: _fitting(name, value) for name, value in fields.items()})
     checked_name(connection.name, "connection")
     if connection.agent is not None:
         checked_name(connection.agent, "connection's agent")
@@ -190,13 +209,27 @@ def with_fields(connection: Connection, fields: Mapping[str, Any], places: Place
         for one in getattr(connection, several):
             checked_name(one, "user or group")
     _check_places(connection, places)
-    check = connection.health_check
-    if check and (check.interval_minutes < 1 or check.failures_before_mail < 1):
-        raise BadSetting("The health check's interval and the number of failures must each be at least one.")
-    for recipient in check.recipients if check else ():
-        if not recipient.isprintable() or "@" not in recipient.strip("@") or " " in recipient:
-            raise BadSetting(f"'{recipient}' is no e-mail address.")
+    if connection.health_check:
+        _check_health(connection.health_check)
     return connection
+
+
+def _fitting(name: str, value: Any) -> Any:
+    """Return a field's value in the type it has; raises BadSetting."""
+    kinds, words = _TYPES[name]
+    value = tuple(value) if kinds == (tuple,) and isinstance(value, list) else value
+    names = value if isinstance(value, tuple) else ()
+    if not isinstance(value, kinds) or not all(isinstance(one, str) for one in names):
+        raise BadSetting(f"The connection's field '{name}' must be {words}.")
+    return value
+
+
+def _check_health(check: HealthCheck) -> None:
+    if not all(type(one) is int and one >= 1 for one in (check.interval_minutes, check.failures_before_mail)):
+        raise BadSetting("The health check's interval and the number of failures must each be at least one.")
+    for recipient in check.recipients:
+        if not isinstance(recipient, str) or not _ADDRESS.fullmatch(recipient):
+            raise BadSetting(f"{recipient!r} is no e-mail address.")
 
 
 def _check_testable(manifest: Manifest, connection: Connection) -> None:

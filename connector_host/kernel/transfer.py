@@ -18,14 +18,17 @@ from connector_host.contract.connection import (
     VaultReference,
 )
 from connector_host.contract.errors import BadSetting, ConnectorHostError, SealBroken, UnknownConnection
+from connector_host.contract.manifest import Manifest
 from connector_host.contract.ports import Envelope
 from connector_host.contract.stores import Store
 from connector_host.kernel.access import operator_only
 from connector_host.kernel.audit import Auditor
 from connector_host.kernel.connections import ConnectionManager
-from connector_host.kernel.drafting import FIELDS, PEOPLE
+from connector_host.kernel.drafting import FIELDS, leading
+from connector_host.kernel.plugins import Registry
 from connector_host.kernel.references import named
 from connector_host.kernel.secrets import SecretKeeper
+from connector_host.kernel.upgrades import Values, upgraded
 
 FORMAT = 1
 _PARTS = ("parameters", "vault", "sealed_secrets", "missing_secrets", "plugin")
@@ -36,12 +39,14 @@ class Transfer:
 
     def __init__(
         self,
+        registry: Registry,
         store: Store,
         keeper: SecretKeeper,
         manager: ConnectionManager,
         auditor: Auditor,
         envelope: Callable[[], Envelope],
     ) -> None:
+        self._registry = registry
         self._store = store
         self._keeper = keeper
         self._manager = manager
@@ -72,19 +77,24 @@ class Transfer:
             key: value for key, value in asdict(connection).items() if key in FIELDS and value not in (None, (), "")
         }
         document = {key: list(value) if isinstance(value, tuple) else value for key, value in document.items()}
-        document |= {"plugin": connection.plugin, "parameters": dict(connection.parameters)}
+        manifest = self._registry.plugin(connection.plugin)
+        secrets = dict.fromkeys(connection.secrets) if public_key is None else await self._keeper.open(stored)
+        own = Values(connection.parameters, secrets, connection.vault)
+        own = upgraded(manifest, connection.plugin_version, own)
+        document |= {"plugin": connection.plugin, "parameters": dict(own.parameters)}
         if connection.health_check:
             document["health_check"] = {
                 **asdict(connection.health_check),
                 "recipients": list(connection.health_check.recipients),
             }
-        if connection.vault:
-            document["vault"] = {name: await named(self._store, one) for name, one in connection.vault.items()}
-        if connection.secrets and public_key is None:
-            document["missing_secrets"] = list(connection.secrets)
-        elif public_key is not None and connection.secrets:
-            plain = json.dumps(await self._keeper.open(stored)).encode()
-            sealed = self._envelope().seal(public_key, plain, _context(connection.plugin))
+        if own.vault:
+            document["vault"] = {name: await named(self._store, one) for name, one in own.vault.items()}
+        if own.secrets and public_key is None:
+            document["missing_secrets"] = sorted(own.secrets)
+        elif own.secrets and public_key is not None:
+            sealed = self._envelope().seal(
+                public_key, json.dumps(dict(own.secrets)).encode(), _context(manifest, document)
+            )
             document["sealed_secrets"] = base64.b64encode(sealed).decode()
         return document
 
@@ -140,16 +150,22 @@ class Transfer:
     def _opened(self, one: Mapping[str, Any], private_key: bytes | None) -> dict[str, Any]:
         if private_key is None:
             raise BadSetting("Its secrets are sealed: give the private key.")
+        context = _context(self._registry.plugin(one["plugin"]), one)
         try:
             sealed = base64.b64decode(one["sealed_secrets"], validate=True)
-            opened = json.loads(self._envelope().open(private_key, sealed, _context(one["plugin"])))
-        except (ValueError, TypeError):
-            raise SealBroken("Its sealed secrets are damaged.") from None
+            opened = json.loads(self._envelope().open(private_key, sealed, context))
+        except (SealBroken, ValueError, TypeError) as error:
+            raise SealBroken(
+                "Its secrets do not open: they were sealed to another key, the file leads them to another server than "
+                "before, or it is damaged."
+            ) from error
         return dict(opened)
 
 
-def _context(plugin: str) -> bytes:
-    return json.dumps(["export", FORMAT, plugin]).encode()
+def _context(manifest: Manifest, one: Mapping[str, Any]) -> bytes:
+    """Bind secrets to their plugin and to where they go: a file that leads them elsewhere opens none."""
+    leads = leading(manifest, one.get("parameters", {}), one.get("vault", {}))
+    return json.dumps(["export", FORMAT, manifest.id, leads], sort_keys=True).encode()
 
 
 def _connections_of(document: Any) -> Iterable[Any]:
@@ -165,6 +181,9 @@ def _checked(one: Any) -> Mapping[str, Any]:
     if not isinstance(one, Mapping) or not all(isinstance(one.get(key), str) for key in ("name", "plugin")):
         raise BadSetting("Each connection of an export needs a name and a plugin.")
     unknown = sorted(set(one) - FIELDS - set(_PARTS))
+    for part in ("parameters", "vault"):
+        if not isinstance(one.get(part, {}), Mapping):
+            raise BadSetting(f"The {part} of '{one['name']}' must be a mapping.")
     if unknown:
         raise BadSetting(f"The connection '{one['name']}' has a field '{unknown[0]}', which no connection has.")
     return one
@@ -172,14 +191,11 @@ def _checked(one: Any) -> Mapping[str, Any]:
 
 def _fields_of(one: Mapping[str, Any]) -> dict[str, Any]:
     fields = {key: value for key, value in one.items() if key in FIELDS and key != "name"}
-    for key in (*PEOPLE, "tenants"):
-        if key in fields:
-            fields[key] = tuple(fields[key])
     if fields.get("health_check"):
         check = fields["health_check"]
         try:
             fields["health_check"] = HealthCheck(**{**check, "recipients": tuple(check.get("recipients", ()))})
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:
             raise BadSetting(f"The health check of '{one['name']}' is wrong: {error}.") from None
     return fields
 

@@ -377,6 +377,8 @@ def test_a_parameter_that_becomes_a_secret_is_sealed(tmp_path: Path, sandbox: Sa
     connection: Any = PLUGIN["connection"]
     properties = {**connection["properties"], "pin": {"title": "Pin", "type": "string", "writeOnly": True}}
     acme_host(tmp_path, version="1.1.0", connection={**connection, "properties": properties})
+    [exported] = world.use(lambda host: host.transfer.export())["connections"]
+    assert (exported["missing_secrets"], "a-pin-of-eight" in json.dumps(exported)) == (["key", "pin"], False)
     assert [one.error for one in world.use(lambda host: host.connections.upgrade())] == [""]
 
     async def opened(host: Any) -> Any:

@@ -124,7 +124,34 @@ def test_sealed_secrets_open_with_their_key_for_their_plugin_only(full: World, e
         assert words in outcome.error
     moved = {**document["connections"][0], "plugin": "rest_vault"}
     [outcome] = empty.use(lambda host: host.transfer.take({**document, "connections": [moved]}, private_key=PRIVATE))
-    assert "sealed to another key, or is damaged" in outcome.error
+    assert "sealed to another key" in outcome.error
+
+
+def test_a_file_that_leads_the_secrets_elsewhere_opens_none(full: World, empty: World) -> None:
+    document = exported(full, public_key=PUBLIC, selection=Selection(name="prod"))
+    document["connections"][0]["parameters"]["server_url"] = "https://evil.example.com"
+    [outcome] = empty.use(lambda host: host.transfer.take(document, private_key=PRIVATE))
+    assert "leads them to another server" in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("active", "no", "must be true or false"),
+        ("site", 5, "must be text"),
+        ("tenants", "acme", "must be a list of names"),
+        ("allowed_users", [1], "must be a list of names"),
+        ("health_check", {"interval_minutes": "5"}, "at least one"),
+        ("health_check", 5, "is wrong"),
+        ("health_check", {"minutes": 5}, "is wrong"),
+        ("vault", {"api_key": "x"}, "is wrong"),
+    ],
+)
+def test_fields_of_another_type_are_refused(full: World, empty: World, field: str, value: Any, words: str) -> None:
+    document = exported(full, public_key=PUBLIC, selection=Selection(name="prod"))
+    document["connections"][0][field] = value
+    [outcome] = empty.use(lambda host: host.transfer.take(document, private_key=PRIVATE))
+    assert words in outcome.error
 
 
 @pytest.mark.parametrize("key", [b"", b"nonsense", PRIVATE])
@@ -143,6 +170,7 @@ def test_a_public_key_that_is_none_is_refused(full: World, key: bytes) -> None:
         {"connector_host_connections": 1, "connections": {}},
         {"connector_host_connections": 1, "connections": ["x"]},
         {"connector_host_connections": 1, "connections": [{"name": "x"}]},
+        {"connector_host_connections": 1, "connections": [{"name": "x", "plugin": "pagerduty", "vault": []}]},
         {"connector_host_connections": 1, "connections": [{"name": "x", "plugin": "pagerduty", "colour": "red"}]},
     ],
 )
