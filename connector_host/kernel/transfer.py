@@ -24,7 +24,8 @@ from connector_host.contract.stores import Store
 from connector_host.kernel.access import operator_only
 from connector_host.kernel.audit import Auditor
 from connector_host.kernel.connections import ConnectionManager
-from connector_host.kernel.drafting import FIELDS, leading
+from connector_host.kernel.drafting import leading
+from connector_host.kernel.fields import FIELDS
 from connector_host.kernel.plugins import Registry
 from connector_host.kernel.references import named
 from connector_host.kernel.secrets import SecretKeeper
