@@ -6,9 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +62,15 @@ class OpenBao:
             self._process = subprocess.Popen(
                 [executable, "server", f"-config={self.folder / 'config.hcl'}"], stdout=log, stderr=log
             )
+        self._until(lambda: self.ask("GET", "sys/seal-status"))
+
+    def _until(self, works: Callable[[], Any]) -> None:
+        """Try until it works, for half a minute at most."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             try:
-                self.ask("GET", "sys/seal-status")
-            except OSError:
+                works()
+            except OSError:  # no answer, or a refusal
                 time.sleep(0.05)
             else:
                 return
@@ -75,13 +78,7 @@ class OpenBao:
 
     def unseal(self) -> None:
         self.ask("PUT", "sys/unseal", {"key": self._unseal_key})
-        while True:  # active a moment after it is unsealed
-            try:
-                self.ask("GET", "sys/mounts")
-            except urllib.error.HTTPError:
-                time.sleep(0.05)
-            else:
-                return
+        self._until(lambda: self.ask("GET", "sys/mounts"))  # active a moment after it is unsealed
 
     def seal(self) -> None:
         self.ask("PUT", "sys/seal", {})
@@ -107,13 +104,7 @@ class OpenBao:
 
     def mount(self, path: str, version: int) -> None:
         self.ask("POST", f"sys/mounts/{path}", {"type": "kv", "options": {"version": str(version)}})
-        while True:  # version 2 prepares itself for a moment
-            try:
-                self.put(path, "ready", version, x="1")
-            except urllib.error.HTTPError:
-                time.sleep(0.05)
-            else:
-                return
+        self._until(lambda: self.put(path, "ready", version, x="1"))  # version 2 prepares itself for a moment
 
     def put(self, mount: str, name: str, version: int = 2, /, **fields: str) -> None:
         where, body = (f"{mount}/data/{name}", {"data": fields}) if version == 2 else (f"{mount}/{name}", fields)
