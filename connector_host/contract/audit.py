@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 START = "0" * 64
 
@@ -27,6 +28,10 @@ class AuditRecord:
     entry: AuditEntry
     previous: str
     digest: str
+
+    def document(self) -> dict[str, Any]:
+        """Return number and entry as a JSON document."""
+        return {"number": self.number, **asdict(self.entry), "details": json.loads(self.entry.details)}
 
 
 @dataclass(frozen=True, slots=True)

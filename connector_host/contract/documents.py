@@ -49,3 +49,10 @@ def as_json(document: Mapping[str, Any], *, indent: int | None = None) -> str:
 def iso(moment: datetime) -> str:
     """Return a time in UTC as ISO 8601 with `Z`, to the millisecond."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain(value: Any) -> Any:
+    """Return the value in JSON's types: a tuple is a list there."""
+    if isinstance(value, dict):
+        return {key: plain(child) for key, child in value.items()}
+    return [plain(child) for child in value] if isinstance(value, list | tuple) else value

@@ -12,6 +12,7 @@ from connector_host.contract.connection import (
     Change,
     Connection,
     Outcome,
+    Sealed,
     Selection,
     StoredConnection,
 )
@@ -79,21 +80,24 @@ class ConnectionManager(ConnectionReader):
 
     async def keep(self, draft: Draft, action: str, caller: Caller, change: Change) -> Connection:
         """Store a new connection."""
-        sealed = await self._keeper.seal(draft.connection.id, 1, draft.secrets) if draft.secrets else None
         entry = self._entry(action, caller, draft.connection, change)
-        await self._store.connections.add(StoredConnection(draft.connection, sealed), entry)
+        await self._store.connections.add(await self._sealed(draft), entry)
         return draft.connection
 
     async def edit(self, name: str, change: Change, caller: Caller = OPERATOR) -> Connection:
         """Change a connection; raises ConnectionChanged where somebody else did so in the meantime."""
         stored, draft = await self.draft_edit(name, change, caller)
-        connection, sealed = draft.connection, stored.sealed
+        entry = self._entry("connection.changed", caller, draft.connection, change)
+        await self._store.connections.change(await self._sealed(draft, stored.sealed), entry)
+        return draft.connection
+
+    async def _sealed(self, draft: Draft, before: Sealed | None = None) -> StoredConnection:
+        """Return a draft as it is stored; secrets that it does not touch stay sealed as they were `before`."""
+        connection, sealed = draft.connection, before
         if draft.secrets is not None:
             version = connection.version
             sealed = await self._keeper.seal(connection.id, version, draft.secrets) if draft.secrets else None
-        entry = self._entry("connection.changed", caller, connection, change)
-        await self._store.connections.change(StoredConnection(connection, sealed), entry)
-        return connection
+        return StoredConnection(connection, sealed)
 
     async def draft_edit(
         self, name: str, change: Change, caller: Caller = OPERATOR, *, opened: bool = False

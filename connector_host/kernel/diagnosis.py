@@ -56,9 +56,7 @@ class Diagnosis:
                 for run in runs
             ],
             "audit.json": [
-                {"number": one.number, **asdict(one.entry), "details": json.loads(one.entry.details)}
-                for one in await self._auditor.newest(RECORDS)
-                if one.entry.subject_id == connection.id
+                one.document() for one in await self._auditor.newest(RECORDS) if one.entry.subject_id == connection.id
             ],
             "host.json": {
                 "python": platform.python_version(),

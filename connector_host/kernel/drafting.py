@@ -17,7 +17,6 @@ from connector_host.kernel.settings import Settings
 from connector_host.kernel.upgrades import Values, upgraded
 
 References = Mapping[str, VaultReference | None]
-NO_REFERENCES: References = {}
 
 
 @dataclass(frozen=True, slots=True)

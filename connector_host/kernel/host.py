@@ -19,6 +19,7 @@ from connector_host.contract.model import HistoryRecord, IntakeRecord, Invocatio
 from connector_host.kernel.connections import ConnectionManager
 from connector_host.kernel.credentials import Reveal
 from connector_host.kernel.desks import Desks
+from connector_host.kernel.drafting import Draft
 from connector_host.kernel.pipeline import Assignment, Parts, Pipeline
 from connector_host.kernel.plugins import Registry
 from connector_host.kernel.vault import Credential
@@ -125,8 +126,7 @@ class Host:
         """Run Test Connection on a new connection's values; stores nothing, raises BadSetting for wrong ones."""
         manifest, command = self._test_command(plugin)
         draft = await self.connections.draft(name, plugin, change, caller)
-        how = _How({}, caller, replace(options, record=False), draft=draft.secrets or {})
-        return await self._run(manifest, command, StoredConnection(draft.connection), how)
+        return await self._run_unsaved(manifest, command, draft, caller, options)
 
     async def test_edit(
         self, name: str, change: Change, caller: Caller = OPERATOR, *, options: Options = _DEFAULTS
@@ -134,6 +134,11 @@ class Host:
         """Run Test Connection on a connection as it would be after a change; stores nothing."""
         _, draft = await self.connections.draft_edit(name, change, caller, opened=True)
         manifest, command = self._test_command(draft.connection.plugin)
+        return await self._run_unsaved(manifest, command, draft, caller, options)
+
+    async def _run_unsaved(
+        self, manifest: Manifest, command: Command, draft: Draft, caller: Caller, options: Options
+    ) -> Result:
         how = _How({}, caller, replace(options, record=False), draft=draft.secrets or {})
         return await self._run(manifest, command, StoredConnection(draft.connection), how)
 

@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from connector_host.contract.connection import EVERYTHING, OPERATOR, Caller, Selection, StoredConnection
-from connector_host.contract.documents import iso
+from connector_host.contract.documents import iso, plain
 from connector_host.contract.errors import NotAllowed, SealError, UnknownConnection
 from connector_host.contract.ports import Clock
 from connector_host.contract.stores import Store
 from connector_host.kernel.access import Right, rights
 from connector_host.kernel.plugins import Registry
 from connector_host.kernel.references import named
+from connector_host.kernel.roster import PAGE, stored_one_by_one
 from connector_host.kernel.schema import did_you_mean
 from connector_host.kernel.secrets import SecretKeeper, mask
 
-PAGE = 500
 REFUSAL_SECONDS = 0.01  # what is unknown and what is forbidden are refused after the same time
 
 
@@ -73,21 +73,15 @@ class ConnectionReader:
     ) -> AsyncIterator[StoredConnection]:
         """Read those selected that the caller has a right to, page by page."""
         places = await self._store.places.load()
-        page_size = min(PAGE, selection.limit or PAGE)
-        after = selection.after
-        while page := await self._store.connections.list(replace(selection, after=after, limit=page_size), caller):
-            for stored in page:
-                if right in rights(places, stored.connection, caller):
-                    yield stored
-            if len(page) < page_size:
-                return
-            after = page[-1].connection.name
+        async for stored in stored_one_by_one(self._store.connections, selection, caller):
+            if right in rights(places, stored.connection, caller):
+                yield stored
 
     async def show(self, name: str, caller: Caller = OPERATOR) -> dict[str, Any]:
         """Return a connection as `schemas/connection.schema.json` describes it, each secret masked."""
         stored = await self.get(name, caller)
         connection = stored.connection
-        document: dict[str, Any] = _plain(asdict(connection))
+        document: dict[str, Any] = plain(asdict(connection))
         try:
             opened = await self._keeper.open(stored)
             document["secrets"] = {key: mask(value) for key, value in opened.items()}
@@ -103,10 +97,3 @@ class ConnectionReader:
             key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(health).items()
         }
         return document
-
-
-def _plain(value: Any) -> Any:
-    """Return the value in JSON's types: a tuple is a list there."""
-    if isinstance(value, dict):
-        return {key: _plain(child) for key, child in value.items()}
-    return [_plain(child) for child in value] if isinstance(value, list | tuple) else value

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
 from connector_host.contract.connection import (
+    EVERYTHING,
     OPERATOR,
     Caller,
     Connection,
     Sealed,
-    Selection,
     StoredConnection,
     WrappedKey,
 )
@@ -23,8 +23,7 @@ from connector_host.contract.ports import Cipher, KeyProvider
 from connector_host.contract.stores import Store
 from connector_host.kernel.access import operator_only
 from connector_host.kernel.audit import Auditor
-
-PAGE = 500
+from connector_host.kernel.roster import stored_one_by_one
 
 
 class SecretKeeper:
@@ -101,12 +100,9 @@ class SecretKeeper:
 
     async def _sealed(self) -> AsyncIterator[tuple[StoredConnection, Sealed]]:
         """Read every connection that has secrets, page by page."""
-        after = ""
-        while page := await self._store.connections.list(Selection(after=after, limit=PAGE), OPERATOR):
-            for stored in page:
-                if stored.sealed is not None:
-                    yield stored, stored.sealed
-            after = page[-1].connection.name
+        async for stored in stored_one_by_one(self._store.connections, EVERYTHING, OPERATOR):
+            if stored.sealed is not None:
+                yield stored, stored.sealed
 
     async def _outdated(self) -> AsyncIterator[StoredConnection]:
         """Read those whose data key is not under the current master key."""

@@ -17,6 +17,7 @@ from connector_host.contract.connection import (
     StoredConnection,
     VaultReference,
 )
+from connector_host.contract.documents import plain
 from connector_host.contract.errors import BadSetting, ConnectorHostError, SealBroken, UnknownConnection
 from connector_host.contract.manifest import Manifest
 from connector_host.contract.ports import Envelope
@@ -75,19 +76,15 @@ class Transfer:
             raise BadSetting(f"{stored.damage} It can not be exported; select the others by a filter.")
         connection = stored.connection
         document = {
-            key: value for key, value in asdict(connection).items() if key in FIELDS and value not in (None, (), "")
+            key: value
+            for key, value in plain(asdict(connection)).items()
+            if key in FIELDS and value not in (None, [], "")
         }
-        document = {key: list(value) if isinstance(value, tuple) else value for key, value in document.items()}
         manifest = self._registry.plugin(connection.plugin)
         secrets = dict.fromkeys(connection.secrets) if public_key is None else await self._keeper.open(stored)
         own = Values(connection.parameters, secrets, connection.vault)
         own = upgraded(manifest, connection.plugin_version, own)
         document |= {"plugin": connection.plugin, "parameters": dict(own.parameters)}
-        if connection.health_check:
-            document["health_check"] = {
-                **asdict(connection.health_check),
-                "recipients": list(connection.health_check.recipients),
-            }
         if own.vault:
             document["vault"] = {name: await named(self._store, one) for name, one in own.vault.items()}
         if own.secrets and public_key is None:

@@ -1,7 +1,6 @@
 """`audit …`: who did what, and whether the record of it is whole."""
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -40,8 +39,7 @@ def _words(record: AuditRecord) -> str:
 
 
 def _document(record: AuditRecord) -> dict[str, Any]:
-    entry = {**asdict(record.entry), "details": json.loads(record.entry.details)}
-    return {"number": record.number, **entry, "previous": record.previous, "digest": record.digest}
+    return {**record.document(), "previous": record.previous, "digest": record.digest}
 
 
 @command.command("verify")
