@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from connector_host.contract.authoring import AsyncCall, Call, Failed, Item, Page, command, url
 from connector_host.contract.connection import Caller, Change, Connection, HealthCheck, Selection, State, VaultReference
 from connector_host.contract.errors import ApiError, ConnectorHostError, InvalidInput, WrongUse
-from connector_host.contract.manifest import Paging
 from connector_host.contract.model import Completeness, Kind, Options, Result, Status
+from connector_host.contract.requests import Paging
 
 if TYPE_CHECKING:
     from connector_host.app import open_host

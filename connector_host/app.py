@@ -10,15 +10,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import pluggy
-
-from connector_host.builtin import plugs
 from connector_host.configuration import DEFAULT, Configuration, SystemClock, bundled
-from connector_host.contract import hooks
+from connector_host.contract.connection import Change
 from connector_host.contract.errors import BadSetting
 from connector_host.contract.face import Surface
 from connector_host.contract.ports import Runner, Step, Surroundings
 from connector_host.contract.stores import Store
+from connector_host.contract.workshop import Workshop
 from connector_host.kernel.attention import Attention
 from connector_host.kernel.audit import Auditor
 from connector_host.kernel.connections import ConnectionManager
@@ -26,6 +24,7 @@ from connector_host.kernel.desks import Desks
 from connector_host.kernel.diagnosis import Diagnosis
 from connector_host.kernel.health import HealthChecks
 from connector_host.kernel.host import Host
+from connector_host.kernel.links import Links
 from connector_host.kernel.memory import Memory
 from connector_host.kernel.openings import Openings
 from connector_host.kernel.pipeline import Parts
@@ -35,12 +34,20 @@ from connector_host.kernel.recording import Recorder
 from connector_host.kernel.redaction import RedactingFilter
 from connector_host.kernel.secrets import SecretKeeper
 from connector_host.kernel.settings import Settings, settings_from
+from connector_host.kernel.spool import FileSpool
 from connector_host.kernel.transfer import Transfer
 from connector_host.kernel.values import ValueSource
 from connector_host.kernel.vault import VaultDesk
+from connector_host.plugging import Plugging
 
 LOGGERS = ("connector_host", "connector_host.requests", "connector_host.plugins")
-_DEFAULT_SLOTS = {"store": "sqlite", "cipher": "aes-256-gcm", "transport": "httpx2", "envelope": "hpke"}
+_DEFAULT_SLOTS = {
+    "store": "sqlite",
+    "cipher": "aes-256-gcm",
+    "transport": "httpx2",
+    "envelope": "hpke",
+    "workshop": "authors",
+}
 
 
 class Joiner:
@@ -49,10 +56,7 @@ class Joiner:
     def __init__(self, configuration: Configuration = DEFAULT) -> None:
         self._configuration = configuration
         self._memory = Memory(configuration.resolved_home(), bundled() / "schemas")
-        self._manager = pluggy.PluginManager(hooks.PROJECT)
-        self._manager.add_hookspecs(hooks)
-        self._manager.register(plugs, "built-in")
-        self._manager.load_setuptools_entrypoints(hooks.PROJECT)
+        self._plugging = Plugging(configuration.plugs)
 
     @cached_property
     def settings(self) -> Settings:
@@ -60,7 +64,7 @@ class Joiner:
         file = self._configuration.resolved_manifest()
         value = self._memory.recall(str(file))
         if value is None:
-            from connector_host.kernel.strict_yaml import read_yaml  # noqa: PLC0415 - what is known needs no YAML
+            from connector_host.kernel.manifests.strict_yaml import read_yaml  # noqa: PLC0415 - what is known needs no YAML
 
             value = read_yaml(file).value
             self._memory.keep(str(file), [file], value)
@@ -71,8 +75,11 @@ class Joiner:
     @cached_property
     def registry(self) -> Registry:
         """The plugins; none of their code is run."""
-        provided = [Path(folder) for folders in self._manager.hook.connectors() for folder in folders]
-        return Registry([*self.settings.plugins, *provided], self.settings.schemas, self._memory)
+        provided = [Path(folder) for folders in self._plugging.ask("connectors") for folder in folders]
+        folders = [*self.settings.plugins, *self._plugging.folders, *provided, *self._configuration.plugin_folders]
+        registry = Registry(folders, self.settings.schemas, self._memory, Links(self._configuration.resolved_home()))
+        registry.broken |= self._plugging.quarantined
+        return registry
 
     @cached_property
     def surroundings(self) -> Surroundings:
@@ -86,6 +93,12 @@ class Joiner:
             observe=self._observe,
             options=self._options,
         )
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """What authors are served with."""
+        made: Workshop = self._part("workshop", self._slot("workshop"))
+        return made
 
     @property
     def catalogue(self) -> Registry:
@@ -109,9 +122,9 @@ class Joiner:
 
     def at(self, home: Path) -> "Joiner":
         """Return the same with another data folder, its own database and its own key."""
-        return Joiner(
-            replace(self._configuration, home=home, database=f"sqlite:///{home}/connector-host.db", key="file")
-        )
+        linked = tuple(Links(self._configuration.resolved_home()).folders())
+        database = f"sqlite:///{home}/connector-host.db"
+        return Joiner(replace(self._configuration, home=home, database=database, key="file", plugin_folders=linked))
 
     def surface(self, name: str) -> Surface:
         """One of the host's faces."""
@@ -135,7 +148,12 @@ class Joiner:
         connections = ConnectionManager(registry, store, keeper, self.settings, auditor, clock, gone)
         vaults = VaultDesk(store, clock, auditor, self.settings.vault_cache_seconds)
         values = ValueSource(registry, keeper, vaults, self.settings)
-        openings = Openings(transport, values.open, log_filter, clock)
+
+        async def renew(connection: str, secret: str, value: str) -> int:
+            return (await connections.edit(connection, Change(secrets={secret: value}))).version
+
+        openings = Openings(transport, values.open, renew, log_filter, clock)
+        spool = FileSpool(self.surroundings.home, self.settings.limits)
         parts = Parts(
             settings=self.settings,
             openings=openings,
@@ -147,6 +165,7 @@ class Joiner:
             store=store,
             clock=clock,
             observe=self.surroundings.observe,
+            spool=spool,
         )
         desks = Desks(
             places=PlaceManager(store.places, auditor),
@@ -166,23 +185,16 @@ class Joiner:
 
     def _steps(self) -> list[Step]:
         known: dict[str, Step] = {}
-        for steps in self._manager.hook.steps(surroundings=self.surroundings):
+        for steps in self._plugging.ask("steps", surroundings=self.surroundings):
             known.update(steps)
         missing = [name for name in self.settings.steps if name not in known]
         if missing:
             raise BadSetting(f"There is no step '{missing[0]}'. There are: {', '.join(sorted(known))}.")
         return [known[name] for name in self.settings.steps]
 
-    def offers(self, slot: str) -> Mapping[str, str]:
-        """Return who offers to fill a slot, by name."""
-        offers: dict[str, str] = {}
-        for provided in self._manager.hook.provide():
-            offers.update(provided.get(slot, {}))
-        return offers
-
     def _part(self, slot: str, name: str) -> Any:
         """Make the part of that name; raises BadSetting where nobody provides it."""
-        offers = self.offers(slot)
+        offers = self._plugging.offers(slot)
         if name not in offers:
             raise BadSetting(
                 f"The slot '{slot}' can not be filled with '{name}'. There are: {', '.join(sorted(offers)) or 'none'}."
@@ -194,8 +206,9 @@ class Joiner:
         return self.settings.options(part)
 
     def _observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        if self._manager.hook.observe.get_hookimpls():
-            self._manager.hook.observe(event=event, facts=facts)
+        if self._plugging.listens("observe"):
+            for _ in self._plugging.ask("observe", event=event, facts=facts):
+                pass
 
 
 class _Made(Mapping[str, Runner]):
@@ -208,7 +221,7 @@ class _Made(Mapping[str, Runner]):
 
     @cached_property
     def _offers(self) -> Mapping[str, str]:
-        return self._joiner.offers(self._slot)
+        return self._joiner._plugging.offers(self._slot)  # noqa: SLF001 - the joiner's own mapping
 
     def __getitem__(self, name: str) -> Runner:
         if name not in self._made:

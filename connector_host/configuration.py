@@ -35,7 +35,8 @@ class Configuration:
 
     home: data folder (CONNECTOR_HOST_HOME, else ~/.connector-host). database: a URL (CONNECTOR_HOST_DATABASE).
     key: a key provider, `file`, `file:PATH` or `env:VARIABLE` (CONNECTOR_HOST_KEY). manifest: the host's
-    manifest.yaml (CONNECTOR_HOST_MANIFEST). clock: replaceable for tests.
+    manifest.yaml (CONNECTOR_HOST_MANIFEST). clock: replaceable for tests. plugs: objects that implement sockets, beside
+    those of installed packages. plugin_folders: folders of plugins beside those of the manifest.
     """
 
     home: Path | None = None
@@ -43,6 +44,8 @@ class Configuration:
     key: str | None = None
     manifest: Path | None = None
     clock: Clock | None = None
+    plugs: tuple[object, ...] = ()
+    plugin_folders: tuple[Path, ...] = ()
 
     def resolved_home(self) -> Path:
         """Return the data folder."""

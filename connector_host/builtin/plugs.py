@@ -26,6 +26,7 @@ def provide() -> Mapping[str, Mapping[str, str]]:
             "request": f"{_ROOM}.runners.request:RequestRunner",
             "python": f"{_ROOM}.runners.python:PythonRunner",
         },
+        "workshop": {"authors": "connector_host.workshop.workshop:AuthorsWorkshop"},
         "surface": {"cli": f"{_ROOM}.surfaces.cli.main:CommandLine"},
     }
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import quote
 
 from connector_host.contract.errors import InvocationError, RequestRefused
-from connector_host.contract.manifest import Paging
 from connector_host.contract.model import Kind
+from connector_host.contract.requests import Paging
 
 __all__ = ["AsyncCall", "Call", "Failed", "Item", "Page", "command", "url"]
 

@@ -40,10 +40,10 @@ An error's message is its class's docstring unless the place that raises it know
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from connector_host.contract.model import Failure, Kind
+from connector_host.contract.problems import Problem
 
 
 class ConnectorHostError(Exception):
@@ -91,19 +91,6 @@ class UnknownPlace(WrongUse):
 
 class BadSetting(WrongUse):
     """A setting of the host, or a parameter of a connection, is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong in a manifest: where, what, and what to do."""
-
-    path: str
-    line: int
-    what: str
-    mend: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.what} {self.mend}".rstrip()
 
 
 class ManifestError(ConnectorHostError):

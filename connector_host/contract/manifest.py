@@ -1,75 +1,11 @@
-"""The nouns of a manifest: a plugin, its servers, its commands and its field mappings, as frozen values."""
+"""The nouns of a manifest: a plugin, its commands, their samples and field mappings, as frozen values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A shared rate limit: at most `requests` in any `seconds`, counted per value of `per`."""
-
-    per: str
-    requests: int | str
-    seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How often to try again, and how long to wait where the server gives no hint (seconds)."""
-
-    times: int = 3
-    seconds: float = 1
-    rate_limited_seconds: float = 30
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorPaths:
-    """Where a product puts its own code, message and details in an error body; the first that holds wins."""
-
-    code: tuple[str, ...] = ()
-    message: tuple[str, ...] = ()
-    details: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """An origin a plugin may call, with the authentication that belongs to it and to no other."""
-
-    name: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    limit: Limit | None = None
-    max_body: int | None = None
-    errors: ErrorPaths = field(default_factory=ErrorPaths)
-
-
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """How an API hands out a long list: style `offset`, `cursor` or `link`."""
-
-    style: str = "offset"
-    size: int = 100
-    size_parameter: str = "limit"
-    position_parameter: str = "offset"
-    more: str = "$.more"
-    next: str = "$.next_cursor"
-    window: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RequestTemplate:
-    """A declared request: what to send, written as data."""
-
-    server: str
-    path: str
-    method: str = "GET"
-    query: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-    idempotent: bool | None = None
-    paging: Paging | None = None
+from connector_host.contract.requests import Paging, RequestTemplate, ResponseRule, RetryPolicy, Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +61,61 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
+class Deprecation:
+    """Something that still works: since which version of the plugin not to use it, what instead, when it goes."""
+
+    since: str
+    use: str = ""
+    remove_in: str = ""
+
+    def told(self, what: str) -> str:
+        """Return the warning for a caller."""
+        instead = f" Use {self.use} instead." if self.use else ""
+        end = f" It goes in version {self.remove_in}." if self.remove_in else ""
+        return f"{what} is deprecated since version {self.since}.{instead}{end}"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One HTTP exchange of a sample: `request` is METHOD PATH?QUERY, `sends` what its body must hold."""
+
+    request: str
+    server: str | None = None
+    sends: Any = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One run of a command: what goes in, what is exchanged, and what the result holds."""
+
+    http: tuple[Exchange, ...]
+    title: str = ""
+    input: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        """The result's status."""
+        return str(self.result.get("status", "Passed"))
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """A rule that the plugin need not keep, at one place or everywhere, and why."""
+
+    rule: str
+    reason: str
+    at: str = ""
+
+    def covers(self, rule: str, at: str) -> bool:
+        """Whether it is about this rule at this place."""
+        return self.rule == rule and (not self.at or at == self.at or at.startswith((f"{self.at}.", f"{self.at}[")))
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """One command of a plugin, as its manifest declares it."""
 
@@ -147,6 +138,13 @@ class Command:
     intake: Intake | None = None
     credential: Credential | None = None
     deadline: int | None = None
+    responses: tuple[ResponseRule, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    read_only: bool = False
+    destructive: bool = False
+    idempotent: bool = False
+    permissions: tuple[str, ...] = ()
+    deprecated: Deprecation | None = None
 
     @property
     def runner(self) -> str:
@@ -176,6 +174,8 @@ class Manifest:
     permissions: str = ""
     setup: Sequence[Mapping[str, Any]] = ()
     faq: Sequence[Mapping[str, str]] = ()
+    isolation: str = "none"
+    exemptions: tuple[Exemption, ...] = ()
 
     @property
     def secret_names(self) -> frozenset[str]:

@@ -61,7 +61,11 @@ HTTP_EQUIVALENT: Mapping[Kind, int] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why one item, or a whole invocation, failed; `code` is the product's own code where it gave one."""
+    """Why one item, or a whole invocation, failed; `code` is the product's own code where it gave one.
+
+    `indicator` takes the place of the command's own; `attention` says that a person must look at the connection,
+    `worded` that the message is the manifest's own already.
+    """
 
     kind: Kind
     message: str
@@ -70,6 +74,9 @@ class Failure:
     code: str | None = None
     http_status: int | None = None
     reference: str | None = None
+    indicator: str | None = None
+    attention: bool = False
+    worded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,14 @@ class Result:
     intake: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
     errors: tuple[ErrorEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One option of a parameter: the value to give, and what people see."""
+
+    value: Any
+    label: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
-__all__ = ["ABSENT", "Absent", "JsonPath", "PathSyntaxError", "compile_path"]
+__all__ = ["ABSENT", "Absent", "JsonPath", "PathSyntaxError", "compile_path", "steps_of"]
 
 
 class Absent:
@@ -125,6 +125,12 @@ def compile_path(text: str) -> JsonPath:
     if steps is None:
         return _AnyPath(_parse("$" + rest))
     return _Name(steps[0]) if len(steps) == 1 and isinstance(steps[0], str) else _PlainPath(steps)
+
+
+def steps_of(text: str) -> tuple[str | int | None, ...] | None:
+    """Return a plain path's steps, names, indexes and None for each `[*]`; None for a path that is not plain."""
+    steps = _plain_steps(text.removeprefix("$"))
+    return None if steps is None else tuple(None if step is _EACH else step for step in steps)
 
 
 def _plain_steps(rest: str) -> tuple[Any, ...] | None:

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from connector_host.contract.authoring import Item, Page
 from connector_host.contract.connection import WrappedKey
-from connector_host.contract.manifest import Command, Manifest, RetryPolicy
+from connector_host.contract.manifest import Command, Manifest
 from connector_host.contract.model import Completeness
+from connector_host.contract.requests import RetryPolicy
 
 
 class Clock(Protocol):
@@ -36,7 +37,10 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, complete: the URL lies on its declared server, the headers carry its credentials."""
+    """One HTTP request, complete: the URL lies on its declared server, the headers carry its credentials.
+
+    `again` says of a reply that it should be asked for again, whatever its status.
+    """
 
     method: str
     url: str
@@ -47,6 +51,7 @@ class Request:
     allowance: Allowance | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     deadline: float = float("inf")
+    again: "Callable[[Reply], bool] | None" = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,8 @@ class OpenConnection:
     """A connection in use: its parameters and opened secrets, and its wire.
 
     `vouches(body)` is true where no secret of the connection can stand in a reply's body; `conceal(text)` makes one
-    more text a secret. `memory` lives as long as the connection is in use and unchanged.
+    more text a secret. `memory` lives as long as the connection is in use and unchanged. `renew(name, value)` stores
+    a secret that the product gave in place of an old one.
     """
 
     id: str
@@ -120,6 +126,7 @@ class OpenConnection:
     session: Session
     vouches: Callable[[bytes], bool]
     conceal: Callable[[str], None]
+    renew: Callable[[str, str], Awaitable[None]]
     memory: MutableMapping[str, Any] = field(default_factory=dict, repr=False)
 
 

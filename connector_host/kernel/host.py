@@ -13,9 +13,11 @@ from connector_host.contract.connection import (
     VaultReference,
 )
 from connector_host.contract.errors import WrongUse
+from connector_host.contract.files import Spool
 from connector_host.contract.ids import new_id
 from connector_host.contract.manifest import Command, Manifest
-from connector_host.contract.model import HistoryRecord, IntakeRecord, Invocation, Options, Result
+from connector_host.contract.model import Choice, HistoryRecord, IntakeRecord, Invocation, Options, Result
+from connector_host.kernel.choices import choices_in, parameter_of, plain_choices
 from connector_host.kernel.connections import ConnectionManager
 from connector_host.kernel.credentials import Reveal
 from connector_host.kernel.desks import Desks
@@ -106,6 +108,23 @@ class Host:
         """Return the newest records taken in through a connection, newest first."""
         stored = await self.connections.get(connection, caller)
         return await self._parts.store.intake.recent(stored.connection.id, command, limit)
+
+    @property
+    def files(self) -> Spool:
+        """Files on their way into commands."""
+        return self._parts.spool
+
+    async def choices(
+        self, plugin: str, command: str, parameter: str, connection: str, caller: Caller = OPERATOR
+    ) -> list[Choice]:
+        """Return a parameter's options, fetched from the service where the plugin says so; raises WrongUse."""
+        found = self.registry.command(plugin, command)[1]
+        schema = parameter_of(found, parameter)
+        if "options_from" not in schema:
+            return plain_choices(schema)
+        fetch = schema["options_from"]
+        result = await self.run(plugin, fetch["command"], connection, fetch.get("input"), caller, options=_UNRECORDED)
+        return choices_in(result, fetch)
 
     async def test(
         self,

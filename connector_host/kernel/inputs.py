@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from connector_host.contract.conditions import condition_in_words, holds, labelled_options
 from connector_host.contract.errors import InvalidInput
+from connector_host.contract.manifest import Deprecation
 from connector_host.kernel.schema import Checker, Fault, did_you_mean
 from connector_host.kernel.settings import DateTimeSetting, Limits
 
@@ -31,6 +33,8 @@ class InputForm:
         self._refuse_unknown(inputs)
         text = self._as_json(inputs)
         values = {**self._defaults, **{name: value for name, value in inputs.items() if value is not None}}
+        for name in self._hidden(values) - inputs.keys():
+            values.pop(name, None)  # a default of what is not there
         for name, normal in self._normal.items():
             if name in values:
                 values[name] = normal(name, values[name])
@@ -39,6 +43,19 @@ class InputForm:
                 next(self._checker.faults(values), Fault((), "The inputs do not satisfy the command's schema."))
             )
         return values, text
+
+    def deprecated(self, inputs: Mapping[str, Any]) -> list[str]:
+        """Return a warning for each deprecated parameter that is given."""
+        told = {name: self._properties[name].get("deprecation") for name in inputs if name in self._properties}
+        return [Deprecation(**one).told(f"The parameter {self.title(name)}") for name, one in told.items() if one]
+
+    def _hidden(self, values: Mapping[str, Any]) -> set[str]:
+        """Names of the parameters that are not there, by their `visible_if`."""
+        return {
+            name
+            for name, schema in self._properties.items()
+            if "visible_if" in schema and not holds(schema["visible_if"], values)
+        }
 
     def _refuse_unknown(self, inputs: Mapping[str, Any]) -> None:
         for name in inputs:
@@ -83,17 +100,34 @@ class InputForm:
         reason = f"At {inside.lstrip('.')}: {fault.reason}" if inside else fault.reason
         if self._properties.get(name, {}).get("writeOnly") and fault.given:
             reason = "It does not have the form that the plugin asks for."  # the reason might quote the secret
-        examples = self._properties.get(name, {}).get("examples")
+        schema = self._properties.get(name, {})
+        reason = self._in_context(schema, fault, reason)
+        examples = schema.get("examples")
         assistance = f"Example: {_shown(examples[0])}" if examples else ""
         return InvalidInput(self.title(name), reason, assistance)
+
+    def _in_context(self, schema: Mapping[str, Any], fault: Fault, reason: str) -> str:
+        """Return the reason in the parameter's own words: its pattern's, or the condition it hangs on."""
+        if fault.rule == "pattern" and len(fault.path) == 1:
+            return str(schema.get("pattern_message", reason))
+        if fault.rule == "never" and "visible_if" in schema:
+            return f"It is only there {self._condition(schema['visible_if'])}."
+        if fault.rule == "missing-key" and "required_if" in schema:
+            return f"It is required {self._condition(schema['required_if'])}, and missing."
+        return reason
+
+    def _condition(self, condition: Mapping[str, Any]) -> str:
+        return condition_in_words(condition, self.title)
 
     def _normal_of(self, schema: Mapping[str, Any]) -> Normal | None:
         if schema.get("format") == "date-time":
             return self._time
-        options = [option for option in schema.get("enum", []) if isinstance(option, str)]
+        options = _by_word(schema)
         if options:
-            by_fold = {option.casefold(): option for option in options}
-            return lambda _name, value: by_fold.get(value.casefold(), value) if isinstance(value, str) else value
+            return lambda _name, value: _chosen(value, options)
+        inner = _by_word(schema.get("items", {})) if schema.get("type") == "array" else {}
+        if inner:
+            return lambda _name, value: [_chosen(one, inner) for one in value] if isinstance(value, list) else value
         return None
 
     def _time(self, name: str, value: Any) -> Any:
@@ -109,6 +143,15 @@ class InputForm:
                 f"Write it as {now} ({self._date_time.time_zone}) or in ISO 8601, as 2026-01-31T08:00:00+01:00.",
             )
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _by_word(schema: Any) -> dict[str, Any]:
+    """Return a parameter's options by their values and labels, in small letters."""
+    return {word.casefold(): value for value, label in labelled_options(schema) for word in (label, str(value))}
+
+
+def _chosen(value: Any, options: Mapping[str, Any]) -> Any:
+    return options.get(value.casefold(), value) if isinstance(value, str) else value
 
 
 def parse_time(text: str, setting: DateTimeSetting) -> datetime | None:

@@ -15,6 +15,7 @@ from connector_host.kernel.values import OpenedValues
 KEPT = 256  # connections whose wires stay open while nobody uses them
 Secrets = Mapping[str, Any]
 OpenValues = Callable[[StoredConnection, Secrets | None], Awaitable[OpenedValues]]
+Renew = Callable[[str, str, str], Awaitable[int]]  # connection, secret, its new value -> the connection's new version
 
 
 class Shielded(dict[str, Any]):
@@ -42,11 +43,12 @@ class Openings:
     """The connections in use in this process."""
 
     def __init__(
-        self, transport: Transport, open_values: OpenValues, log_filter: RedactingFilter, clock: Clock
+        self, transport: Transport, open_values: OpenValues, renew: Renew, log_filter: RedactingFilter, clock: Clock
     ) -> None:
         self.no_secrets = Redactor(())
         self._transport = transport
         self._open_values = open_values
+        self._renew = renew
         self._log_filter = log_filter
         self._clock = clock
         self._open: OrderedDict[str, Opening] = OrderedDict()
@@ -57,7 +59,7 @@ class Openings:
         A draft's secrets are given, and its opening is its own. Raises SecretUnavailable, ConnectionUnavailable.
         """
         if draft is not None:
-            own = self._make(stored, await self._open_values(stored, draft))
+            own = self._make(stored, await self._open_values(stored, draft), draft=True)
             own.users = 1
             return own
         opening = self._current(stored) or await self._put(stored, await self._open_values(stored, None))
@@ -113,10 +115,18 @@ class Openings:
         for connection_id in list(self._open):
             await self.forget(connection_id)
 
-    def _make(self, stored: StoredConnection, opened: OpenedValues) -> Opening:
+    def _make(self, stored: StoredConnection, opened: OpenedValues, *, draft: bool = False) -> Opening:
         connection, values = stored.connection, Shielded(opened.values)
         redactor = Redactor(text for name in opened.secret_names for text in leaves(values.get(name)))
         self._log_filter.learn(connection.id, redactor)
         tls = Tls(values.get("ca_bundle"), values.get("client_certificate"), values.get("client_key"))
-        wire = OpenConnection(connection.id, values, self._transport.open(tls), redactor.cannot_hold, redactor.learn)
-        return Opening(connection.version, wire, redactor, opened.until)
+
+        async def renew(name: str, value: str) -> None:
+            if not draft:
+                opening.version = await self._renew(connection.name, name, value)
+            values[name] = value
+
+        session = self._transport.open(tls)
+        wire = OpenConnection(connection.id, values, session, redactor.cannot_hold, redactor.learn, renew)
+        opening = Opening(connection.version, wire, redactor, opened.until)
+        return opening

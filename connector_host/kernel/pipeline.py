@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 
 from connector_host.contract.connection import StoredConnection
-from connector_host.contract.errors import ConnectionUnavailable, DeadlinePassed, InvalidInput, InvocationError
+from connector_host.contract.errors import DeadlinePassed, InvalidInput, InvocationError
 from connector_host.contract.manifest import Command, Manifest
 from connector_host.contract.model import Invocation, Options, Result
 from connector_host.contract.paths import compile_path
@@ -23,6 +23,8 @@ from connector_host.kernel.recording import Recorder
 from connector_host.kernel.result import Collector, entries, incomplete, status_of
 from connector_host.kernel.schema import Checker
 from connector_host.kernel.settings import Settings
+from connector_host.kernel.spool import FileInputs, FileSpool
+from connector_host.kernel.usable import not_active, refuse_incomplete, refuse_unusable
 
 GRACE = 0.5  # seconds in which what heeds the deadline by itself may tell how far it came
 
@@ -52,6 +54,7 @@ class Parts:
     store: Store
     clock: Clock
     observe: Observe
+    spool: FileSpool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class _Prepared:
 
     def __init__(self, command: Command, settings: Settings) -> None:
         self.form = InputForm(command.input, settings.date_time, settings.limits)
+        self.files = FileInputs(command.input)
         self.checker = None if command.output is None else Checker(command.output)
         self.mapper = None if command.intake is None else Mapper(command.intake)
         self.key_fields = {name: compile_path(path) for name, path in command.key_fields.items()}
@@ -99,44 +103,40 @@ class Pipeline:
         started, begun = clock.now(), clock.monotonic()
         collector = self._collector(assignment)
         inputs_text: str | None = None
+        used: list[str] = []
         try:
-            self._refuse_unusable(assignment)
-            inputs, inputs_text = self._prepare(assignment.command).form.accept(assignment.invocation.inputs)
+            draft = assignment.draft is not None
+            refuse_unusable(assignment.stored, self._parts.agents, draft=draft, take_in=assignment.take_in)
+            prepared = self._prepare(assignment.command)
+            inputs, inputs_text = prepared.form.accept(assignment.invocation.inputs)
+            inputs, used = prepared.files.opened(inputs, self._parts.spool)
+            self._warn(assignment, prepared, collector)
             await self._with_opening(assignment, inputs, collector)
         except InvocationError as error:
             collector.fail(error)
             refused = inputs_text is None and isinstance(error, InvalidInput)
         else:
             refused = False
+        finally:
+            for reference in used:
+                self._parts.spool.remove(reference)
         result = self._report(assignment, collector, started, round((clock.monotonic() - begun) * 1000))
         if assignment.options.record and not refused:
             inputs_text = collector.redactor.text(inputs_text or "{}")
             await self._parts.recorder.record(result, assignment.stored.connection, assignment.actor, inputs_text)
         if assignment.draft is None and not refused:
-            await self._parts.attention.after(assignment.command, assignment.stored, result)
+            failures = [failure for _, failure in collector.failures]
+            await self._parts.attention.after(assignment.command, assignment.stored, result, failures)
         self._parts.observe("invocation.finished", _facts(result))
         return result
 
-    def _refuse_unusable(self, assignment: Assignment) -> None:
-        """Raise ConnectionUnavailable, with the reason, where nobody may use the connection now."""
-        stored, connection = assignment.stored, assignment.stored.connection
-        if stored.damage:
-            advice = "Restore the database from a backup, or remove the connection and add it again."
-            raise ConnectionUnavailable(stored.damage, assistance=advice)
-        if not connection.active and assignment.draft is None:
-            raise _not_active(connection.name)
-        if connection.agent is not None and connection.agent not in self._parts.agents:
-            raise ConnectionUnavailable(
-                f"The connection '{connection.name}' runs through the agent '{connection.agent}', and there is no "
-                f"agent of that name.",
-                assistance="Start the agent, or choose another: connector-host connections edit NAME --agent ''",
-            )
-        if assignment.take_in and connection.shared_to_internal_sites and connection.recipient_site is None:
-            raise ConnectionUnavailable(
-                f"The connection '{connection.name}' is shared to internal sites and has no recipient site for its "
-                f"events.",
-                assistance="Choose one: connector-host connections edit NAME --recipient-site SITE",
-            )
+    def _warn(self, assignment: Assignment, prepared: _Prepared, collector: Collector) -> None:
+        """Tell the caller of what is deprecated: the command, and parameters that are given."""
+        command = assignment.command
+        if command.deprecated is not None:
+            collector.note(command.deprecated.told(f"The command {command.title}"))
+        for warning in prepared.form.deprecated(assignment.invocation.inputs):
+            collector.note(warning)
 
     def _prepare(self, command: Command) -> _Prepared:
         known = self._prepared.get(id(command))
@@ -168,6 +168,7 @@ class Pipeline:
         opening = await self._parts.openings.acquire(assignment.stored, assignment.draft)
         collector.redactor = opening.redactor
         try:
+            refuse_incomplete(assignment.manifest, assignment.command, opening.connection.values)
             await self._carry_out(assignment, inputs, opening, collector)
         finally:
             await self._parts.openings.release(opening)
@@ -209,7 +210,7 @@ class Pipeline:
         async def send(request: Request) -> Reply:
             now = await self._parts.store.connections.get(connection_id=stored.connection.id)
             if now is None or not now.connection.active:
-                raise _not_active(stored.connection.name)
+                raise not_active(stored.connection.name)
             return await session.send(request)
 
         return send
@@ -234,13 +235,6 @@ class Pipeline:
             notes=tuple(collector.notes),
             errors=tuple(entries(assignment.command, collector)),
         )
-
-
-def _not_active(name: str) -> ConnectionUnavailable:
-    return ConnectionUnavailable(
-        f"The connection '{name}' is not active.",
-        assistance=f"Activate it: connector-host connections edit {name} --active",
-    )
 
 
 def _facts(result: Result) -> dict[str, Any]:

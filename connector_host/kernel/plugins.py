@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from connector_host.contract.errors import BrokenPlugin, ManifestError, Problem, UnknownCommand, UnknownPlugin
+from connector_host.contract.errors import BadSetting, BrokenPlugin, ManifestError, UnknownCommand, UnknownPlugin
 from connector_host.contract.manifest import BrokenPluginFacts, Command, Manifest
 from connector_host.contract.modules import MANIFEST
-from connector_host.kernel.manifest import load_manifest
+from connector_host.contract.problems import Problem
+from connector_host.kernel.links import Links
+from connector_host.kernel.manifests.loading import load_manifest
 from connector_host.kernel.memory import Memory
 from connector_host.kernel.schema import did_you_mean
 
@@ -24,17 +26,20 @@ _ORDER = {
 class Registry:
     """The plugins of a host; a broken one is kept with its reason and never stops the others."""
 
-    def __init__(self, folders: Iterable[Path], schemas: Path, memory: Memory | None = None) -> None:
-        self._schemas = schemas
+    def __init__(
+        self, folders: Iterable[Path], schemas: Path, memory: Memory | None = None, links: Links | None = None
+    ) -> None:
+        self.schemas = schemas
         self._memory = memory
+        self._links = links
         self.plugins: dict[str, Manifest] = {}
         self.broken: dict[str, BrokenPluginFacts] = {}
-        for folder in folders:
+        for folder in [*folders, *(links.folders() if links else ())]:
             self._load(folder)
 
     def _load(self, folder: Path) -> None:
         try:
-            manifest = load_manifest(folder, self._schemas, self._memory)
+            manifest = load_manifest(folder, self.schemas, self._memory)
             self._refuse_misfits(manifest)
         except ManifestError as error:
             self.broken[folder.name] = BrokenPluginFacts(folder.name, folder, str(error))
@@ -51,6 +56,7 @@ class Registry:
                         1,
                         f"The plugin id '{manifest.id}' is taken by {self.plugins[manifest.id].root}.",
                         "Choose another id.",
+                        "plugin-id-taken",
                     )
                 ]
             )
@@ -63,13 +69,35 @@ class Registry:
                         1,
                         f"It requires the host {manifest.requires_host}; this is {mine}.",
                         "Update the host or the plugin.",
+                        "host-version",
                     )
                 ]
             )
 
-    def check(self, folder: Path) -> Manifest:
-        """Read the plugin in a folder; raises ManifestError with all that is wrong."""
-        return load_manifest(folder, self._schemas)
+    def localised(self, plugin: str, language: str | None) -> Manifest:
+        """Return a plugin in the words of a language, as far as it has them; raises UnknownPlugin, BrokenPlugin."""
+        manifest = self.plugin(plugin)
+        if not language:
+            return manifest
+        from connector_host.kernel.manifests.locales import localised  # noqa: PLC0415 - only another language pays
+
+        return localised(manifest, language)
+
+    def folder(self, plugin: str) -> Path:
+        """Return the folder of a plugin, a broken one too; raises UnknownPlugin."""
+        return self.broken[plugin].folder if plugin in self.broken else self.plugin(plugin).root
+
+    def link(self, folder: Path) -> None:
+        """Keep the plugin in a folder outside at hand, on this data folder; raises BadSetting."""
+        if self._links is None:
+            raise BadSetting("This host links no plugins.")
+        self._links.add(folder.resolve())
+
+    def unlink(self, folder: Path) -> None:
+        """Forget a linked folder; raises BadSetting where it is not linked."""
+        if self._links is None:
+            raise BadSetting("This host links no plugins.")
+        self._links.remove(folder.resolve())
 
     def plugin(self, name: str) -> Manifest:
         """Return the plugin of that id; raises UnknownPlugin, BrokenPlugin."""

@@ -110,11 +110,11 @@ def entries(command: Command, collector: Collector) -> Iterator[ErrorEntry]:
     clean = collector.redactor.text
     for item, failure in collector.failures:
         message, detail = sentence(failure.message), failure.detail
-        if failure.http_status is not None and failure.kind in command.messages:
+        if failure.http_status is not None and failure.kind in command.messages and not failure.worded:
             message, detail = command.messages[failure.kind], f"The server says: {message} {detail}".rstrip()
         yield ErrorEntry(
             item=None if item is None else clean(item),
-            failure_indicator=command.failure_indicator,
+            failure_indicator=clean(failure.indicator or command.failure_indicator),
             status_code=clean(status_code(failure, command)),
             message=clean(message),
             detail=clean(detail),

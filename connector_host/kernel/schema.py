@@ -1,22 +1,29 @@
 """JSON Schema: jsonschema-rs gives the verdict, jsonschema the reasons, and only when there are any."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 Path = tuple[str | int, ...]
+_RULES = {"type": "wrong-type", "enum": "unknown-value", "const": "unknown-value", "pattern": "pattern", None: "never"}
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with a value: where, why in a person's words, and whether there was a value at all."""
+    """One thing wrong with a value: where, why in a person's words, and whether there was a value at all.
+
+    `rule` says of which kind it is, `allowed` what could stand there, `about` what the schema says of the place.
+    """
 
     path: Path
     reason: str
     given: bool = True
+    rule: str = "wrong-value"
+    allowed: tuple[str, ...] = ()
+    about: str = ""
 
 
 _NO_SCHEMA = Fault((), "It is not a schema.")
@@ -41,8 +48,12 @@ class Checker:
         import jsonschema  # noqa: PLC0415 - 70 ms that only a refusal pays
 
         validator = jsonschema.Draft202012Validator(self.schema)
+        seen: set[tuple[Path, str]] = set()
         for error in sorted(validator.iter_errors(value), key=_order):
-            yield from _reasons(error)
+            for fault in _reasons(error):
+                if (fault.path, fault.reason) not in seen:
+                    seen.add((fault.path, fault.reason))
+                    yield fault
 
 
 def _order(error: Any) -> tuple[bool, list[str]]:
@@ -105,27 +116,49 @@ def _faults_of_patterns(schema: Any, path: Path) -> Iterator[Fault]:
 def _reasons(error: Any) -> Iterator[Fault]:
     """Return the faults of one jsonschema error; a failed choice is told by its nearest branch."""
     if error.validator in ("oneOf", "anyOf") and error.context:
-        from jsonschema.exceptions import best_match  # noqa: PLC0415 - the same
-
-        nearest = best_match(iter([error])) or error
-        if nearest is not error:
-            yield from _reasons(nearest)
-            return
+        for nearer in _nearest_branch(error):
+            yield from _reasons(nearer)
+        return
     path = tuple(error.absolute_path)
+    about = str(error.schema.get("description", "")) if isinstance(error.schema, Mapping) else ""
     if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        yield from (Fault((*path, name), "It is required, and missing.", given=False) for name in missing[:1])
+        known = error.schema.get("properties", {})
+        for name in [name for name in error.validator_value if name not in error.instance]:
+            told = str(known.get(name, {}).get("description", "")) if isinstance(known.get(name), Mapping) else ""
+            yield Fault((*path, name), "It is required, and missing.", given=False, rule="missing-key", about=told)
     elif error.validator == "additionalProperties" and isinstance(error.validator_value, bool):
         known = list(error.schema.get("properties", {}))
         for name in error.instance:
             if name not in known:
-                yield Fault((*path, name), f"There is nothing of that name here.{did_you_mean(name, known)}")
+                reason = f"There is nothing of that name here.{did_you_mean(name, known)}"
+                yield Fault((*path, name), reason, rule="unknown-key", allowed=tuple(known))
     else:
-        yield Fault(path, _sentence(error))
+        options = error.validator_value if error.validator == "enum" else ()
+        rule = _RULES.get(error.validator, "wrong-value")
+        yield Fault(path, _sentence(error), rule=rule, allowed=tuple(map(str, options)), about=about)
+
+
+def _nearest_branch(error: Any) -> list[Any]:
+    """Return what is wrong by the branch that was probably meant: the one that takes values of this type."""
+    branches: dict[int, list[Any]] = {}
+    for inner in error.context:
+        branches.setdefault(inner.schema_path[0], []).append(inner)
+    fitting = [inner for inner in branches.values() if not _of_another_type(inner, error)]
+    return max(fitting or list(branches.values()), key=_depth)
+
+
+def _of_another_type(branch: list[Any], error: Any) -> bool:
+    return any(one.validator == "type" and one.absolute_path == error.absolute_path for one in branch)
+
+
+def _depth(branch: list[Any]) -> int:
+    return max(len(one.absolute_path) for one in branch)
 
 
 def _sentence(error: Any) -> str:
     """Return the reason in words that need no knowledge of JSON Schema."""
+    if error.validator is None:
+        return "It can not be given here."
     bound = error.validator_value
     words: dict[str, Callable[[], str]] = {
         "type": lambda: f"It must be {_types(bound)}, not {_type_of(error.instance)}.",
@@ -144,13 +177,18 @@ def _sentence(error: Any) -> str:
     return say() if say else f"{error.message[:300]}."
 
 
-def did_you_mean(name: str, known: list[str]) -> str:
-    """Return a hint at the nearest of the known names, or at all of them, beginning with a space."""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the one of the known names that `name` was probably meant to be."""
     import difflib  # noqa: PLC0415 - only a mistake pays
 
-    near = difflib.get_close_matches(str(name), known, n=1)
+    return next(iter(difflib.get_close_matches(str(name), list(known), n=1)), None)
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """Return a hint at the nearest of the known names, or at all of them, beginning with a space."""
+    near = nearest(name, known)
     if near:
-        return f" Did you mean '{near[0]}'?"
+        return f" Did you mean '{near}'?"
     return f" Allowed: {', '.join(sorted(known))}." if known else ""
 
 

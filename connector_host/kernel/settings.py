@@ -39,6 +39,8 @@ class Limits:
     input_depth: int = 64
     concurrency: int = 32
     kept_result_bytes: int = 65_536
+    file_bytes: int = 32 * 1024 * 1024
+    spool_bytes: int = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

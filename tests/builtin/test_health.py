@@ -415,8 +415,8 @@ def test_another_channel_comes_in_by_the_slot(
     package = types.SimpleNamespace(provide=plug(lambda: {"notifier": {"pager": "pager:Pager"}}))
 
     async def work() -> None:
-        joiner = Joiner(Configuration(home=checked.home, manifest=file, clock=checked.configuration.clock))
-        joiner._manager.register(package)
+        clock = checked.configuration.clock
+        joiner = Joiner(Configuration(home=checked.home, manifest=file, clock=clock, plugs=(package,)))
         async with joiner.open() as host:
             await host.health.run_due()
             sandbox.options["api_key"] = API_KEY

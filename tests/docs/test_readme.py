@@ -56,7 +56,7 @@ def test_the_embedding_example_runs(tmp_path: Path, sandbox: Any, world: Any) ->
 
 
 def test_the_plugin_example_loads(tmp_path: Path) -> None:
-    from connector_host.kernel.manifest import load_manifest
+    from connector_host.kernel.manifests.loading import load_manifest
 
     [manifest] = blocks("yaml")
     (tmp_path / "manifest.yaml").write_text(manifest)

@@ -10,7 +10,26 @@ import pytest
 from connector_host.app import Joiner
 from connector_host.configuration import bundled
 
-FILES = sorted((bundled() / "schemas").glob("*.schema.json"))
+FILES = sorted(file for file in (bundled() / "schemas").glob("*.schema.json") if "draft-07" not in file.name)
+
+
+def test_the_editors_schema_is_made_of_the_published_one() -> None:
+    from connector_host.workshop.editor_schema import as_text, editor_schema
+
+    text = (bundled() / "schemas" / "plugin-manifest.draft-07.schema.json").read_text("utf-8")
+    assert text == as_text(editor_schema())
+    jsonschema.Draft7Validator.check_schema(json.loads(text))
+    for example in json.loads(text)["examples"]:
+        jsonschema.Draft7Validator(json.loads(text)).validate(example)
+
+
+def test_the_reference_is_made_of_the_schema() -> None:
+    from connector_host.workshop.reference import reference
+
+    file = bundled() / "docs" / "manifest.md"
+    if not file.exists():
+        pytest.skip("the documents are not beside the package")
+    assert file.read_text("utf-8") == reference(), "python -m connector_host.workshop.reference > docs/manifest.md"
 
 
 def test_there_are_four() -> None:

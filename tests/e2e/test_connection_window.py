@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,7 @@ def test_an_agent_that_is_provided_carries_the_command_out(
     edit(prod, agent="far-away")
 
     async def work() -> Any:
-        joiner = Joiner(prod.configuration)
-        joiner._manager.register(package)
+        joiner = Joiner(replace(prod.configuration, plugs=(package,)))
         async with joiner.open() as host:
             return await host.run("pagerduty", "get_all_schedules", "prod")
 

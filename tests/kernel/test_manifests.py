@@ -9,9 +9,9 @@ import pytest
 from connector_host.app import Joiner
 from connector_host.configuration import Configuration, bundled
 from connector_host.contract.errors import BrokenPlugin, ManifestError, UnknownCommand, UnknownPlugin
-from connector_host.kernel.manifest import load_manifest
+from connector_host.kernel.manifests.loading import load_manifest
+from connector_host.kernel.manifests.strict_yaml import parse_yaml
 from connector_host.kernel.plugins import satisfies
-from connector_host.kernel.strict_yaml import parse_yaml
 
 GOOD = """\
 id: acme
@@ -79,11 +79,11 @@ WRONG: list[tuple[str, str, str, int, list[str]]] = [
     ("missing key", "name: Acme\n", "", 1, ["name", "required"]),
     ("wrong type", "id: acme", "id: Ac-me", 1, ["id", "must match"]),
     ("duplicate command", "  do_thing:", "  get_thing:", 21, ["get_thing", "twice"]),
-    ("bad schema", "type: integer", "type: integar", 25, ["not a valid JSON Schema", "integar"]),
+    ("bad schema", "type: integer", "type: integar", 25, ["unknown-value", "integar", "Did you mean 'integer'"]),
     ("pattern that is none", "type: integer", "type: integer, pattern: '['", 25, ["not a valid JSON Schema", "pattern ["]),
     ("pattern that only one engine reads", "type: integer", "type: string, pattern: '^\\p{L}+$'", 25, ["pattern", "can not be used"]),
-    ("schema that refers outside", "type: integer", "$ref: 'https://example.com/x.json'", 23, ["not a valid JSON Schema", "outside"]),
-    ("schema that refers nowhere", "type: integer", "$ref: '#/nowhere'", 23, ["not a valid JSON Schema", "/nowhere"]),
+    ("schema that refers outside", "type: integer", "$ref: 'https://example.com/x.json'", 25, ["not a valid JSON Schema", "outside"]),
+    ("schema that refers nowhere", "type: integer", "$ref: '#/nowhere'", 25, ["not a valid JSON Schema", "/nowhere"]),
     ("path does not parse", '"$[*].id"', '"$[*.id"', 20, ["$[*.id", "can not be parsed"]),
     ("path in a request does not parse", "/things/{$.item}", "/things/{$.item[}", 19, ["can not be parsed"]),
     ("secret with a default", "writeOnly: true}", "writeOnly: true, default: x}", 10, ["secret 'key'", "default", "remove"]),
@@ -110,7 +110,7 @@ def test_wrong_manifests(tmp_path: Path, old: str, new: str, line: int, words: l
     host.write_text("plugins: [acme]\n")
     reason = Joiner(Configuration(home=tmp_path, manifest=host)).registry.broken["acme"].reason
     problem = next(one for one in reason.splitlines() if all(word in one for word in words))
-    assert problem.startswith(f"{folder}/manifest.yaml:{line}: ")
+    assert problem.startswith(f"{folder}/manifest.yaml:{line}:")
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_an_output_schema_that_is_no_object(tmp_path: Path, content: str) -> Non
     folder = write(tmp_path, GOOD.replace("    title: Do Thing", "    title: Do Thing\n    output: {$ref: out.json}"))
     (folder / "out.json").write_text(content)
     [problem] = problems_of(folder)
-    assert problem.startswith("/manifest.yaml:23: ")
+    assert problem.startswith("/manifest.yaml:23:")
     assert "must be an object" in problem
 
 
@@ -223,7 +223,7 @@ def test_plain_scalars_mean_what_they_look_like(text: str, value: Any) -> None:
     ],
 )
 def test_the_strict_reader_refuses(content: bytes) -> None:
-    with pytest.raises(ManifestError, match=r"x:\d+: "):
+    with pytest.raises(ManifestError, match=r"x:\d+:\d+: "):
         parse_yaml(content, "x")
 
 

@@ -298,7 +298,7 @@ def test_plugins_are_listed_shown_and_validated(tmp_path: Path) -> None:
     (tmp_path / "manifest.yaml").write_text("id: x\nnmae: X\n")
     wrong = cli("plugins", "validate", str(tmp_path / "manifest.yaml"))
     assert wrong.returncode == 1
-    assert f"{tmp_path}/manifest.yaml:2: " in wrong.stderr
+    assert f"{tmp_path}/manifest.yaml:2:1: error [unknown-key]" in wrong.stderr
     assert "Did you mean 'name'" in wrong.stderr
 
 
@@ -310,7 +310,7 @@ def test_a_broken_plugin_is_listed_with_its_reason(tmp_path: Path) -> None:
     done = cli("plugins", "list", CONNECTOR_HOST_MANIFEST=str(manifest))
     assert done.returncode == 0
     assert "bad        broken:" in done.stdout
-    assert "manifest.yaml:2: " in done.stdout
+    assert "manifest.yaml:2:1: " in done.stdout
     assert "pagerduty  PagerDuty" in done.stdout
 
 
@@ -368,5 +368,5 @@ def test_waits_are_told_and_bugs_go_to_the_log_only(prod: Sandbox, tmp_path: Pat
 def test_help_lists_the_variables_one_by_one() -> None:
     lines = cli("--help").stdout.splitlines()
     assert [line.split()[0] for line in lines if "CONNECTOR_HOST_" in line] == [
-        f"CONNECTOR_HOST_{name}" for name in ("HOME", "DATABASE", "KEY", "MANIFEST")
+        f"CONNECTOR_HOST_{name}" for name in ("HOME", "DATABASE", "KEY", "MANIFEST", "LANGUAGE")
     ]

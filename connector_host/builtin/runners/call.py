@@ -7,14 +7,16 @@ from typing import Any, TypeVar
 import anyio.from_thread
 
 from connector_host.builtin.runners.ahead import Ahead, looking_ahead
-from connector_host.builtin.runners.origins import Order, Origins
+from connector_host.builtin.runners.exchange import Exchange
+from connector_host.builtin.runners.orders import Order
+from connector_host.builtin.runners.origins import Origins
 from connector_host.builtin.runners.paging import PagedListing, Reading
 from connector_host.builtin.runners.replies import json_of
 from connector_host.contract.authoring import Page
 from connector_host.contract.errors import DeadlinePassed
-from connector_host.contract.manifest import Paging
 from connector_host.contract.model import Completeness
 from connector_host.contract.ports import Job
+from connector_host.contract.requests import Paging
 
 T = TypeVar("T")
 
@@ -28,6 +30,7 @@ class RunningCall:
         self._job = job
         self._origins = origins
         self._ahead = ahead
+        self._exchanges: dict[str, Exchange] = {}
         self._listings: list[PagedListing] = []
         self._said: Completeness | None = None
         self._seen = 0
@@ -49,8 +52,14 @@ class RunningCall:
 
     async def send(self, order: Order, server: str) -> Any:
         """Send one order to a declared server and return its JSON."""
-        origin = self._origins.get(self._job.manifest, self._job.opened, server)
-        return json_of(await self._job.send(origin.request(order)), origin.server.errors)
+        exchange = self._exchange(server)
+        return json_of(await exchange.send(order), exchange.origin.server.errors)
+
+    def _exchange(self, server: str) -> Exchange:
+        known = self._exchanges.get(server)
+        if known is None:
+            known = self._exchanges[server] = Exchange(self._job, self._origins, server)
+        return known
 
     def pages(
         self,
@@ -76,9 +85,8 @@ class RunningCall:
         self, order: Order, server: str, collect: str, paging: Paging | None, most: int | None = None
     ) -> PagedListing:
         """Return a list to be read; without paging it is the one page."""
-        origin = self._origins.get(self._job.manifest, self._job.opened, server)
-        reading = Reading(self._job.send, self._job.opened.vouches, self._count, most, self._ahead)
-        listing = PagedListing(origin, order, collect, paging, reading)
+        reading = Reading(self._job.opened.vouches, self._count, most, self._ahead)
+        listing = PagedListing(self._exchange(server), order, collect, paging, reading)
         self._listings.append(listing)
         return listing
 

@@ -1,37 +1,26 @@
 """The declared servers of a plugin as one connection fills them in; makes requests that can not leave them."""
 
+import base64
 import hashlib
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import fields
 from typing import Any
 from urllib.parse import unquote, urlencode
 from weakref import WeakKeyDictionary
 
+from connector_host.builtin.runners.orders import Order, encoded, query_pairs
 from connector_host.builtin.runners.template import compile_value
 from connector_host.contract.errors import RequestRefused, RequestTooLarge
-from connector_host.contract.manifest import Limit, Manifest, RetryPolicy, Server
+from connector_host.contract.manifest import Manifest
 from connector_host.contract.origin import check_origin
 from connector_host.contract.paths import ABSENT, compile_path
 from connector_host.contract.ports import Allowance, OpenConnection, Request
+from connector_host.contract.requests import Auth, Limit, RetryPolicy, Server
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _ILLEGAL_IN_PATH = re.compile(r"[?#\\\s\x00-\x1f\x7f]")
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a command asks for, before it is bound to an origin."""
-
-    method: str
-    path: str
-    query: Mapping[str, Any]
-    headers: Mapping[str, str]
-    json: Any
-    idempotent: bool | None
-    deadline: float
 
 
 class Origin:
@@ -47,15 +36,18 @@ class Origin:
         self._headers = {
             "Accept-Encoding": "gzip",
             "User-Agent": "connector-host/1",
-            **_filled(server, roots),
+            **{name: _header(name, value) for name, value in compile_value(server.headers)(roots).items()},
         }
+        self._query = dict(compile_value(server.query)(roots))
+        if server.auth is not None:
+            self._show_who_asks(filled_auth(server.auth, roots))
         self._values = values
         self._retry = retry
         self._fingerprints: dict[Any, str] = {}
 
     def request(self, order: Order) -> Request:
         """Return the complete request; raises RequestRefused, RequestTooLarge."""
-        body = None if order.json is None else _encoded(order.json)
+        body, content_type = encoded(order)
         if body is not None and self.server.max_body is not None and len(body) > self.server.max_body:
             raise RequestTooLarge(
                 f"The request has {len(body)} bytes; the server '{self.server.name}' accepts {self.server.max_body}.",
@@ -63,8 +55,8 @@ class Origin:
             )
         headers = {**self._headers, **{name: _header(name, value) for name, value in order.headers.items()}}
         if body is not None:
-            headers["Content-Type"] = "application/json"
-        query = _query(order.query)
+            headers["Content-Type"] = content_type
+        query = _query({**order.query, **self._query})
         idempotent = order.method in _IDEMPOTENT if order.idempotent is None else order.idempotent
         return Request(
             method=order.method,
@@ -77,6 +69,17 @@ class Origin:
             retry=self._retry,
             deadline=order.deadline,
         )
+
+    def _show_who_asks(self, auth: Auth) -> None:
+        """Put fixed credentials into the headers or the query; oauth2 tokens come with each order."""
+        if auth.type == "basic":
+            self._headers["Authorization"] = _header("Authorization", _basic(auth.username, auth.password))
+        elif auth.type == "bearer":
+            self._headers["Authorization"] = _header("Authorization", f"Bearer {auth.token}")
+        elif auth.type == "header":
+            self._headers[auth.name] = _header(auth.name, auth.value)
+        elif auth.type == "query":
+            self._query[auth.name] = auth.value
 
     def path_of(self, url: str) -> str | None:
         """Return the path and query of an absolute or relative URL on this server, or None where it leads elsewhere."""
@@ -119,9 +122,10 @@ class Origins:
         return made[server]
 
 
-def _filled(server: Server, roots: Mapping[str, Any]) -> dict[str, str]:
-    filled = compile_value(server.headers)(roots)
-    return {name: _header(name, value) for name, value in filled.items()}
+def filled_auth(auth: Auth, roots: Mapping[str, Any]) -> Auth:
+    """Return the authentication with the connection's values in it; what is not there is empty."""
+    filled: dict[str, Any] = {one.name: compile_value(getattr(auth, one.name))(roots) for one in fields(auth)}
+    return Auth(**{name: value for name, value in filled.items() if value is not ABSENT and value is not None})
 
 
 def _header(name: str, value: Any) -> str:
@@ -132,13 +136,6 @@ def _header(name: str, value: Any) -> str:
             assistance="Use printable ASCII characters, without line breaks.",
         )
     return text
-
-
-def _encoded(value: Any) -> bytes:
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except (ValueError, TypeError, RecursionError) as error:
-        raise RequestRefused("The request's body is not JSON.", detail=str(error)[:200]) from error
 
 
 def _checked_path(path: str) -> str:
@@ -153,16 +150,12 @@ def _checked_path(path: str) -> str:
     return path
 
 
-def _query_text(value: Any) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
-
-
 def _query(query: Mapping[str, Any]) -> str:
-    pairs: list[tuple[str, str]] = []
-    for name, value in query.items():
-        several = value if isinstance(value, list | tuple) else (value,)
-        pairs += [(name, _query_text(one)) for one in several if one is not None]
     try:
-        return urlencode(pairs)
+        return urlencode(query_pairs(query))
     except UnicodeEncodeError:
         raise RequestRefused("The query is not valid Unicode text.") from None
+
+
+def _basic(user: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"

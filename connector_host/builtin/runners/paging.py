@@ -1,21 +1,21 @@
-"""Reads long lists page by page: classic offsets, cursors and links; says whether the list came whole, and why not."""
+"""Reads long lists page by page; says whether the list came whole, and why not."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from connector_host.builtin.runners.ahead import Ahead, Fetch
-from connector_host.builtin.runners.origins import Order, Origin
+from connector_host.builtin.runners.exchange import Exchange
+from connector_host.builtin.runners.orders import Order
 from connector_host.builtin.runners.records import ListReply, split_list
 from connector_host.builtin.runners.replies import api_error, mended, not_json, text_of, wrong_shape
+from connector_host.builtin.runners.turning import Stop, Turn, Turner
 from connector_host.contract.authoring import Page
 from connector_host.contract.errors import InvocationError
-from connector_host.contract.manifest import Paging
 from connector_host.contract.model import Completeness
-from connector_host.contract.paths import ABSENT, compile_path
-from connector_host.contract.ports import Reply, Send
+from connector_host.contract.ports import Reply
+from connector_host.contract.requests import Paging
 
 AHEAD_FROM = 2  # whoever asks for a second page mostly wants them all
 Vouch = Callable[[bytes], bool]
@@ -26,7 +26,6 @@ Seen = Callable[[int], None]
 class Reading:
     """How a list is read: whether a page holds no secret, who counts, about how many records are wanted, and ahead."""
 
-    send: Send
     vouch: Vouch
     seen: Seen
     most: int | None = None
@@ -36,17 +35,17 @@ class Reading:
 class PagedListing:
     """One list being read; iterate it once."""
 
-    def __init__(self, origin: Origin, order: Order, collect: str, paging: Paging | None, reading: Reading) -> None:
+    def __init__(self, exchange: Exchange, order: Order, collect: str, paging: Paging | None, reading: Reading) -> None:
         self.complete = False
         self.stopped_because: str | None = None
         self.window_full = False
         self.refused = False
         self.pages = 0
         self.returned = 0
-        self._origin = origin
+        self._exchange = exchange
         self._order = order
         self._collect = collect
-        self._paging = paging
+        self._turner = None if paging is None else Turner(exchange.origin, paging, reading.most)
         self._reading = reading
 
     @property
@@ -74,7 +73,7 @@ class PagedListing:
                 return
             before = content.texts
             self._count(len(records))
-            position, go_on = self._next(content, position)
+            position, go_on = self._next(content, reply, position)
             fetch = self._following(position) if go_on else None
             yield Page(records, content.texts, clean=self._reading.vouch(reply.body))
 
@@ -91,26 +90,11 @@ class PagedListing:
         return fetch if reading.ahead is None or self.pages < AHEAD_FROM or enough else reading.ahead.begin(fetch)
 
     async def _fetch(self, position: Any) -> Reply:
-        order = self._order
-        if self._paging is not None:
-            order = self._paged(order, self._paging, position)
-        reply = await self._reading.send(self._origin.request(order))
+        order = self._order if self._turner is None else self._turner.order(self._order, position)
+        reply = await self._exchange.send(order)
         if not 200 <= reply.status < 300:  # noqa: PLR2004 - RFC 9110, 15.3
-            raise api_error(reply, self._origin.server.errors)
+            raise api_error(reply, self._exchange.origin.server.errors)
         return reply
-
-    def _paged(self, order: Order, paging: Paging, position: Any) -> Order:
-        size = paging.size if self._reading.most is None else min(paging.size, self._reading.most)
-        query = {**order.query, paging.size_parameter: size}
-        path = order.path
-        if paging.style == "link" and position is not None:
-            parts = urlsplit(position)
-            path, query = parts.path, _queried(parts.query)
-        elif position is not None:
-            query[paging.position_parameter] = position
-        elif paging.style == "offset":
-            query[paging.position_parameter] = 0
-        return Order(order.method, path, query, order.headers, order.json, order.idempotent, order.deadline)
 
     def _content(self, reply: Reply) -> ListReply:
         try:
@@ -124,48 +108,14 @@ class PagedListing:
             content.texts = mended(content.texts)
         return content
 
-    def _next(self, content: ListReply, position: Any) -> tuple[Any, bool]:
+    def _next(self, content: ListReply, reply: Reply, position: Any) -> tuple[Any, bool]:
         """Return the next page's position, and whether there is one to ask for."""
-        paging = self._paging
-        if paging is None:
-            return self._finished()
-        if paging.style == "offset":
-            return self._next_offset(content, paging, position or 0)
-        following = compile_path(paging.next).first(content.rest)
-        if following is ABSENT or following is None or following == "":
-            return self._finished()
-        if following == position:
-            return self._stop("The server names the same next page again and again.")
-        if paging.style == "link":
-            following = self._origin.path_of(str(following))
-            if following is None:
-                return self._stop("The server's link to the next page leads to another server.")
-        return following, True
-
-    def _next_offset(self, content: ListReply, paging: Paging, position: int) -> tuple[Any, bool]:
-        if compile_path(paging.more).first(content.rest) is not True:
-            return self._finished()
-        if not content.records:
-            return self._stop("The server sent an empty page and says that there is more.")
-        following = position + len(content.records)
-        if paging.window is not None and following + paging.size > paging.window:
-            if following >= paging.window:
-                self.window_full = True
-                return self._stop(f"The server does not page beyond {paging.window} records.")
-            self._paging = replace(paging, size=paging.window - following)
-        return following, True
-
-    def _finished(self) -> tuple[Any, bool]:
-        self.complete = True
+        turn = Stop() if self._turner is None else self._turner.next(content, reply.headers, position)
+        if isinstance(turn, Turn):
+            return turn.position, True
+        self.complete, self.stopped_because = turn.reason is None, turn.reason
+        self.window_full = turn.window_full
         return None, False
 
-    def _stop(self, reason: str) -> tuple[Any, bool]:
+    def _stop(self, reason: str) -> None:
         self.stopped_because = reason
-        return None, False
-
-
-def _queried(text: str) -> dict[str, Any]:
-    query: dict[str, Any] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        query.setdefault(name, []).append(value)
-    return query

@@ -4,7 +4,7 @@ import inspect
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,8 @@ from connector_host.builtin.runners.call import BlockingCall, RunningCall, with_
 from connector_host.builtin.runners.fanout import fan_out
 from connector_host.builtin.runners.origins import Origins
 from connector_host.contract.authoring import Item, Page
-from connector_host.contract.errors import CommandBug, InvocationError
+from connector_host.contract.boundary import authors_code
+from connector_host.contract.errors import CommandBug
 from connector_host.contract.modules import plugin_module
 from connector_host.contract.ports import Job, Surroundings
 
@@ -81,19 +82,17 @@ def _as_item(item: Any) -> Item | Page:
     return item if isinstance(item, Item | Page) else Item(None, item)
 
 
-@contextmanager
-def author_boundary(job: Job) -> Iterator[None]:
-    """Catch everything, here alone: a bug in an author's code becomes a failure with a reference number."""
-    try:
-        yield
-    except InvocationError:
-        raise
-    except Exception as error:
+def author_boundary(job: Job) -> AbstractContextManager[None]:
+    """Return the boundary: a bug in an author's code becomes a failure with a reference number."""
+
+    def told(error: BaseException) -> CommandBug:
         reference = secrets.token_hex(4).upper()
-        log.exception("Reference %s: %s %s failed", reference, job.manifest.id, job.command.id)
-        raise CommandBug(
+        log.error("Reference %s: %s %s failed", reference, job.manifest.id, job.command.id, exc_info=error)
+        return CommandBug(
             f"The command's own code failed (reference {reference}).",
             detail=f"{type(error).__name__} in plugin {job.manifest.id} {job.manifest.version}.",
             assistance="Report the reference number to the plugin's author; the host's log holds the details.",
             reference=reference,
-        ) from error
+        )
+
+    return authors_code(told)

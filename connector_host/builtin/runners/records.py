@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from connector_host.builtin.runners.replies import DECODER, collector_paused
+from connector_host.contract.paths import compile_path
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _scan = DECODER.scan_once  # type: ignore[attr-defined]  # documented in CPython's json.scanner, absent from its types
@@ -24,8 +25,10 @@ class ListReply:
 def split_list(text: str, field: str) -> ListReply | None:
     """Split a reply `{"field": [...], ...}`; None where it is no object, `records` None where it has no such list.
 
-    Raises ValueError, RecursionError for text that is not JSON.
+    A field that begins with `$` is a path to the list. Raises ValueError, RecursionError for text that is not JSON.
     """
+    if field.startswith("$"):
+        return _split_deep(text, field)
     position = _skip(text, 0)
     if text[position : position + 1] != "{":
         DECODER.decode(text)
@@ -37,6 +40,15 @@ def split_list(text: str, field: str) -> ListReply | None:
             raise json.JSONDecodeError("Expecting value", text, error.value) from None
         except IndexError:
             raise json.JSONDecodeError("The text ends too early", text, len(text)) from None
+
+
+def _split_deep(text: str, path: str) -> ListReply:
+    with collector_paused():
+        value = DECODER.decode(text)
+    records = compile_path(path).first(value)
+    found = records if isinstance(records, list) else None
+    texts = [json.dumps(record, ensure_ascii=False) for record in found or ()]
+    return ListReply(value if isinstance(value, dict) else {}, found, texts)
 
 
 def _split(text: str, position: int, field: str) -> ListReply:

@@ -9,10 +9,10 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 from connector_host.contract.errors import ApiError, UnexpectedReply
-from connector_host.contract.manifest import ErrorPaths
 from connector_host.contract.model import Kind
 from connector_host.contract.paths import ABSENT, compile_path
 from connector_host.contract.ports import Reply
+from connector_host.contract.requests import ErrorPaths
 
 _KINDS = {
     401: Kind.UNAUTHORIZED,
@@ -118,7 +118,7 @@ def wrong_shape(reply: Reply, what: str) -> UnexpectedReply:
 
 def api_error(reply: Reply, errors: ErrorPaths) -> ApiError:
     """Return the product's refusal: classified by the HTTP status, told in the product's own words where it has any."""
-    body = _lenient(reply.body)
+    body = lenient(reply.body)
     code = _first(body, errors.code)
     message = _first(body, errors.message)
     details = _first(body, errors.details)
@@ -133,7 +133,7 @@ def api_error(reply: Reply, errors: ErrorPaths) -> ApiError:
     )
 
 
-def _lenient(body: bytes) -> Any:
+def lenient(body: bytes) -> Any:
     """Return an error body's JSON, or its text where it is short and no page."""
     text = body[:100_000].decode("utf-8", "replace").strip()
     try:

@@ -21,7 +21,7 @@ class Retry:
     """The step that sends again.
 
     A 429, a 503 and a request that never arrived are always tried again; a 408, a 5xx, a lost connection and a
-    time-out only where a repeat does no harm. No other 4xx ever is.
+    time-out only where a repeat does no harm, as is what the manifest's own rules say. No other 4xx ever is.
     """
 
     def __init__(self, clock: Clock, observe: Observe) -> None:
@@ -75,7 +75,11 @@ def _worth_another_try(request: Request, reply: Reply | None, error: InvocationE
         return False
     if error is not None:
         return isinstance(error, Unreachable) or request.idempotent
-    if reply is None or reply.status not in _PASSING:
+    if reply is None:
+        return False
+    if request.again is not None and request.again(reply):
+        return request.idempotent
+    if reply.status not in _PASSING:
         return False
     return request.idempotent or reply.status in {TOO_MANY, UNAVAILABLE}
 

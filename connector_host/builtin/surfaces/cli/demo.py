@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from connector_host.builtin.surfaces.cli.running import with_host
-from connector_host.builtin.surfaces.cli.sandbox import sandbox_module
 from connector_host.builtin.surfaces.loopback import serving
 from connector_host.contract.connection import Change
 from connector_host.contract.errors import WrongUse
@@ -35,7 +34,7 @@ def command(entrance: Entrance, serve: bool) -> None:  # noqa: FBT001 - click pa
     manifest = entrance.catalogue.plugin(PLUGIN)
     with tempfile.TemporaryDirectory(prefix="connector-host-demo-") as folder:
         home = entrance.at(Path(folder))
-        with serving(sandbox_module(manifest).build(incidents=12)) as base:
+        with serving(entrance.workshop.stand_in(manifest).build(incidents=12)) as base:
             _say(f"The PagerDuty sandbox listens on {base}; the data folder is {folder}.")
             with_host(home, lambda host: _Demo(host, base).run())
             if serve:

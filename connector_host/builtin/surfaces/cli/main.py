@@ -25,7 +25,7 @@ _COMMANDS = {
     "health": ("health:command", "See how connections fare, and run health checks."),
     "history": ("history:command", "Look at past invocations."),
     "keys": ("keys:command", "Rotate the master key."),
-    "plugins": ("plugins:command", "List, show and validate plugins."),
+    "plugins": ("plugins:command", "List, show, make, check, test and document plugins."),
     "sandbox": ("sandbox:command", "Run a plugin's stand-in API server, for trying things out."),
     "serve": ("health:serve", "Run health checks as they fall due."),
     "sites": ("places:sites", "Add, change and remove sites."),
@@ -94,11 +94,13 @@ CONNECTOR_HOST_HOME      data folder (~/.connector-host)
 CONNECTOR_HOST_DATABASE  database URL (SQLite in the data folder)
 CONNECTOR_HOST_KEY       key provider: file, file:PATH, env:VARIABLE or transit:URL
 CONNECTOR_HOST_MANIFEST  the host's own manifest.yaml
+CONNECTOR_HOST_LANGUAGE  language of the plugins' words, where they have it
 """
 
 
 @click.command(cls=Lazy, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--language", metavar="xx", envvar="CONNECTOR_HOST_LANGUAGE", help="Plugins' words in this language.")
 @click.option("--as", "acting", metavar="user=NAME,…", help="Act for a caller: user=…,group=…,site=…,tenant=…")
 @click.version_option(package_name="connector-host", prog_name="connector-host")
-def program(acting: str | None) -> None:
+def program(acting: str | None, language: str | None) -> None:
     """Hold the commands."""

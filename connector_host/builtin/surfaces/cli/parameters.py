@@ -1,6 +1,7 @@
 """Makes command-line options of a JSON Schema, and values of their text."""
 
 import json
+import mimetypes
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,44 +9,67 @@ from typing import Any
 
 import click
 
+from connector_host.contract.conditions import condition_in_words, labelled_options
 from connector_host.contract.errors import WrongUse
+from connector_host.contract.files import Spool
 
-RESERVED = frozenset({"connection", "input", "output", "timeout", "help"})
+RESERVED = frozenset({"connection", "sandbox", "input", "options_of", "output", "timeout", "help"})
 
 
 def options_of(properties: Mapping[str, Any], required: list[str]) -> list[click.Option]:
     """One option per parameter; the host, not the command line, decides whether a value is right."""
-    return [_option(name, schema, name in required) for name, schema in properties.items() if name not in RESERVED]
+    titles = {name: str(schema.get("title", name)) for name, schema in properties.items()}
+    return [
+        _option(name, schema, _traits(schema, titles, required=name in required))
+        for name, schema in properties.items()
+        if name not in RESERVED
+    ]
 
 
-def _option(name: str, schema: Mapping[str, Any], required: bool) -> click.Option:  # noqa: FBT001 - one caller
+def _traits(schema: Mapping[str, Any], titles: Mapping[str, str], *, required: bool) -> list[str]:
+    """Return what is said of a parameter in brackets."""
+    told = ["required"] if required else []
+    if "required_if" in schema:
+        told.append(f"required {condition_in_words(schema['required_if'], titles.__getitem__)}")
+    if "visible_if" in schema:
+        told.append(f"only {condition_in_words(schema['visible_if'], titles.__getitem__)}")
+    if "deprecation" in schema:
+        told.append("deprecated")
+    return told
+
+
+def _option(name: str, schema: Mapping[str, Any], traits: list[str]) -> click.Option:
     flag = f"--{name.replace('_', '-')}"
     if schema.get("type") == "boolean":
-        return click.Option([f"{flag}/--no-{name.replace('_', '-')}", name], default=None, help=_help(schema, required))
+        return click.Option([f"{flag}/--no-{name.replace('_', '-')}", name], default=None, help=_help(schema, traits))
     shape = _shape(schema)
-    options = [str(option) for option in schema.get("enum", [])]
-    return click.Option([flag, name], metavar=shape, help=_help(schema, required), shell_complete=lambda *_: options)
+    options = [str(value) for value, _ in labelled_options(schema)]
+    return click.Option([flag, name], metavar=shape, help=_help(schema, traits), shell_complete=lambda *_: options)
 
 
 def _shape(schema: Mapping[str, Any]) -> str:
     kinds = schema.get("type", "string")
-    if schema.get("enum"):
-        return "|".join(map(str, schema["enum"]))
+    options = labelled_options(schema)
+    if options:
+        return "|".join(str(value) for value, _ in options)
+    if schema.get("format") == "file":
+        return "FILE"
     if schema.get("format") == "date-time":
         return "TIME"
     words = {"array": "LIST", "object": "JSON", "integer": "NUMBER", "number": "NUMBER", "string": "TEXT"}
     return words.get(kinds if isinstance(kinds, str) else kinds[0], "TEXT")
 
 
-def _help(schema: Mapping[str, Any], required: bool) -> str:  # noqa: FBT001 - one caller
+def _help(schema: Mapping[str, Any], traits: list[str]) -> str:
     parts = [f"{schema.get('title', '')}: {schema.get('description', '')}".strip(" :")]
     if schema.get("examples"):
         example = schema["examples"][0]
         parts.append(f"Example: {example if isinstance(example, str) else json.dumps(example)}")
     if "default" in schema:
         parts.append(f"[default: {json.dumps(schema['default'])}]")
-    if required:
-        parts.append("[required]")
+    labels = [f"{value}: {label}" for value, label in labelled_options(schema) if label != str(value)]
+    parts += [f"({'; '.join(labels)})"] if labels else []
+    parts += [f"[{trait}]" for trait in traits]
     return " ".join(parts)
 
 
@@ -62,6 +86,18 @@ def value_of(text: Any, schema: Mapping[str, Any]) -> Any:
     except (ValueError, RecursionError):
         return [text] if kinds == ["array"] and not text.lstrip().startswith("[") else text
     return [value] if kinds == ["array"] and isinstance(value, str | int) else value
+
+
+def spooled(spool: Spool, source: Any) -> Any:
+    """Put a file into the spool, and return its reference; raises WrongUse. What is a reference already stays."""
+    if not isinstance(source, str) or source.startswith("spool:"):
+        return source
+    file = Path(source)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise WrongUse(f"The file {source} can not be read ({error.strerror}).") from error
+    return spool.put(file.name, content, mimetypes.guess_type(file.name)[0] or "")
 
 
 def read_inputs(source: str | None) -> dict[str, Any]:

@@ -1,19 +1,17 @@
-"""`plugins …`: list, show and validate."""
+"""`plugins …`: list and show; and what authors do."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
+from connector_host.builtin.surfaces.cli.authoring import COMMANDS
 from connector_host.builtin.surfaces.cli.running import output_option
-from connector_host.contract.errors import ManifestError
 from connector_host.contract.face import Entrance
 from connector_host.contract.manifest import Manifest
-from connector_host.contract.modules import MANIFEST
 
 
-@click.group("plugins", help="List, show and validate plugins.")
+@click.group("plugins", help="List, show, make, check, test and document plugins.")
 def command() -> None:
     """Hold the subcommands."""
 
@@ -114,19 +112,5 @@ def _document(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-@command.command()
-@click.argument("path", type=click.Path(path_type=Path))
-@click.pass_obj
-def validate(entrance: Entrance, path: Path) -> int:
-    """Check a plugin's folder, or its manifest, without running its code."""
-    folder = path.parent if path.name == MANIFEST else path
-    try:
-        manifest = entrance.catalogue.check(folder)
-    except ManifestError as error:
-        for problem in error.problems:
-            click.echo(str(problem), err=True)
-        count = len(error.problems)
-        click.echo(f"{count} problem{'s' if count > 1 else ''} found.", err=True)
-        return 1
-    click.echo(f"{manifest.name} {manifest.version}: {len(manifest.commands)} commands, no problems.")
-    return 0
+for one in COMMANDS:
+    command.add_command(one)

@@ -1,4 +1,4 @@
-"""`sandbox PLUGIN`: a plugin's stand-in API server; its options come from the sandbox itself."""
+"""`sandbox PLUGIN`: a plugin's stand-in API server, its own or one made of its samples."""
 
 import threading
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from connector_host.builtin.surfaces.loopback import serving
 from connector_host.contract.errors import WrongUse
 from connector_host.contract.face import Entrance
 from connector_host.contract.manifest import Manifest
-from connector_host.contract.modules import plugin_module
+from connector_host.contract.workshop import StandIn
 
 
 class _Sandboxes(click.Group):
@@ -19,22 +19,19 @@ class _Sandboxes(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         entrance: Entrance = ctx.find_root().obj
-        return [name for name, one in entrance.catalogue.plugins.items() if one.sandbox]
+        return [name for name, one in entrance.catalogue.plugins.items() if one.sandbox or _has_samples(one)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         entrance: Entrance = ctx.find_root().obj
-        return _command(entrance.catalogue.plugin(cmd_name))
+        manifest = entrance.catalogue.plugin(cmd_name)
+        return _command(manifest, entrance.workshop.stand_in(manifest))
 
 
-def sandbox_module(manifest: Manifest) -> Any:
-    """Return the plugin's sandbox: `build(**options)` gives an ASGI app, `OPTIONS` describes the options."""
-    if manifest.sandbox is None:
-        raise WrongUse(f"The plugin '{manifest.id}' has no sandbox.")
-    return plugin_module(manifest, manifest.sandbox.removesuffix(".py"))
+def _has_samples(manifest: Manifest) -> bool:
+    return any(command.samples for command in manifest.commands.values())
 
 
-def _command(manifest: Manifest) -> click.Command:
-    module = sandbox_module(manifest)
+def _command(manifest: Manifest, stand_in: StandIn) -> click.Command:
     own = [
         click.Option(["--host"], default="127.0.0.1", show_default=True),
         click.Option(["--port"], type=click.IntRange(0, 65_535), default=0, help="0 takes a free one."),
@@ -48,17 +45,17 @@ def _command(manifest: Manifest) -> click.Command:
     ) -> None:
         if tls_client_ca and not tls_certificate:
             raise WrongUse("--tls-client-ca needs --tls-certificate and --tls-key.")
-        options = {name: value_of(value, module.OPTIONS[name]) for name, value in given.items() if value is not None}
-        _check(options, module.OPTIONS)
+        options = {name: value_of(value, stand_in.options[name]) for name, value in given.items() if value is not None}
+        _check(options, stand_in.options)
         try:
-            app = module.build(**options)
+            app = stand_in.build(**options)
         except (ValueError, TypeError) as error:
             raise WrongUse(str(error)) from error
         listening = {"host": host, "port": port, "certificate": tls_certificate, "key": tls_key}
         serve_until_stopped(app, manifest, {**listening, "client_ca": tls_client_ca})
 
     summary = f"{manifest.name}'s stand-in API server."
-    return click.Command(manifest.id, params=[*options_of(module.OPTIONS, []), *own], callback=run, help=summary)
+    return click.Command(manifest.id, params=[*options_of(stand_in.options, []), *own], callback=run, help=summary)
 
 
 def _check(options: dict[str, Any], schemas: Any) -> None:

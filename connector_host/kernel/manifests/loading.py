@@ -7,40 +7,56 @@ from typing import Any
 from connector_host.contract.manifest import (
     Command,
     Credential,
-    ErrorPaths,
+    Deprecation,
     EventSource,
+    Exchange,
+    Exemption,
     FieldMapping,
     Intake,
-    Limit,
     Manifest,
     Migration,
-    Paging,
-    RequestTemplate,
-    RetryPolicy,
-    Server,
+    Sample,
 )
 from connector_host.contract.modules import CODE, MANIFEST
+from connector_host.contract.requests import Paging, RetryPolicy
+from connector_host.kernel.manifests.forms import standard_schema
+from connector_host.kernel.manifests.requests import (
+    error_paths,
+    request_template,
+    response_rules,
+    server,
+)
 from connector_host.kernel.memory import Memory
 
-_UNITS = {"": 1, "B": 1, "KB": 1024, "MB": 1024 * 1024}
+_PASSED_ON = ("description", "permissions", "limitations", "setup", "faq", "isolation", "requires_host", "presets")
+_SAME_IN_COMMANDS = (
+    "description",
+    "each",
+    "messages",
+    "error_example",
+    "deadline",
+    "read_only",
+    "destructive",
+    "idempotent",
+)
 
 
 def load_manifest(folder: Path, schemas: Path, memory: Memory | None = None) -> Manifest:
     """Read and check `folder`/manifest.yaml without running any of the plugin's code.
 
-    Raises ManifestError with every problem found, each with file:line, what is wrong and what to do.
+    Raises ManifestError with every problem found, each with file:line:column, its cause and what to do.
     """
     file = folder / MANIFEST
     known = memory.recall(str(file)) if memory is not None else None
     if known is None:
-        from connector_host.kernel.manifest_reading import read_manifest  # noqa: PLC0415 - what is known needs no YAML
+        from connector_host.kernel.manifests.reading import read_manifest  # noqa: PLC0415 - what is known needs no YAML
 
         value, outputs = read_manifest(file, schemas)
         if memory is not None:
             memory.keep(str(file), _sources(value, folder), [value, outputs])
     else:
         value, outputs = known
-    return _manifest(value, folder, outputs)
+    return manifest_of(value, folder, outputs)
 
 
 def _sources(value: Mapping[str, Any], folder: Path) -> list[Path]:
@@ -49,54 +65,29 @@ def _sources(value: Mapping[str, Any], folder: Path) -> list[Path]:
     return [folder / MANIFEST, folder / CODE, *(folder / name for name in outputs if name)]
 
 
-def _manifest(value: Mapping[str, Any], folder: Path, outputs: Mapping[str, Any]) -> Manifest:
-    paging = Paging(**value["paging"]) if "paging" in value else None
-    errors = _error_paths(value.get("errors", {}))
-    documentation = {
-        key: value[key] for key in ("description", "permissions", "limitations", "setup", "faq") if key in value
-    }
+def manifest_of(value: Mapping[str, Any], folder: Path, outputs: Mapping[str, Any]) -> Manifest:
+    """Make a manifest of a checked value and the output schemas by command."""
+    errors = error_paths(value.get("errors", {}))
+    responses = value.get("responses", ())
     return Manifest(
         id=value["id"],
         name=value["name"],
         version=value["version"],
         root=folder,
-        requires_host=value.get("requires_host", ""),
-        connection={"type": "object", "additionalProperties": False, **value["connection"]},
-        servers={name: _server(name, server, errors) for name, server in value.get("servers", {}).items()},
+        connection=standard_schema(value["connection"]),
+        servers={name: server(name, spec, errors, responses) for name, spec in value.get("servers", {}).items()},
         commands={name: _command(name, spec, value, outputs.get(name)) for name, spec in value["commands"].items()},
         retry=RetryPolicy(**value.get("retry", {})),
-        paging=paging,
-        presets=value.get("presets", {}),
+        paging=Paging(**value["paging"]) if "paging" in value else None,
         migrations=tuple(_migration(one) for one in value.get("migrations", ())),
         sandbox=value.get("sandbox"),
-        **documentation,
-    )
-
-
-def _server(name: str, spec: Mapping[str, Any], errors: ErrorPaths) -> Server:
-    return Server(
-        name=name,
-        url=spec["url"],
-        headers=spec.get("headers", {}),
-        limit=Limit(**spec["limit"]) if "limit" in spec else None,
-        max_body=_size(spec["max_body"]) if "max_body" in spec else None,
-        errors=_error_paths(spec["errors"]) if "errors" in spec else errors,
+        exemptions=tuple(Exemption(**one) for one in value.get("exemptions", ())),
+        **{key: value[key] for key in _PASSED_ON if key in value},
     )
 
 
 def _migration(spec: Mapping[str, Any]) -> Migration:
     return Migration(spec["version"], spec.get("rename", {}), tuple(spec.get("remove", ())), spec.get("set", {}))
-
-
-def _error_paths(spec: Mapping[str, Any]) -> ErrorPaths:
-    return ErrorPaths(**{key: (paths,) if isinstance(paths, str) else tuple(paths) for key, paths in spec.items()})
-
-
-def _size(value: int | str) -> int:
-    if isinstance(value, int):
-        return value
-    number = value.rstrip("BKM ")
-    return int(number) * _UNITS[value[len(number) :].strip()]
 
 
 def _command(name: str, spec: Mapping[str, Any], plugin: Mapping[str, Any], output: Any) -> Command:
@@ -109,36 +100,37 @@ def _command(name: str, spec: Mapping[str, Any], plugin: Mapping[str, Any], outp
         id=name,
         title=spec["title"],
         kind=spec.get("kind", "action"),
-        input={"type": "object", "additionalProperties": False, "properties": {}, **spec.get("input", {})},
-        description=spec.get("description", ""),
+        input=standard_schema(spec.get("input", {})),
         notes=tuple(spec.get("notes", ())),
         output=output,
-        collect=(request or spec).get("collect"),
-        each=spec.get("each"),
-        request=_request(request, plugin) if request else None,
+        collect=_last_name((request or spec).get("collect")),
+        request=request_template(request, plugin) if request else None,
         key_fields=spec.get("key_fields", {}),
         failure_indicator=spec.get("failure_indicator", f"{spec['title']} failed."),
         failure_codes=merged("failure_codes"),
-        messages=spec.get("messages", {}),
         assistance=merged("assistance"),
-        error_example=spec.get("error_example", ""),
         intake=_intake(spec["intake"]) if "intake" in spec else None,
         credential=Credential(**spec["credential"]) if "credential" in spec else None,
-        deadline=spec.get("deadline"),
+        responses=response_rules(spec.get("responses", ())),
+        samples=tuple(sample_of(one) for one in spec.get("samples", ())),
+        permissions=tuple(spec.get("permissions", ())),
+        deprecated=Deprecation(**spec["deprecated"]) if "deprecated" in spec else None,
+        **{key: spec[key] for key in _SAME_IN_COMMANDS if key in spec},
     )
 
 
-def _request(spec: Mapping[str, Any], plugin: Mapping[str, Any]) -> RequestTemplate:
-    paging = spec.get("paging")
-    return RequestTemplate(
-        server=spec["server"],
-        path=spec["path"],
-        method=spec.get("method", "GET"),
-        query=spec.get("query", {}),
-        headers=spec.get("headers", {}),
-        body=spec.get("body"),
-        idempotent=spec.get("idempotent"),
-        paging=None if paging is None else Paging(**{**plugin.get("paging", {}), **({} if paging is True else paging)}),
+def _last_name(path: str | None) -> str | None:
+    """Return the name of a list, given by its name or by a path to it."""
+    return None if path is None else path.removeprefix("$").rpartition(".")[2]
+
+
+def sample_of(spec: Mapping[str, Any]) -> Sample:
+    """Make a sample of a checked value."""
+    return Sample(
+        tuple(Exchange(**one) for one in spec["http"]),
+        spec.get("title", ""),
+        spec.get("input", {}),
+        spec.get("result", {}),
     )
 
 

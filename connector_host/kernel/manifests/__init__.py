@@ -1,0 +1,1 @@
+"""Plugins' manifests: read strictly, checked by rules, loaded into frozen values."""

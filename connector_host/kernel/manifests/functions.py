@@ -1,0 +1,127 @@
+"""Holds an author's functions against the manifest by reading their source; nothing is run."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connector_host.contract.modules import CODE
+from connector_host.contract.problems import Problem
+from connector_host.kernel.manifests.places import Document, Where
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    """A function marked with @command, as its source shows it."""
+
+    name: str
+    line: int
+    each: str | None
+    required: frozenset[str]
+    optional: frozenset[str]
+
+
+def check_functions(document: Document, value: Mapping[str, Any]) -> list[Problem]:
+    """Commands without a function, functions without a command, and parameters that differ."""
+    source = Path(document.file).with_name(CODE)
+    commands = value["commands"]
+    if not source.exists():
+        causes = {name: f"The command '{name}' has neither a request nor a function." for name in commands}
+        advice = f"Add 'request:', or write it in {CODE}."
+        return [
+            document.problem(("commands", name), "no-function", causes[name], advice, key=True)
+            for name, spec in commands.items()
+            if "request" not in spec
+        ]
+    try:
+        functions = {function.name: function for function in _functions(source)}
+    except (SyntaxError, ValueError, UnicodeDecodeError) as error:
+        line = getattr(error, "lineno", 1) or 1
+        cause = f"This is not Python: {error.args[0]}."
+        return [Problem(str(source), line, cause, "Mend the syntax.", "python-syntax")]
+    return list(_Comparison(document, source, commands, functions).problems())
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """The manifest beside the author's source."""
+
+    document: Document
+    source: Path
+    commands: Mapping[str, Any]
+    functions: Mapping[str, _Function]
+
+    def problems(self) -> Iterator[Problem]:
+        """Tell of every difference."""
+        for name, spec in self.commands.items():
+            if "request" in spec:
+                continue
+            if name in self.functions:
+                yield from self._parameters(("commands", name), spec, self.functions[name])
+            else:
+                cause = f"The command '{name}' has no function."
+                advice = f"Write '@command def {name}(call, …)' in {CODE}, or add 'request:'."
+                yield self.document.problem(("commands", name), "no-function", cause, advice, key=True)
+        for name, function in self.functions.items():
+            if "request" in self.commands.get(name, {"request": ...}):
+                what = "is declared with a request" if name in self.commands else "is not in the manifest"
+                cause = f"The function '{name}' is a command, but it {what}."
+                advice = "Declare it under 'commands:', or remove it."
+                yield Problem(str(self.source), function.line, cause, advice, "unknown-function")
+
+    def _parameters(self, where: Where, spec: Mapping[str, Any], function: _Function) -> Iterator[Problem]:
+        form, each, here = spec.get("input", {}), spec.get("each"), f"{self.source.name}:{function.line}"
+        properties = {name for name in form.get("properties", {}) if name != each}
+        names = function.required | function.optional
+        if each != function.each:
+            cause = f"The manifest says each: {each}, {here} says each={function.each!r}."
+            yield self._differ(where, cause, "Make them agree.")
+        elif properties != names:
+            cause = f"The parameters of '{function.name}' differ: the manifest has {_listed(properties)}, {here} has "
+            yield self._differ((*where, "input"), f"{cause}{_listed(names)}.", "Make them agree.")
+        else:
+            defaults = {name for name, value in form.get("properties", {}).items() if "default" in value}
+            for name in sorted(function.required - defaults - set(form.get("required", []))):
+                cause = f"'{name}' is optional here, but {here} demands it."
+                advice = "Give it a default in the function, or require it here."
+                yield self._differ((*where, "input", "properties", name), cause, advice)
+
+    def _differ(self, where: Where, cause: str, advice: str) -> Problem:
+        return self.document.problem(where, "function-parameters", cause, advice, key=True)
+
+
+def _listed(names: set[str] | frozenset[str]) -> str:
+    return f"({', '.join(sorted(names))})"
+
+
+def _functions(source: Path) -> Iterator[_Function]:
+    tree = ast.parse(source.read_text("utf-8"), str(source))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for decorator in node.decorator_list:
+                name = decorator.func if isinstance(decorator, ast.Call) else decorator
+                if getattr(name, "id", getattr(name, "attr", None)) == "command":
+                    yield _function(node, decorator)
+
+
+def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, decorator: ast.expr) -> _Function:
+    each = None
+    if isinstance(decorator, ast.Call):
+        each = next(
+            (
+                word.value.value
+                for word in decorator.keywords
+                if word.arg == "each" and isinstance(word.value, ast.Constant)
+            ),
+            None,
+        )
+    positional = [argument.arg for argument in node.args.posonlyargs + node.args.args]
+    defaulted = set(positional[len(positional) - len(node.args.defaults) :]) if node.args.defaults else set()
+    keyword = [argument.arg for argument in node.args.kwonlyargs]
+    defaulted |= {name for name, default in zip(keyword, node.args.kw_defaults, strict=True) if default is not None}
+    taken = positional[2:] if each else positional[1:]
+    names = frozenset(taken + keyword)
+    return _Function(
+        node.name, node.lineno, each if isinstance(each, str) else None, names - defaulted, names & defaulted
+    )

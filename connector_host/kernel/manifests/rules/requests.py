@@ -1,0 +1,81 @@
+"""Declared requests: their server, their templates, how they page and poll, and one body at most."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from connector_host.contract.problems import Problem
+from connector_host.kernel.manifests.places import Where
+from connector_host.kernel.manifests.rules.reach import Plugin
+from connector_host.kernel.manifests.rules.servers import check_responses
+
+_BODIES = ("body", "form", "multipart")
+_FILLED = ("path", "query", "headers", *_BODIES)
+_CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+
+
+def check_requests(plugin: Plugin) -> Iterator[Problem]:
+    """Check the requests of all commands, and what replies mean to them."""
+    for name, command in plugin.commands.items():
+        where: Where = ("commands", name)
+        yield from check_responses(plugin, (*where, "responses"), command.get("responses", []))
+        if "request" in command:
+            yield from _check_request(plugin, where, command)
+
+
+def _check_request(plugin: Plugin, where: Where, command: Mapping[str, Any]) -> Iterator[Problem]:
+    request, here = command["request"], (*where, "request")
+    yield from plugin.unknown((*here, "server"), "unknown-server", request["server"], plugin.servers, "server")
+    roots = plugin.roots(command)
+    for part in _FILLED:
+        if part in request:
+            yield from plugin.templates((*here, part), request[part], roots)
+    yield from _check_shape(plugin, where, command, request)
+    if "transform" in request:
+        yield from plugin.templates((*here, "transform"), request["transform"], {**roots, "reply": frozenset()})
+    if "poll" in request:
+        poll = request["poll"]
+        yield from plugin.path((*here, "poll", "until"), poll["until"])
+        yield from plugin.templates((*here, "poll", "path"), poll.get("path", ""), {**roots, "reply": frozenset()})
+    if command.get("read_only") and request.get("method", "GET") in {"PUT", "PATCH", "DELETE"}:
+        cause = f"The command is said to change nothing, and sends a {request['method']} request."
+        yield plugin.document.problem((*where, "read_only"), "contradiction", cause, "Remove read_only.", key=True)
+    yield from _check_each_used(plugin, where, command)
+
+
+def _check_shape(
+    plugin: Plugin, where: Where, command: Mapping[str, Any], request: Mapping[str, Any]
+) -> Iterator[Problem]:
+    here: Where = (*where, "request")
+    bodies = [name for name in _BODIES if name in request]
+    method = request.get("method", "GET")
+    if len(bodies) > 1:
+        cause = f"A request has one body, not {' and '.join(bodies)}."
+        yield plugin.document.problem((*here, bodies[1]), "two-bodies", cause, "Keep one of them.", key=True)
+    if bodies and method == "GET":
+        cause = f"A GET request has no {bodies[0]}."
+        advice = "Add 'method: POST', or send it as 'query:'."
+        yield plugin.document.problem((*here, bodies[0]), "body-of-get", cause, advice, key=True)
+    if "paging" in request and "collect" not in request:
+        cause = "A paged request must say what it collects."
+        advice = "Add 'collect': the reply's field that holds the records."
+        yield plugin.document.problem((*here, "paging"), "paging-without-collect", cause, advice, key=True)
+    if "collect" in command:
+        cause = "'collect' of a declared request stands inside 'request'."
+        yield plugin.document.problem((*where, "collect"), "misplaced-collect", cause, "Move it there.", key=True)
+    if str(request.get("collect", "")).startswith("$"):
+        yield from plugin.path((*here, "collect"), request["collect"])
+    poll = request.get("poll")
+    if poll is not None and "path" not in poll and method in _CHANGING:
+        cause = f"Polling would send the {method} again and again."
+        yield plugin.document.problem((*here, "poll"), "poll-repeats", cause, "Add 'path:', what to GET.", key=True)
+    if poll is not None and "collect" in request:
+        cause = "A list can not be polled."
+        yield plugin.document.problem((*here, "poll"), "useless-key", cause, "Remove 'poll' or 'collect'.", key=True)
+
+
+def _check_each_used(plugin: Plugin, where: Where, command: Mapping[str, Any]) -> Iterator[Problem]:
+    """Tell of a request made once per element that does not say where the element goes."""
+    each = command.get("each")
+    if each is not None and "$.item" not in str(command["request"]) and each not in plugin.set_aside:
+        cause = f"The request is made once for each of '{each}', and is the same each time: nothing is $.item."
+        yield plugin.document.problem((*where, "each"), "each-unused", cause, "Place {$.item} in the request.")

@@ -1,0 +1,133 @@
+"""Rules about samples: they are there, they come out as they say, and they show what key fields and outputs hold."""
+
+from typing import Any
+
+from connector_host.contract.documents import as_document
+from connector_host.contract.manifest import Command, Sample
+from connector_host.contract.paths import compile_path
+from connector_host.kernel.schema import Checker
+from connector_host.testing.bench import Bench, Run
+from connector_host.testing.rules.ruling import NOT_APPLICABLE, Seen, rule
+from connector_host.testing.samples import holds
+
+READING = frozenset({"GET", "HEAD"})
+
+
+@rule("sample-present", "bronze", "Each command has a sample that passes.")
+async def sample_present(_bench: Bench, command: Command) -> Seen:
+    if any(sample.status == "Passed" for sample in command.samples):
+        return None
+    return f"Add 'samples:' to commands.{command.id}: an input, the HTTP exchange and the result."
+
+
+@rule("sample-round-trip", "bronze", "Each sample comes out as it says, with just the requests that it tells of.")
+async def sample_round_trip(bench: Bench, command: Command) -> Seen:
+    for index, sample in enumerate(command.samples):
+        unanswered: list[str] = []
+        answering = bench.by_samples((command.id, sample), unanswered)
+        seen = _difference(sample, await bench.run(command, sample.input, answering), unanswered)
+        if seen:
+            return f"Sample {index + 1}: {seen}"
+    return None if command.samples else NOT_APPLICABLE
+
+
+def _difference(sample: Sample, run: Run, unanswered: list[str]) -> Seen:
+    expected = dict(sample.result)
+    status = expected.pop("status", "Passed")
+    if run.result is None or run.status != status:
+        missing = f" No exchange answers {unanswered[0]}." if unanswered else ""
+        return f"the status is not {status}. {run.words}{missing}"
+    if unanswered and status == "Passed":
+        return f"no exchange answers {unanswered[0]}."
+    document: dict[str, Any] = as_document(run.result)
+    for part, wanted in expected.items():
+        if not holds(document[part], wanted):
+            return f"{part} is {document[part]!r}, not {wanted!r}."
+    told = {one.request.partition(" ")[2].partition("?")[0] for one in sample.http}
+    if not run.requests and told:
+        return "no request was sent."
+    return None
+
+
+@rule("output-declared", "gold", "Each command has an output schema, and its passing samples fit it.")
+async def output_declared(bench: Bench, command: Command) -> Seen:
+    if command.output is None:
+        return f"Add 'output:' to commands.{command.id}: the JSON Schema of its raw data."
+    checker = Checker(command.output)
+    for sample in command.samples:
+        if sample.status == "Passed":
+            run = await bench.run(command, sample.input, bench.by_samples((command.id, sample)))
+            raw = run.result.raw_data if run.result else None
+            if raw is not None and not checker.accepts(raw):
+                return next(checker.faults(raw)).reason
+    return None
+
+
+@rule("key-fields-resolve", "gold", "Each key field's path finds something in a passing sample.")
+async def key_fields_resolve(bench: Bench, command: Command) -> Seen:
+    left = dict(command.key_fields)
+    for sample in command.samples:
+        if sample.status == "Passed" and left:
+            run = await bench.run(command, sample.input, bench.by_samples((command.id, sample)))
+            raw = run.result.raw_data if run.result else None
+            left = {name: path for name, path in left.items() if not compile_path(path).find(raw)}
+    if left:
+        name, path = next(iter(left.items()))
+        return f"The key field {name} finds nothing at {path} in any sample."
+    return None if command.key_fields else NOT_APPLICABLE
+
+
+@rule("error-sample", "platinum", "Each command has a sample that fails, for the error tab of its documentation.")
+async def error_sample(_bench: Bench, command: Command) -> Seen:
+    if any(sample.status != "Passed" for sample in command.samples):
+        return None
+    return f"Add a sample with 'result: {{status: Failed, …}}' to commands.{command.id}."
+
+
+@rule("test-connection", "bronze", "There is a command of kind test_connection.", each_command=False)
+async def has_test_connection(bench: Bench, _command: Command) -> Seen:
+    found = [one for one in bench.manifest.commands.values() if one.kind == "test_connection"]
+    return None if found else "Add a command with 'kind: test_connection'."
+
+
+@rule("test-connection-fails", "silver", "Test Connection fails, and says why, where the credentials are refused.")
+async def refused_test_fails(bench: Bench, command: Command) -> Seen:
+    if command.kind != "test_connection":
+        return NOT_APPLICABLE
+    run = await bench.run(command, {}, bench.always((401, {}, b"")))
+    if run.status != "Failed" or "unauthorized" not in run.kinds:
+        return f"With refused credentials it ended so: {run.words}"
+    return None
+
+
+@rule("test-connection-changes-nothing", "bronze", "Test Connection only reads.")
+async def connection_test_reads(bench: Bench, command: Command) -> Seen:
+    if command.kind != "test_connection" or not command.samples:
+        return NOT_APPLICABLE
+    for sample in command.samples:
+        run = await bench.run(command, sample.input, bench.by_samples((command.id, sample)))
+        changing = [one for one in run.requests if one.method not in READING and not _is_token(bench, one.url)]
+        if changing:
+            return f"It sends {changing[0].method} {changing[0].url}."
+    return None
+
+
+def _is_token(bench: Bench, url: str) -> bool:
+    auths = [server.auth for server in bench.manifest.servers.values() if server.auth is not None]
+    return any(one.type == "oauth2" and url.endswith(one.path) for one in auths)
+
+
+@rule("read-only-told", "platinum", "What only reads is marked read_only, and nothing else is.")
+async def read_only_told(bench: Bench, command: Command) -> Seen:
+    if not command.samples:
+        return NOT_APPLICABLE
+    methods: set[str] = set()
+    for sample in command.samples:
+        run = await bench.run(command, sample.input, bench.by_samples((command.id, sample)))
+        methods |= {one.method for one in run.requests if not _is_token(bench, one.url)}
+    reads = methods <= READING
+    if reads and not command.read_only:
+        return "It sends GET requests alone: mark it 'read_only: true'."
+    if command.read_only and methods - READING - {"POST"}:
+        return f"It is marked read_only, and sends {', '.join(sorted(methods - READING))}."
+    return None

@@ -1,0 +1,104 @@
+"""A manifest's samples as a server: which reply a request gets, and what the request should have held."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from connector_host.contract.manifest import Exchange, Manifest, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A request as it came: the path below its server's URL, the query's pairs, the body."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = b""
+    server: str | None = None
+
+    @property
+    def content(self) -> Any:
+        """The body: JSON, a form's fields, or its text."""
+        kind = self.headers.get("content-type", "")
+        if kind.startswith("application/x-www-form-urlencoded"):
+            return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return self.body.decode("utf-8", "replace")
+
+
+def arrived(method: str, target: str, headers: Mapping[str, str], body: bytes, server: str | None = None) -> Arrived:
+    """Make a request of its parts; `target` is the path and query."""
+    path, _, query = target.partition("?")
+    pairs = tuple(parse_qsl(query, keep_blank_values=True))
+    return Arrived(method, unquote(path), pairs, {name.lower(): value for name, value in headers.items()}, body, server)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An exchange of a sample, ready to be compared."""
+
+    exchange: Exchange
+    server: str
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+
+    def fits(self, request: Arrived) -> bool:
+        """Whether a request is this exchange's: the same path, all of its query, all that its body must hold."""
+        return (
+            (self.method, self.path) == (request.method, request.path)
+            and request.server in {None, self.server}
+            and all(pair in request.query for pair in self.query)
+            and (self.exchange.sends is None or holds(request.content, self.exchange.sends))
+        )
+
+    def nearness(self, request: Arrived) -> tuple[int, bool]:
+        """How much of the request the exchange speaks of."""
+        return len(self.query) - len(request.query), self.exchange.sends is not None
+
+
+def exchanges(manifest: Manifest, samples: Iterator[tuple[str, Sample]] | None = None) -> list[Told]:
+    """Return all exchanges of a manifest's samples, those that end well first."""
+    found = list(samples if samples is not None else all_samples(manifest))
+    found.sort(key=lambda pair: pair[1].status != "Passed")
+    return [_told(manifest, command, exchange) for command, sample in found for exchange in sample.http]
+
+
+def all_samples(manifest: Manifest) -> Iterator[tuple[str, Sample]]:
+    """Return every sample with its command's id."""
+    for name, command in manifest.commands.items():
+        for sample in command.samples:
+            yield name, sample
+
+
+def _told(manifest: Manifest, command: str, exchange: Exchange) -> Told:
+    request = manifest.commands[command].request
+    server = exchange.server or (request.server if request else next(iter(manifest.servers), ""))
+    method, _, target = exchange.request.partition(" ")
+    path, _, query = target.partition("?")
+    return Told(exchange, server, method, unquote(path), tuple(parse_qsl(query, keep_blank_values=True)))
+
+
+def chosen(told: list[Told], request: Arrived) -> Told | None:
+    """Return the exchange that answers a request: of those that fit, the one that speaks of most of it."""
+    fitting = [one for one in told if one.fits(request)]
+    return max(fitting, key=lambda one: one.nearness(request), default=None)
+
+
+def holds(value: Any, part: Any) -> bool:
+    """Whether `value` is `part`, or an object that holds it; lists must be as long."""
+    if isinstance(part, Mapping):
+        return isinstance(value, Mapping) and all(key in value and holds(value[key], one) for key, one in part.items())
+    if isinstance(part, list):
+        return (
+            isinstance(value, list)
+            and len(value) == len(part)
+            and all(holds(one, wanted) for one, wanted in zip(value, part, strict=True))
+        )
+    return bool(value == part) or (not isinstance(value, Mapping | list) and str(value) == str(part))

@@ -1,0 +1,106 @@
+"""The other end of the wire in the conformance kit: it answers as it is told to, and remembers what came."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+import anyio
+import anyio.lowlevel
+import pluggy
+
+from connector_host.configuration import SystemClock
+from connector_host.contract.hooks import PROJECT
+from connector_host.contract.ports import Reply, Request, Session, Surroundings, Tls
+from connector_host.testing.samples import Arrived, arrived
+from connector_host.testing.stand_in import Answer
+
+Answering = Callable[[Arrived], Awaitable[Answer]]
+SECONDS_EACH = 0.1  # by the kit's clock: what never ends meets its deadline
+
+
+class QuickClock(SystemClock):
+    """A clock whose sleeps take no time."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds, those slept included."""
+        return super().monotonic() + self._ahead
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass at once."""
+        self._ahead += seconds
+        await anyio.lowlevel.checkpoint()
+
+
+@dataclass(slots=True, weakref_slot=True)
+class Script:
+    """What is answered; `bases` are the declared servers' URLs, `requests` what came, `strays` what went elsewhere."""
+
+    bases: Mapping[str, str]
+    clock: QuickClock
+    answering: Answering | None = None
+    requests: list[Request] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
+
+    async def send(self, request: Request) -> Reply:
+        """Answer one request."""
+        self.requests.append(request)
+        await self.clock.sleep(SECONDS_EACH)
+        base = self.bases.get(request.server, "")
+        if not base or not request.url.startswith(base):
+            self.strays.append(f"{request.method} {_without_query(request.url)}")
+        assert self.answering is not None  # noqa: S101 - the bench tells before it runs
+        target = request.url[len(base) :]
+        came = arrived(request.method, target, request.headers, request.body or b"", request.server)
+        status, headers, body = await self.answering(came)
+        return Reply(status, {name.lower(): value for name, value in headers.items()}, body)
+
+
+def _without_query(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+_SCRIPTS: WeakValueDictionary[Path, Script] = WeakValueDictionary()
+
+
+def use_script(home: Path, script: Script) -> None:
+    """Let the host on this data folder talk to the script."""
+    _SCRIPTS[home] = script
+
+
+class ScriptedTransport:
+    """The transport `scripted`: no socket, the host's script at the other end."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._script = _SCRIPTS[surroundings.home]
+
+    def open(self, _tls: Tls) -> Session:
+        """Return a session with the script."""
+        return _ScriptedSession(self._script)
+
+
+class _ScriptedSession:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def send(self, request: Request) -> Reply:
+        return await self._script.send(request)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def plug() -> Any:
+    """Return the plug that offers the transport `scripted`."""
+
+    def provide() -> Mapping[str, Mapping[str, str]]:
+        return {"transport": {"scripted": f"{__name__}:{ScriptedTransport.__name__}"}}
+
+    return SimpleNamespace(provide=pluggy.HookimplMarker(PROJECT)(provide))

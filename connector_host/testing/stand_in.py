@@ -1,0 +1,156 @@
+"""A stand-in API server for any plugin: its own sandbox, or one made of the samples in its manifest."""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from connector_host.contract.connection import Change
+from connector_host.contract.errors import WrongUse
+from connector_host.contract.manifest import Manifest
+from connector_host.contract.modules import plugin_module
+from connector_host.contract.requests import ErrorPaths, Server
+from connector_host.contract.workshop import StandIn
+from connector_host.testing.samples import Arrived, Told, arrived, chosen, exchanges
+from connector_host.testing.values import connection_values
+
+OPTIONS: Mapping[str, Any] = {
+    "latency": {
+        "title": "Latency",
+        "description": "Milliseconds before each answer.",
+        "type": "integer",
+        "default": 0,
+        "minimum": 0,
+    },
+    "fail": {
+        "title": "Fail",
+        "description": "STATUS:COUNT, for example 503:2: the first COUNT requests fail so.",
+        "type": "string",
+        "pattern": "^[45][0-9][0-9]:[0-9]+$",
+    },
+}
+TOKEN = {"access_token": "stand-in-access-token", "token_type": "Bearer", "expires_in": 3600}
+_WORDS = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
+_PLACED = re.compile(r"\{\$[^{}]*\}")
+
+
+def stand_in_of(manifest: Manifest) -> StandIn:
+    """Return a plugin's stand-in; raises WrongUse where it has neither a sandbox nor samples."""
+    if manifest.sandbox is not None:
+        module = plugin_module(manifest, manifest.sandbox.removesuffix(".py"))
+        return StandIn(module.OPTIONS, module.build, partial(connection_to, manifest))
+    if not any(command.samples for command in manifest.commands.values()):
+        raise WrongUse(f"The plugin '{manifest.id}' has no sandbox, and no samples to make one of.")
+    return StandIn(OPTIONS, partial(build, manifest), partial(connection_to, manifest))
+
+
+def connection_to(manifest: Manifest, base: str) -> Change:
+    """Return a connection to a stand-in, with made-up secrets; raises WrongUse where its URL can not be given."""
+    values, _ = connection_values(manifest)
+    for server in manifest.servers.values():
+        name = server.url.removeprefix("$.connection.")
+        if name not in manifest.connection["properties"]:
+            raise WrongUse(
+                f"The server '{server.name}' has the URL {server.url}; a stand-in needs one that is a connection "
+                f"parameter, as $.connection.server_url."
+            )
+        values[name] = base
+    secrets = {name: value for name, value in values.items() if name in manifest.secret_names}
+    return Change(parameters={name: value for name, value in values.items() if name not in secrets}, secrets=secrets)
+
+
+def build(manifest: Manifest, **options: Any) -> Any:
+    """Return the ASGI app that answers as the samples do; `app.state.requests` lists what came, as METHOD PATH."""
+    from starlette.applications import Starlette  # noqa: PLC0415 - only a server pays
+    from starlette.requests import Request  # noqa: PLC0415 - the same
+    from starlette.responses import Response  # noqa: PLC0415 - the same
+    from starlette.routing import Route  # noqa: PLC0415 - the same
+
+    answers = Answers(manifest)
+    status, _, count = (options.get("fail") or "0:0").partition(":")
+    left = [int(count)]
+    requests: list[str] = []
+
+    async def answer(request: Request) -> Response:
+        target = request.scope["raw_path"].decode() + (f"?{request.url.query}" if request.url.query else "")
+        requests.append(f"{request.method} {target}")
+        await asyncio.sleep(options.get("latency", 0) / 1000)
+        if left[0] > 0:
+            left[0] -= 1
+            code, headers, body = failure(int(status), answers.errors, f"{status} on request")
+        else:
+            came = arrived(request.method, target, request.headers, await request.body())
+            code, headers, body = answers.answer(came)
+        return Response(body, code, headers, "application/json" if body else None)
+
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    app = Starlette(routes=[Route("/{path:path}", answer, methods=methods)])
+    app.state.requests = requests
+    return app
+
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class Answers:
+    """Answers requests as a manifest's samples do."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._told: list[Told] = exchanges(manifest)
+        servers = list(manifest.servers.values())
+        self.errors = servers[0].errors if servers else ErrorPaths()
+
+    def answer(self, request: Arrived) -> Answer:
+        """Answer one request: a token, what a sample tells, 401 without credentials, else 404."""
+        if self._asks_for_token(request):
+            return 200, {}, json.dumps(TOKEN).encode()
+        found = chosen(self._told, request)
+        server = self._manifest.servers.get(found.server if found else "")
+        if server is not None and not _shows_who_asks(server, request):
+            return failure(401, server.errors, "No credentials were sent.")
+        if found is None:
+            return failure(404, self.errors, f"No sample answers {request.method} {request.path}.")
+        return told(found)
+
+    def _asks_for_token(self, request: Arrived) -> bool:
+        auths = [server.auth for server in self._manifest.servers.values() if server.auth is not None]
+        return request.method == "POST" and any(one.type == "oauth2" and one.path == request.path for one in auths)
+
+
+def told(found: Told) -> Answer:
+    """Return the reply of an exchange."""
+    exchange = found.exchange
+    body = b"" if exchange.body is None else json.dumps(exchange.body, ensure_ascii=False).encode()
+    return exchange.status, dict(exchange.headers), body
+
+
+def failure(status: int, errors: ErrorPaths, words: str | None = None) -> Answer:
+    """Return an error reply in the shape that the manifest says the product's have."""
+    message = words or _WORDS.get(status, "Internal Server Error")
+    body: dict[str, Any] = {}
+    if errors.message:
+        _put(body, errors.message[0], message)
+    return status, {}, json.dumps(body or {"message": message}).encode()
+
+
+def _put(body: dict[str, Any], path: str, value: Any) -> None:
+    *way, last = path.removeprefix("$.").split(".")
+    for step in way:
+        body = body.setdefault(step, {})
+    body[last] = value
+
+
+def _shows_who_asks(server: Server, request: Arrived) -> bool:
+    """Whether a request carries each credential that the manifest has it carry."""
+    headers = [name for name, value in server.headers.items() if "$" in value]
+    query = [name for name, value in server.query.items() if "$" in str(value)]
+    auth = server.auth
+    if auth is not None and auth.type in {"basic", "bearer", "oauth2"}:
+        headers.append("Authorization")
+    elif auth is not None:
+        (headers if auth.type == "header" else query).append(auth.name)
+    sent = {name for name, value in request.query if value}
+    return all(request.headers.get(name.lower()) for name in headers) and set(query) <= sent

@@ -1,0 +1,1 @@
+"""What authors are served with: making, checking, documenting and comparing plugins."""

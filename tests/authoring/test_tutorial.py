@@ -1,0 +1,46 @@
+"""docs/authoring.md as a newcomer reads it: every block is run, in order, in an empty folder."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "authoring.md"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def run(script: str, folder: Path) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "CONNECTOR_HOST_HOME": str(folder / "home"), "COLUMNS": "120"}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def test_every_block_of_the_tutorial(tmp_path: Path) -> None:
+    if not PAGE.exists():
+        pytest.skip("the documents are not beside the package")
+    blocks = BLOCK.findall(PAGE.read_text("utf-8"))
+    assert {kind for kind, _ in blocks} == {"sh", "text", "yaml", "python"}
+    printed = ""
+    for kind, content in blocks:
+        if kind == "sh":
+            printed = run(content, tmp_path)
+        elif kind == "text":
+            for line in content.splitlines():
+                assert line.strip() in printed, f"{line}\nis not in\n{printed}"
+        else:
+            where, _, rest = content.partition("\n")
+            file = tmp_path / where.removeprefix("# ").removeprefix("at the end of ")
+            before = file.read_text("utf-8") if where.startswith("# at the end of ") else ""
+            file.write_text(before + rest, "utf-8")
