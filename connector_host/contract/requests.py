@@ -115,6 +115,7 @@ class Poll:
     values: tuple[Any, ...]
     fails: tuple[Any, ...] = ()
     path: str | None = None
+    message: str | None = None
     every: int = 2
     seconds: int = 60
 

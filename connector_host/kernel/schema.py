@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 Path = tuple[str | int, ...]
-_RULES = {"type": "wrong-type", "enum": "unknown-value", "const": "unknown-value", "pattern": "pattern", None: "never"}
+_RULES = {"type": "wrong-type", "enum": "unknown-value", "const": "unknown-value", "pattern": "pattern", "not": "never"}
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -57,8 +57,8 @@ class Checker:
 
 
 def _order(error: Any) -> tuple[bool, list[str]]:
-    """Put what is wrong before what is missing: it is the more telling."""
-    return error.validator == "required", [str(part) for part in error.absolute_path]
+    """Put what is wrong before what is missing, or should not be there: it is the more telling."""
+    return error.validator in {"required", "not"}, [str(part) for part in error.absolute_path]
 
 
 def fault_of_schema(schema: Any) -> Fault | None:
@@ -120,6 +120,9 @@ def _reasons(error: Any) -> Iterator[Fault]:
             yield from _reasons(nearer)
         return
     path = tuple(error.absolute_path)
+    if "propertyNames" in error.absolute_schema_path and isinstance(error.instance, str):
+        yield Fault((*path, error.instance), _sentence(error), rule="wrong-name")
+        return
     about = str(error.schema.get("description", "")) if isinstance(error.schema, Mapping) else ""
     if error.validator == "required":
         known = error.schema.get("properties", {})
@@ -157,7 +160,7 @@ def _depth(branch: list[Any]) -> int:
 
 def _sentence(error: Any) -> str:
     """Return the reason in words that need no knowledge of JSON Schema."""
-    if error.validator is None:
+    if error.validator == "not" and not error.validator_value:
         return "It can not be given here."
     bound = error.validator_value
     words: dict[str, Callable[[], str]] = {

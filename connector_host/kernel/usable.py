@@ -4,7 +4,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from connector_host.contract.connection import StoredConnection
-from connector_host.contract.errors import ConnectionUnavailable
+from connector_host.contract.errors import ConnectionUnavailable, InvalidInput
 from connector_host.contract.manifest import Command, Manifest
 
 
@@ -38,14 +38,12 @@ def not_active(name: str) -> ConnectionUnavailable:
 
 
 def refuse_incomplete(manifest: Manifest, command: Command, values: Mapping[str, Any]) -> None:
-    """Raise ConnectionUnavailable where the connection lacks a parameter that this command needs (`needed_by`)."""
+    """Raise InvalidInput where the connection lacks a parameter that this command needs (`needed_by`)."""
     for name, schema in manifest.connection["properties"].items():
         if command.id not in schema.get("needed_by", ()) or values.get(name):
             continue
         if values.get(schema.get("unless_given", "")):
             continue
         how = f"--secret {name}=-" if schema.get("writeOnly") else f"--set {name}=…"
-        raise ConnectionUnavailable(
-            f"The connection has no {schema['title']}, which {command.title} needs.",
-            assistance=f"Add it: connector-host connections edit NAME {how}",
-        )
+        reason = f"The connection has none, and {command.title} needs one."
+        raise InvalidInput(schema["title"], reason, f"Add it: connector-host connections edit NAME {how}")

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from connector_host import ApiError, AsyncCall, Failed, InvalidInput, Item, Page, command
+from connector_host import ApiError, AsyncCall, Item, Page, command
 
+from .changes import changed
 from .events import Event, confirmed, integration_keys, send
 from .incidents import NewestFirst, id_of
 from .search import query_of, time_range
@@ -12,8 +13,6 @@ from .shapes import list_in
 
 BATCH = 250  # PUT /incidents answers 413 beyond
 SERVER_ERROR = 500
-ALREADY_RESOLVED = "1001"
-ABOUT_THE_REQUESTER = frozenset({"1008", "2011", "2016"})
 
 
 @command
@@ -143,42 +142,17 @@ async def get_all_schedules(call: AsyncCall) -> AsyncIterator[Page]:
 @command
 async def resolve_incidents(call: AsyncCall, incident_ids: list[str], sender: str | None = None) -> AsyncIterator[Item]:
     """Resolve many in few requests and answer for each."""
-    sender = sender or call.connection.get("default_from")
-    if sender is None:
-        raise InvalidInput(
-            "From", "It is required, as the connection has no Default From.", "Example: admin@d3security.com"
-        )
-    ids = list(dict.fromkeys(incident_ids))
-    for start in range(0, len(ids), BATCH):
-        async for item in _resolve(call, ids[start : start + BATCH], sender):
-            yield item
+    async for item in changed(call, incident_ids, "resolved", sender):
+        yield item
 
 
-async def _resolve(call: AsyncCall, ids: list[str], sender: str) -> AsyncIterator[Item]:
-    """Resolve one batch; the update is atomic, so a refused batch is halved until the bad ids stand alone."""
-    body = {"incidents": [{"id": one, "type": "incident_reference", "status": "resolved"} for one in ids]}
-    try:
-        answer = await call.request("PUT", "/incidents", headers={"From": sender}, json=body)
-    except ApiError as error:
-        failure = error.failure
-        about_an_id = failure.http_status in {400, 404} and failure.code not in ABOUT_THE_REQUESTER
-        if len(ids) > 1 and about_an_id:
-            middle = len(ids) // 2
-            for half in (ids[:middle], ids[middle:]):
-                async for item in _resolve(call, half, sender):
-                    yield item
-        elif failure.code == ALREADY_RESOLVED and len(ids) == 1:
-            yield Item(ids[0], {"id": ids[0], "type": "incident_reference", "status": "resolved"})
-        else:
-            for one in ids:
-                yield Item(one, error)
-        return
-    resolved = {id_of(incident): incident for incident in list_in(answer, "incidents")}
-    for one in ids:
-        yield Item(
-            one,
-            resolved.get(one) or Failed("The answer does not name this incident.", kind="unexpected_reply"),
-        )
+@command
+async def acknowledge_incidents(
+    call: AsyncCall, incident_ids: list[str], sender: str | None = None
+) -> AsyncIterator[Item]:
+    """Acknowledge many in few requests and answer for each."""
+    async for item in changed(call, incident_ids, "acknowledged", sender):
+        yield item
 
 
 @command

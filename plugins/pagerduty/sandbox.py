@@ -13,10 +13,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from .sandbox_account import Account
-from .sandbox_events import judge_event
+from .sandbox_directory import DirectoryApi
+from .sandbox_events import judge_change, judge_event
 from .sandbox_faults import Faults
 from .sandbox_people import populate
 from .sandbox_rest import Handler, RestApi, as_json
+from .sandbox_routes import rest_routes
+from .sandbox_team import TeamApi
 
 OPTIONS: Mapping[str, Any] = {
     "users": {
@@ -93,21 +96,9 @@ def build(**given: Any) -> Starlette:
     populate(account, **{name: options[name] for name in ("users", "incidents", "incident_bytes", "v3_schedules")})
     api = RestApi(account, options)
     faults = Faults(options)
-    routes = [
-        ("GET", "/abilities", api.abilities),
-        ("GET", "/users", api.users),
-        ("GET", "/users/me", api.me),
-        ("GET", "/users/{id}", api.user),
-        ("GET", "/users/{id}/contact_methods", api.contact_methods),
-        ("GET", "/schedules", api.schedules),
-        ("GET", "/v3/schedules", api.v3_schedules),
-        ("GET", "/services", api.services),
-        ("GET", "/incidents", api.incidents),
-        ("PUT", "/incidents", api.resolve_incidents),
-        ("GET", "/incidents/{id}", api.incident),
-        ("GET", "/incidents/{id}/alerts", api.alerts),
-    ]
+    routes = rest_routes(api, TeamApi(account, api), DirectoryApi(account, api))
     made = [Route(path, faults.around(api.guarded(handler)), methods=[method]) for method, path, handler in routes]
+    made.append(Route("/v2/change/enqueue", faults.around(_enqueue_change(account, options)), methods=["POST"]))
     made.append(Route("/v2/enqueue", faults.around(_enqueue(account, options)), methods=["POST"]))
     app = Starlette(routes=made, exception_handlers={404: _not_found, 405: _not_found})
     app.state.account = account
@@ -121,6 +112,16 @@ def _enqueue(account: Account, options: Mapping[str, Any]) -> Handler:
         status, answer, event = judge_event(await request.body(), options["integration_key"])
         if event is not None:
             account.take(event)
+        return as_json(answer, status)
+
+    return enqueue
+
+
+def _enqueue_change(account: Account, options: Mapping[str, Any]) -> Handler:
+    async def enqueue(request: Request) -> Response:
+        status, answer, event = judge_change(await request.body(), options["integration_key"])
+        if event is not None:
+            account.changes.append(event)
         return as_json(answer, status)
 
     return enqueue

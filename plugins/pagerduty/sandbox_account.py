@@ -53,7 +53,16 @@ class Account:
         self.incidents: dict[str, Stored] = {}
         self.alerts: dict[str, list[Stored]] = {}
         self.open_alerts: dict[tuple[str, str], Stored] = {}
+        self.policies: dict[str, Stored] = {}
+        self.teams: dict[str, Stored] = {}
+        self.priorities: dict[str, Stored] = {}
+        self.windows: dict[str, Stored] = {}
+        self.workflows = {"PWORKFLOW"}
+        self.overrides: dict[str, list[dict[str, Any]]] = {}
+        self.notes: dict[str, list[dict[str, Any]]] = {}
+        self.log_entries: list[Stored] = []
         self.events: list[dict[str, Any]] = []
+        self.changes: list[dict[str, Any]] = []
         self._found: tuple[Any, list[Stored]] | None = None
 
     def add_user(self, user: dict[str, Any], contact_methods: list[dict[str, Any]]) -> None:

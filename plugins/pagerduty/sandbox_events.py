@@ -39,7 +39,22 @@ def judge_event(body: bytes, integration_key: str | None) -> tuple[int, dict[str
     return 202, {"status": "success", "message": "Event processed", "dedup_key": event["dedup_key"]}, event
 
 
-def _errors(event: Mapping[str, Any], integration_key: str | None) -> Iterator[str]:
+def judge_change(body: bytes, integration_key: str | None) -> tuple[int, dict[str, Any], dict[str, Any] | None]:
+    """Status, answer and, where it is accepted, the change event."""
+    try:
+        change = json.loads(body)
+    except ValueError:
+        change = None
+    payload = change.get("payload") if isinstance(change, dict) else None
+    if not isinstance(change, dict) or not isinstance(payload, dict) or not payload.get("summary"):
+        return 400, {"status": "invalid event", "message": INVALID, "errors": ["'payload.summary' is missing"]}, None
+    errors = list(_key_errors(change, integration_key))
+    if errors:
+        return 400, {"status": "invalid event", "message": INVALID, "errors": errors}, None
+    return 202, {"status": "success", "message": "Change event processed"}, change
+
+
+def _key_errors(event: Mapping[str, Any], integration_key: str | None) -> Iterator[str]:
     key = event.get("routing_key")
     if not isinstance(key, str) or not key:
         yield "'routing_key' is missing or blank"
@@ -49,6 +64,10 @@ def _errors(event: Mapping[str, Any], integration_key: str | None) -> Iterator[s
             if len(key) != 32
             else "Invalid routing key"
         )
+
+
+def _errors(event: Mapping[str, Any], integration_key: str | None) -> Iterator[str]:
+    yield from _key_errors(event, integration_key)
     if event.get("event_action") not in ACTIONS:
         yield "'event_action' is missing or not one of trigger, acknowledge, resolve"
     dedup_key = event.get("dedup_key")

@@ -26,8 +26,13 @@ def populate(account: Account, *, users: int, incidents: int, incident_bytes: in
     for user, contact_methods in people:
         account.add_user(user, contact_methods)
     for name in ("Database", "Checkout"):
-        service = _service(name)
+        service, policy = _service(name)
         account.services[service["id"]] = Stored(service)
+        account.policies[policy["id"]] = Stored(policy)
+    for name in ("Engineering", "Support"):
+        account.teams[f"P{name.upper()}"] = _named("team", "teams", name)
+    for name in ("P1", "P2"):
+        account.priorities[f"P{name}"] = _named("priority", "priorities", name)
     for name in ("Daily Engineering Rotation", "Weekend Cover"):
         schedule = _schedule(name, [user for user, _ in people[:2]])
         account.schedules[schedule["id"]] = Stored(schedule)
@@ -37,7 +42,7 @@ def populate(account: Account, *, users: int, incidents: int, incident_bytes: in
             "id": "PSHIFT1",
             "type": "schedule_v3_reference",
             "summary": summary,
-            **_links("schedules", "PSHIFT1"),
+            **links("schedules", "PSHIFT1"),
         }
         account.v3_schedules["PSHIFT1"] = Stored(one)
     _incidents(account, incidents, incident_bytes)
@@ -53,7 +58,7 @@ def _users(count: int) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
             "id": user_id,
             "type": "user",
             "summary": f"{first} {last}",
-            **_links("users", user_id),
+            **links("users", user_id),
             "name": f"{first} {last}",
             "email": email,
             "time_zone": ZONES[number % 4],
@@ -89,18 +94,37 @@ def _contact_methods(user_id: str, email: str, number: int) -> list[dict[str, An
     return [{**method, "summary": method["label"], "self": None, "html_url": None} for method in (mail, phone)]
 
 
-def _service(name: str) -> dict[str, Any]:
+def _named(kind: str, place: str, name: str) -> Stored:
+    thing_id = f"P{name.upper()}"
+    one = {"id": thing_id, "type": kind, "summary": name, **links(place, thing_id)}
+    return Stored({**one, "name": name, "description": f"{name} of Acme"})
+
+
+def _service(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a service and its escalation policy."""
     service_id, policy_id = new_id("P"), new_id("P")
-    policy = {"id": policy_id, "summary": f"{name} Escalation", **_links("escalation_policies", policy_id)}
-    return {
+    policy = {
+        "id": policy_id,
+        "type": "escalation_policy",
+        "summary": f"{name} Escalation",
+        **links("escalation_policies", policy_id),
+        "name": f"{name} Escalation",
+        "description": f"Who helps with {name}",
+        "num_loops": 0,
+        "escalation_rules": [],
+        "services": [],
+        "teams": [],
+    }
+    service = {
         "id": service_id,
         "type": "service",
         "summary": name,
-        **_links("service-directory", service_id),
+        **links("service-directory", service_id),
         "name": name,
         "status": "active",
         "escalation_policy": reference(policy, "escalation_policy_reference"),
     }
+    return service, policy
 
 
 def _schedule(name: str, users: list[dict[str, Any]]) -> dict[str, Any]:
@@ -109,7 +133,7 @@ def _schedule(name: str, users: list[dict[str, Any]]) -> dict[str, Any]:
         "id": schedule_id,
         "type": "schedule",
         "summary": name,
-        **_links("schedules", schedule_id),
+        **links("schedules", schedule_id),
         "name": name,
         "time_zone": "UTC",
         "description": f"{name} of the engineering team",
@@ -150,7 +174,8 @@ def _incidents(account: Account, count: int, size: int) -> None:
         account.add_incident(incident, alerts)
 
 
-def _links(kind: str, thing_id: str) -> dict[str, str]:
+def links(kind: str, thing_id: str) -> dict[str, str]:
+    """Return the URLs of an object."""
     return {
         "self": f"https://api.pagerduty.com/{kind}/{thing_id}",
         "html_url": f"https://acme.pagerduty.com/{kind}/{thing_id}",

@@ -93,40 +93,48 @@ class RestApi:
             if query
             else list(users)
         )
-        return self._page(request, "users", found)
+        return self.page(request, "users", found)
 
     async def me(self, _: Request) -> Response:
         raise Refusal(400, 2001, "Invalid Input Provided", ["This endpoint requires a user-level API key."])
 
     async def user(self, request: Request) -> Response:
-        return as_json({"user": self._one(self._account.users, request).data})
+        return as_json({"user": self.one(self._account.users, request).data})
 
     async def contact_methods(self, request: Request) -> Response:
-        user = self._one(self._account.users, request)
+        user = self.one(self._account.users, request)
         return as_json({"contact_methods": self._account.contact_methods.get(user.data["id"], [])})
 
     async def schedules(self, request: Request) -> Response:
-        return self._page(request, "schedules", list(self._account.schedules.values()))
+        return self.page(request, "schedules", list(self._account.schedules.values()))
 
     async def v3_schedules(self, request: Request) -> Response:
         if not self._options["v3_schedules"]:
             raise Refusal(404, 2100, "Not Found")
-        return self._page(request, "schedules", list(self._account.v3_schedules.values()))
-
-    async def services(self, request: Request) -> Response:
-        return self._page(request, "services", list(self._account.services.values()))
+        return self.page(request, "schedules", list(self._account.v3_schedules.values()))
 
     async def incidents(self, request: Request) -> Response:
-        return self._page(request, "incidents", self._account.find_incidents(request.query_params))
+        return self.page(request, "incidents", self._account.find_incidents(request.query_params))
 
     async def incident(self, request: Request) -> Response:
-        return as_json({"incident": self._one(self._account.incidents, request).data})
+        return as_json({"incident": self.one(self._account.incidents, request).data})
 
     async def alerts(self, request: Request) -> Response:
-        incident = self._one(self._account.incidents, request)
-        return self._page(request, "alerts", self._account.alerts.get(incident.data["id"], []))
+        incident = self.one(self._account.incidents, request)
+        return self.page(request, "alerts", self._account.alerts.get(incident.data["id"], []))
 
     async def resolve_incidents(self, request: Request) -> Response:
+        sender = self.sender(request)
+        changes = await _changes(request)
+        if len(changes) > BATCH:
+            raise Refusal(413, 2001, "Invalid Input Provided", [f"At most {BATCH} incidents can be updated at once."])
+        changed = self._account.change_incidents(changes, sender)
+        if isinstance(changed, str):
+            raise Refusal(404, 2100, "Not Found", [f"Incident {changed} was not found."])
+        return as_json({"incidents": [stored.data for stored in changed]})
+
+    def sender(self, request: Request) -> str:
+        """Return who acts; raises Refusal where nobody is named, or nobody knows them."""
         sender = request.headers.get("from", "")
         if not sender:
             raise Refusal(
@@ -136,22 +144,18 @@ class RestApi:
             )
         if sender.casefold() not in self._account.emails:
             raise Refusal(400, 1008, "Requester User Not Found")
-        changes = await _changes(request)
-        if len(changes) > BATCH:
-            raise Refusal(413, 2001, "Invalid Input Provided", [f"At most {BATCH} incidents can be updated at once."])
-        changed = self._account.change_incidents(changes, sender)
-        if isinstance(changed, str):
-            raise Refusal(404, 2100, "Not Found", [f"Incident {changed} was not found."])
-        return as_json({"incidents": [stored.data for stored in changed]})
+        return sender
 
     @staticmethod
-    def _one(things: Mapping[str, Stored], request: Request) -> Stored:
+    def one(things: Mapping[str, Stored], request: Request) -> Stored:
+        """Return what the path names; raises Refusal."""
         found = things.get(request.path_params["id"])
         if found is None:
             raise Refusal(404, 2100, "Not Found")
         return found
 
-    def _page(self, request: Request, name: str, found: list[Stored]) -> Response:
+    def page(self, request: Request, name: str, found: list[Stored]) -> Response:
+        """Return the page of a list that is asked for."""
         limit, offset = _whole(request, "limit", PAGE), _whole(request, "offset", 0)
         limit = min(max(limit, 1), LARGEST_PAGE)
         if offset + limit > WINDOW:

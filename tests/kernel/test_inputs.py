@@ -27,6 +27,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "resolve_incidents": {"incident_ids": ["Q1"]},
     "test_connection": {},
 }
+COMMANDS = Joiner().registry.plugin("pagerduty").commands
+GOOD |= {name: dict(one.samples[0].input) for name, one in COMMANDS.items() if name not in GOOD}
 
 
 def deep(levels: int) -> Any:

@@ -73,7 +73,7 @@ def test_the_good_one_loads(tmp_path: Path) -> None:
 
 # what, replaced, by, line, words that the problem must hold
 WRONG: list[tuple[str, str, str, int, list[str]]] = [
-    ("YAML error", "name: Acme", "name: [Acme", 3, ["not YAML"]),
+    ("YAML error", "name: Acme", "name: [Acme", 2, ["not YAML"]),
     ("unknown key", "version: 1.0.0", "version: 1.0.0\nversoin: 2", 4, ["versoin", "Did you mean 'version'"]),
     ("unknown key deep", "    each: ids", "    eech: ids", 18, ["eech", "Did you mean 'each'"]),
     ("missing key", "name: Acme\n", "", 1, ["name", "required"]),

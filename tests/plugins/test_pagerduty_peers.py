@@ -1,8 +1,6 @@
 """The stand-in against the real thing's clients and documents, where those are at hand."""
 
 import datetime as dt
-import json
-import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +11,9 @@ import pytest
 
 from connector_host import Status
 from tests.certificates import write_certificate
+from tests.plugins.judge import judged, present, recorded
 from tests.plugins.test_pagerduty_commands import RANGE
-from tests.world import API_KEY, INTEGRATION_KEY, SENDER, SHARED, Sandbox, World, pagerduty_sandbox
-
-DOCUMENTS = Path(os.environ.get("PAGERDUTY_OPENAPI", SHARED / "pagerduty"))
+from tests.world import API_KEY, INTEGRATION_KEY, SENDER, Sandbox, World, pagerduty_sandbox
 
 
 @pytest.fixture
@@ -155,96 +152,16 @@ def test_the_stand_in_is_slow_and_broken_on_request(world: World) -> None:
         assert world.run("list_users").errors[0].message == "The server's answer is not JSON."
 
 
-present = pytest.mark.skipif(
-    not (DOCUMENTS / "rest-openapi.json").exists(),
-    reason="PagerDuty's OpenAPI documents are not here; PAGERDUTY_OPENAPI names their folder",
-)
 WRITTEN = {("GET", "/incidents"), ("PUT", "/incidents"), ("GET", "/incidents/{id}/alerts"), ("GET", "/users"), ("GET", "/users/{id}/contact_methods"), ("GET", "/schedules"), ("GET", "/v3/schedules"), ("GET", "/abilities"), ("POST", "/enqueue")}  # fmt: skip
 
 
 @present
 def test_requests_and_answers_keep_to_pagerdutys_published_documents(world: World) -> None:
     """Run all ten commands; a recorder between plugin and stand-in hands every exchange to the documents' judge."""
-    from openapi_core import OpenAPI
-    from openapi_core.contrib.starlette import StarletteOpenAPIRequest, StarletteOpenAPIResponse
-    from starlette.requests import Request
-    from starlette.responses import Response
-
-    from connector_host.app import Joiner
-    from connector_host.builtin.surfaces.loopback import serving
-    from connector_host.contract.modules import plugin_module
-
-    documents = {
-        name: json.loads((DOCUMENTS / f"{name}-openapi.json").read_text("utf-8")) for name in ("rest", "events")
-    }
-    exchanges: list[tuple[dict[str, Any], bytes, int, dict[str, str], bytes]] = []
-    app = plugin_module(Joiner().registry.plugin("pagerduty"), "sandbox").build(v3_schedules=True)
-
-    async def recorder(scope: Any, receive: Any, send: Any) -> None:
-        request = Request(scope, receive)
-        body = await request.body()
-        start: dict[str, Any] = {}
-        sent: list[bytes] = []
-
-        async def replay() -> Any:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def listen(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                start.update(message)
-            else:
-                sent.append(message.get("body", b""))
-            await send(message)
-
-        await app(scope, replay, listen)
-        headers = {name.decode(): value.decode() for name, value in start["headers"]}
-        exchanges.append((dict(scope), body, start["status"], headers, b"".join(sent)))
-
-    with serving(recorder) as base:
+    with recorded(v3_schedules=True) as (base, exchanges):
         world.add(base)
         run_all(world)
-    seen = set()
-    for scope, body, status, headers, answer in exchanges:
-        events = scope["path"].startswith("/v2/")
-        document = documents["events" if events else "rest"]
-        judge = OpenAPI.from_dict(
-            {**document, "servers": [{"url": "http://judge.test/v2" if events else "http://judge.test"}]}
-        )
-        moved = {
-            **scope,
-            "headers": [(k, b"judge.test" if k == b"host" else v) for k, v in scope["headers"]],
-            "server": ("judge.test", 80),
-        }
-        request = StarletteOpenAPIRequest(Request(moved), body)
-        judge.validate_request(request)
-        seen.add((scope["method"], judge.unmarshal_request(request) and template_of(document, scope)))
-        if 200 <= status < 300 and (scope["method"], template_of(document, scope)) in WRITTEN:
-            media = {name: value for name, value in headers.items() if name != "content-length"}
-            said = without_known_nulls(answer)
-            judge.validate_response(request, StarletteOpenAPIResponse(Response(said, status, media), said))
-    assert seen == WRITTEN
-
-
-def without_known_nulls(answer: bytes) -> bytes:
-    """PagerDuty sends null for these; its published document does not allow it."""
-    document = json.loads(answer)
-    for incident in document.get("incidents", []):
-        for name in ("priority", "resolved_at"):
-            if incident.get(name, 0) is None:
-                del incident[name]
-    return json.dumps(document).encode()
-
-
-def template_of(document: dict[str, Any], scope: dict[str, Any]) -> str:
-    """The documented path that a request's path is an instance of."""
-    parts = scope["path"].removeprefix("/v2").split("/")
-    for template in document["paths"]:
-        wanted = template.split("/")
-        if len(wanted) == len(parts) and all(
-            want.startswith("{") or want == part for want, part in zip(wanted, parts, strict=True)
-        ):
-            return str(template)
-    raise AssertionError(scope["path"])
+    assert {judged(exchange) for exchange in exchanges} == WRITTEN
 
 
 def run_all(world: World) -> None:

@@ -102,7 +102,7 @@ def command_titled(manifest: Manifest, title: str) -> Command:
 
 
 def test_the_ten_commands_stand_in_order(manifest: Manifest) -> None:
-    assert [command.title for command in manifest.commands.values()] == COMMANDS
+    assert [command.title for command in manifest.commands.values()][:10] == COMMANDS
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,9 @@ async def polled(call: RunningCall, order: Order, server: str, poll: Poll, first
             return reply
         shown = "absent" if value is ABSENT else f"'{value}'"
         if value in poll.fails:
-            raise Failed(f"The product ended with {poll.until} {shown}.", kind=Kind.REJECTED)
+            told = compile_path(poll.message).first(reply) if poll.message else ABSENT
+            words = f"The product ended with {poll.until} {shown}." if told in (ABSENT, None, "") else str(told)
+            raise Failed(words, kind=Kind.REJECTED)
         if waited + poll.every > poll.seconds:
             raise Failed(
                 f"The request was accepted, not confirmed: after {waited} seconds {poll.until} is {shown}.",

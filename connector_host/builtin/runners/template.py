@@ -14,14 +14,25 @@ from connector_host.contract.paths import ABSENT, compile_path
 Fill = Callable[[Mapping[str, Any]], Any]
 _PLACED = re.compile(r"\{(\$[^{}]*)\}")
 SPREAD = "..."
+EACH = "[*]"
 
 
 def compile_value(template: Any) -> Fill:
-    """Compile any value: what is absent drops its key; the key "..." spreads an object into its place."""
+    """Compile any value: what is absent drops its key, and so does an object within whose paths are all absent.
+
+    The key "..." spreads an object into its place. The key "[*]" makes a list: one object for each element of the list
+    it names, which is `$.element` there.
+    """
+    return _compile(template, within=False)
+
+
+def _compile(template: Any, *, within: bool) -> Fill:
+    if isinstance(template, Mapping) and EACH in template:
+        return _compile_list(template)
     if isinstance(template, Mapping):
-        return _compile_object(template)
+        return _compile_object(template, within=within)
     if isinstance(template, list):
-        fills = [compile_value(child) for child in template]
+        fills = [_compile(child, within=True) for child in template]
         return lambda roots: [value for fill in fills if (value := fill(roots)) is not ABSENT]
     if isinstance(template, str):
         return _compile_text(template)
@@ -49,22 +60,46 @@ def compile_path_template(template: str) -> Callable[[Mapping[str, Any]], str]:
     return fill
 
 
-def _compile_object(template: Mapping[str, Any]) -> Fill:
-    fills = [(key, compile_value(value)) for key, value in template.items()]
+def _compile_list(template: Mapping[str, Any]) -> Fill:
+    elements = compile_value(template[EACH])
+    one = compile_value({key: value for key, value in template.items() if key != EACH})
 
-    def fill(roots: Mapping[str, Any]) -> dict[str, Any]:
+    def fill(roots: Mapping[str, Any]) -> Any:
+        found = elements(roots)
+        if not isinstance(found, list):
+            return ABSENT
+        return [one({**roots, "element": element}) for element in found]
+
+    return fill
+
+
+def _compile_object(template: Mapping[str, Any], *, within: bool) -> Fill:
+    fills = [(key, _compile(value, within=True), _has_path(value)) for key, value in template.items()]
+    wants_one = within and any(has_path for _, _, has_path in fills)
+
+    def fill(roots: Mapping[str, Any]) -> Any:
         filled: dict[str, Any] = {}
-        for key, value_of in fills:
+        found = not wants_one
+        for key, value_of, has_path in fills:
             value = value_of(roots)
             if value is ABSENT:
                 continue
+            found = found or has_path
             if key == SPREAD:
                 filled.update(value if isinstance(value, Mapping) else {})
             else:
                 filled[key] = value
-        return filled
+        return filled if found else ABSENT
 
     return fill
+
+
+def _has_path(template: Any) -> bool:
+    if isinstance(template, Mapping):
+        return any(map(_has_path, template.values()))
+    if isinstance(template, list):
+        return any(map(_has_path, template))
+    return isinstance(template, str) and (template.startswith("$.") or bool(_PLACED.search(template)))
 
 
 def _compile_text(template: str) -> Fill:

@@ -38,7 +38,7 @@ def _property(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _conditions(name: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if "visible_if" in schema:
-        found.append({"if": _holds(schema["visible_if"]), "else": {"properties": {name: False}}})
+        found.append({"if": _holds(schema["visible_if"]), "else": {"properties": {name: {"not": {}}}}})
     if "required_if" in schema:
         found.append({"if": _holds(schema["required_if"]), "then": {"required": [name]}})
     return found

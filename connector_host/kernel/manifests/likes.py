@@ -47,7 +47,13 @@ class _Resolver:
             self._problems.append(
                 self._document.problem(where, "unknown-like", cause, assistance, allowed=tuple(known), fix=near)
             )
-        elif other in way:
+            self._commands[name][LIKE] = near
+            if near is None:
+                del self._commands[name]
+            else:
+                self._resolve(name, way)
+            return
+        if other in way:
             cause = f"'{name}' is like '{other}', which is like '{name}'."
             self._problems.append(self._document.problem(where, "like-circle", cause, "Write one of them out."))
         else:

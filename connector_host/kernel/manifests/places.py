@@ -62,7 +62,7 @@ class Document:
         """Return a problem at `where`: at its value, or with `key` at its key; `fix` is the text to stand there."""
         mark = self.mark(where, key=key)
         known = where in (self.keys if key else self.values)
-        change = Fix(mark.line, mark.column, mark.length, fix) if fix is not None and known else None
+        change = self._fix(mark, fix) if fix is not None and known else None
         return Problem(
             self.file,
             mark.line,
@@ -76,6 +76,13 @@ class Document:
             change,
             dotted(where),
         )
+
+    def _fix(self, mark: Mark, text: str) -> Fix:
+        """Return the change; what is quoted stays quoted."""
+        line = self.text.splitlines()[mark.line - 1] if self.text else ""
+        quote = line[mark.column - 1 : mark.column]
+        quoted = f"{quote}{text}{quote}" if quote in {"'", '"'} and not text.startswith(quote) else text
+        return Fix(mark.line, mark.column, mark.length, quoted)
 
 
 _TOP = Mark(1, 1, 1)

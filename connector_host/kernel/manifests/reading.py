@@ -20,7 +20,18 @@ from connector_host.kernel.manifests.strict_yaml import read_document
 from connector_host.kernel.schema import Checker, Fault
 
 _ROUNDS = 12  # of taking away what is wrong, so that the rest can be checked too
-_STAND_INS = {"title": "?", "name": "?", "version": "0.0.0", "id": "unknown", "url": "https://unknown.example"}
+_STAND_INS: dict[str, Any] = {
+    "title": "?",
+    "name": "?",
+    "version": "0.0.0",
+    "id": "unknown",
+    "url": "https://unknown.example",
+    "path": "/",
+    "seconds": 60,
+    "requests": 1,
+    "writeOnly": True,
+    "request": "GET /",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +81,18 @@ def examine(file: Path, schemas: Path) -> Examination:
 
 
 def _without_faults(checker: Checker, value: Any) -> tuple[Any, list[Fault]]:
-    """Return the value without what the schema refuses (or with stand-ins for what is missing), and the faults."""
+    """Return the value without what the schema refuses (or with what was meant), and the faults."""
     if checker.accepts(value):
         return value, []
-    value, faults = copy.deepcopy(value), []
+    value = copy.deepcopy(value)
+    found = list(checker.faults(value))
+    faults = [fault for fault in found if not _only_misspelled(fault, found)]
     for _ in range(_ROUNDS):
-        found = list(checker.faults(value))
-        new = [fault for fault in found if fault not in faults and not _only_misspelled(fault, found)]
-        faults += new
         for fault in sorted(found, key=lambda one: [str(part) for part in one.path], reverse=True):
             _mend(value, fault)
-        if not new or checker.accepts(value):
+        if checker.accepts(value):
             break
+        found = list(checker.faults(value))
     return value, faults
 
 
@@ -94,22 +105,28 @@ def _only_misspelled(missing: Fault, faults: list[Fault]) -> bool:
 
 
 def _mend(value: Any, fault: Fault) -> None:
-    """Take the part at fault away; a misspelled key gets its name, and what is missing a stand-in."""
+    """Put what was probably meant in a fault's place, else something that harms no other rule, else nothing."""
     *way, last = fault.path or (None,)
     for part in way:
         try:
             value = value[part]
         except (KeyError, IndexError, TypeError):
             return
-    if not fault.given and isinstance(value, dict):
-        value[last] = _STAND_INS.get(str(last), {})
-    elif isinstance(value, dict) and last in value:
-        wrong = value.pop(last)
-        near = hint(str(last), fault.allowed)[1] if fault.rule == "unknown-key" else None
+    if isinstance(value, list) and isinstance(last, int) and last < len(value):
+        del value[last]
+    if not isinstance(value, dict):
+        return
+    wrong = value.pop(last, None)
+    if fault.rule == "unknown-key":
+        near = hint(str(last), fault.allowed)[1]
         if near and near not in value:
             value[near] = wrong
-    elif isinstance(value, list) and isinstance(last, int) and last < len(value):
-        del value[last]
+    elif fault.rule == "unknown-value":
+        value[last] = hint(str(wrong), fault.allowed)[1] or fault.allowed[0]
+    elif last in _STAND_INS and fault.rule != "wrong-name":
+        value[last] = _STAND_INS[str(last)]
+    elif not fault.given:
+        value[last] = {}
 
 
 def _names_in(faults: list[Fault]) -> set[str]:
@@ -126,7 +143,12 @@ def _schema_problem(document: Document, fault: Fault) -> Problem:
     if fault.rule == "unknown-key":
         advice, near = hint(str(where[-1]), fault.allowed)
         cause = f"There is no key '{where[-1]}' in {inside}."
-        return document.problem(where, fault.rule, cause, advice, key=True, allowed=fault.allowed, fix=near)
+        fix = None if (*where[:-1], near) in document.keys else near
+        return document.problem(where, fault.rule, cause, advice, key=True, allowed=fault.allowed, fix=fix)
+    if fault.rule == "wrong-name":
+        cause = f"'{where[-1]}' can not be a name here: {fault.reason[:1].lower()}{fault.reason[1:]}"
+        advice = "Names are small letters, digits and underscores, a letter first; people see the title."
+        return document.problem(where, fault.rule, cause, advice, key=True)
     near = None
     advice = fault.about
     if fault.rule == "unknown-value":

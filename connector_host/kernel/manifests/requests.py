@@ -79,5 +79,5 @@ def request_template(spec: Mapping[str, Any], plugin: Mapping[str, Any]) -> Requ
 
 
 def _poll(spec: Mapping[str, Any]) -> Poll:
-    rest = {key: spec[key] for key in ("path", "every", "seconds") if key in spec}
+    rest = {key: spec[key] for key in ("path", "message", "every", "seconds") if key in spec}
     return Poll(spec["until"], several(spec["equals"]), several(spec.get("fails", [])), **rest)

@@ -83,6 +83,9 @@ def parse_document(content: bytes, name: str) -> Document:
 def _syntax_problem(name: str, error: yaml.YAMLError) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+    begun = getattr(error, "context_mark", None) if "flow" in str(getattr(error, "context", "")) else None
+    if begun is not None and mark is not None and begun.line < mark.line:
+        mark, reason = begun, f"what begins here does not end: {reason} on line {mark.line + 1}"
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     cause, advice = f"This is not YAML: {reason}.", "Check indentation, quotes and colons, here and on the line before."
     if "tab" in reason or "cannot start any token" in reason:

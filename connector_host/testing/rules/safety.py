@@ -9,16 +9,17 @@ from pathlib import Path
 
 import anyio
 
+from connector_host.contract.errors import TimedOut
 from connector_host.contract.manifest import Command
 from connector_host.contract.modules import CODE
-from connector_host.testing.bench import Bench
+from connector_host.testing.bench import DEADLINE, Bench
 from connector_host.testing.rules.failures import good_runs
 from connector_host.testing.rules.ruling import NOT_APPLICABLE, Seen, rule
 from connector_host.testing.samples import Arrived
 from connector_host.testing.stand_in import Answer
 from connector_host.testing.values import good_inputs
 
-SHORT = 0.05  # seconds
+SHORT = 0.01  # seconds
 IMPORT_MS = 200
 ELSEWHERE = frozenset(
     {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "subprocess", "requests", "httpx", "httpx2"}
@@ -73,7 +74,12 @@ def _imports(file: Path) -> Iterator[tuple[str, int]]:
 async def deadline_kept(bench: Bench, command: Command) -> Seen:
     if not good_runs(command):
         return NOT_APPLICABLE
-    run = await bench.run(command, good_inputs(command), _never, deadline=SHORT)
+
+    async def late(_request: Arrived) -> Answer:
+        await bench.script.clock.sleep(DEADLINE)  # as the wire does: it gives up when the deadline has come
+        raise TimedOut
+
+    run = await bench.run(command, good_inputs(command), late)
     if run.status != "Failed" or set(run.kinds) != {"timeout"}:
         return f"It ended so: {run.words}"
     return None

@@ -2,13 +2,12 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from connector_host.contract.problems import Level, Problem
 from connector_host.kernel.manifests.places import Where
-from connector_host.kernel.manifests.rules.reach import Plugin, paths_in
+from connector_host.kernel.manifests.rules.reach import Plugin, paths_in, texts_in
 
 _SECRET = re.compile(r"(^|_)(password|passwd|passphrase|secret|token|api_?key|private_?key|credentials?|pin)$")
 WIRE = frozenset({"ca_bundle", "client_certificate", "client_key"})  # what the host's own wire takes from a connection
@@ -67,7 +66,7 @@ def _unused(plugin: Plugin) -> Iterator[Problem]:
 
 def _used_names(plugin: Plugin) -> Iterator[str]:
     for part in ("servers", "commands"):
-        for text in _texts(plugin.value.get(part, {})):
+        for text in texts_in(plugin.value.get(part, {})):
             for path in paths_in(text):
                 root, _, rest = path.removeprefix("$.").partition(".")
                 if root == "connection":
@@ -76,17 +75,6 @@ def _used_names(plugin: Plugin) -> Iterator[str]:
     for server in plugin.servers.values():
         yield from filter(None, [server.get("limit", {}).get("per")])
     yield from _texts_of_code(Path(plugin.document.file).parent)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for child in value.values():
-            yield from _texts(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _texts(child)
 
 
 def _texts_of_code(folder: Path) -> Iterator[str]:

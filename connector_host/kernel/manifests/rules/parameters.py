@@ -118,7 +118,8 @@ def _check_sources(plugin: Plugin, where: Where, schema: Mapping[str, Any]) -> I
 def _check_source(
     plugin: Plugin, where: Where, command: str, path: str, named_at: Where | None = None
 ) -> Iterator[Problem]:
-    yield from plugin.unknown(named_at or where, "unknown-command", command, plugin.commands, "command")
+    rest = "" if named_at else f"#{path}"
+    yield from plugin.unknown(named_at or where, "unknown-command", command, plugin.commands, "command", rest=rest)
     yield from plugin.path(where, path)
     if command in plugin.outputs and not resolves(path, plugin.outputs[command]):
         cause = f"The output of '{command}' has nothing at {path}."

@@ -44,20 +44,30 @@ class Plugin:
         """Return where a template's paths may begin, and the names below."""
         found = {"connection": frozenset(self.connection)}
         if command is not None:
+            found["element"] = _OPEN
             found["input"] = frozenset(command.get("input", {}).get("properties", {}))
             if command.get("each"):
                 found["item"] = _OPEN
         return found
 
     def unknown(
-        self, where: Where, rule: str, name: str, known: Collection[str], what: str, *, key: bool = False
+        self,
+        where: Where,
+        rule: str,
+        name: str,
+        known: Collection[str],
+        what: str,
+        *,
+        key: bool = False,
+        rest: str = "",
     ) -> Iterator[Problem]:
-        """Tell of a name that is not among the known ones."""
+        """Tell of a name that is not among the known ones; `rest` is what follows the name where it stands."""
         if name in known or name in self.set_aside:
             return
         names = tuple(sorted(known))
         advice, near = hint(name, names)
-        yield self.document.problem(where, rule, f"'{name}' is no {what}.", advice, key=key, allowed=names, fix=near)
+        fix = f"{near}{rest}" if near else None
+        yield self.document.problem(where, rule, f"'{name}' is no {what}.", advice, key=key, allowed=names, fix=fix)
 
     def templates(self, where: Where, value: Any, roots: Roots) -> Iterator[Problem]:
         """Hold each `$.path` in a template against what it may begin at."""
@@ -107,6 +117,18 @@ class Plugin:
 def paths_in(text: str) -> list[str]:
     """Return the paths in a template's text; the dots of `{$.path...}` are no part of one."""
     return [text] if text.startswith("$.") else [path.removesuffix("...") for path in PLACED.findall(text)]
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Return every text in a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for child in value.values():
+            yield from texts_in(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from texts_in(child)
 
 
 def resolves(path: str, schema: Any) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from connector_host.contract.problems import Problem
 from connector_host.kernel.manifests.places import Where
-from connector_host.kernel.manifests.rules.reach import Plugin
+from connector_host.kernel.manifests.rules.reach import Plugin, paths_in, texts_in
 from connector_host.kernel.manifests.rules.servers import check_responses
 
 _BODIES = ("body", "form", "multipart")
@@ -34,7 +34,9 @@ def _check_request(plugin: Plugin, where: Where, command: Mapping[str, Any]) -> 
         yield from plugin.templates((*here, "transform"), request["transform"], {**roots, "reply": frozenset()})
     if "poll" in request:
         poll = request["poll"]
-        yield from plugin.path((*here, "poll", "until"), poll["until"])
+        for key in ("until", "message"):
+            if key in poll:
+                yield from plugin.path((*here, "poll", key), poll[key])
         yield from plugin.templates((*here, "poll", "path"), poll.get("path", ""), {**roots, "reply": frozenset()})
     if command.get("read_only") and request.get("method", "GET") in {"PUT", "PATCH", "DELETE"}:
         cause = f"The command is said to change nothing, and sends a {request['method']} request."
@@ -76,6 +78,9 @@ def _check_shape(
 def _check_each_used(plugin: Plugin, where: Where, command: Mapping[str, Any]) -> Iterator[Problem]:
     """Tell of a request made once per element that does not say where the element goes."""
     each = command.get("each")
+    paths = [path for text in texts_in(command["request"]) for path in paths_in(text)]
+    if {path.removeprefix("$.").partition(".")[0] for path in paths} - plugin.roots(command).keys() - {"reply"}:
+        return  # the item may be among what begins nowhere
     if each is not None and "$.item" not in str(command["request"]) and each not in plugin.set_aside:
         cause = f"The request is made once for each of '{each}', and is the same each time: nothing is $.item."
         yield plugin.document.problem((*where, "each"), "each-unused", cause, "Place {$.item} in the request.")

@@ -41,6 +41,10 @@ def _check_input(
     if form is None or form.accepts(given):
         return
     fault = next(form.faults(given))
+    if not set(map(str, fault.path[:1])) & (sample.get("input", {}).keys() | schema["properties"].keys()):
+        return  # what is required and not declared is told where it is required
+    if fault.path and fault.given and fault.path[0] not in sample.get("input", {}):
+        return  # a default that is wrong is told where it stands
     title = ".".join(map(str, fault.path)) or "input"
     cause = f"The command would refuse the sample's input, at '{title}': {fault.reason}"
     place: Where = (*where, "input", *fault.path)

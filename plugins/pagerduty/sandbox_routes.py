@@ -1,0 +1,51 @@
+"""Which path of the stand-in leads where."""
+
+from .sandbox_directory import DirectoryApi
+from .sandbox_rest import Handler, RestApi
+from .sandbox_team import TeamApi
+
+
+def rest_routes(api: RestApi, team: TeamApi, directory: DirectoryApi) -> list[tuple[str, str, Handler]]:
+    """Return method, path and handler of each operation of the REST API."""
+    return [
+        ("GET", "/abilities", api.abilities),
+        ("GET", "/users", api.users),
+        ("POST", "/users", directory.create_user),
+        ("GET", "/users/me", api.me),
+        ("GET", "/users/{id}", api.user),
+        ("PUT", "/users/{id}", directory.update_user),
+        ("DELETE", "/users/{id}", directory.delete_user),
+        ("GET", "/users/{id}/contact_methods", api.contact_methods),
+        ("GET", "/users/{id}/notification_rules", directory.notification_rules),
+        ("GET", "/oncalls", directory.oncalls),
+        ("GET", "/schedules", api.schedules),
+        ("GET", "/schedules/{id}", directory.schedule),
+        ("GET", "/schedules/{id}/users", directory.schedule_users),
+        ("GET", "/schedules/{id}/overrides", directory.overrides),
+        ("POST", "/schedules/{id}/overrides", directory.create_override),
+        ("GET", "/v3/schedules", api.v3_schedules),
+        ("GET", "/services", directory.services),
+        ("GET", "/services/{id}", directory.service),
+        ("GET", "/escalation_policies", directory.escalation_policies),
+        ("GET", "/teams", directory.teams),
+        ("GET", "/priorities", directory.priorities),
+        ("GET", "/maintenance_windows", directory.maintenance_windows),
+        ("POST", "/maintenance_windows", directory.create_maintenance_window),
+        ("GET", "/log_entries", team.log_entries),
+        ("GET", "/incidents", api.incidents),
+        ("POST", "/incidents", team.create_incident),
+        ("PUT", "/incidents", api.resolve_incidents),
+        ("GET", "/incidents/{id}", api.incident),
+        ("PUT", "/incidents/{id}", team.update_incident),
+        ("GET", "/incidents/{id}/alerts", api.alerts),
+        ("GET", "/incidents/{id}/notes", team.notes),
+        ("POST", "/incidents/{id}/notes", team.add_note),
+        ("GET", "/incidents/{id}/log_entries", team.log_entries),
+        ("PUT", "/incidents/{id}/merge", team.merge),
+        ("POST", "/incidents/{id}/snooze", team.snooze),
+        ("POST", "/incidents/{id}/responder_requests", team.add_responders),
+        ("POST", "/incidents/{id}/status_updates", team.send_status_update),
+        ("GET", "/incidents/{id}/past_incidents", team.past_incidents),
+        ("GET", "/incidents/{id}/related_incidents", team.related_incidents),
+        ("POST", "/incident_workflows/{id}/instances", team.start_workflow),
+    ]

@@ -1,0 +1,140 @@
+"""From an empty folder to a tested plugin: what `plugins new` writes, how long it takes, and what it can do."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from connector_host.kernel.manifests.strict_yaml import read_yaml
+from tests.world import SHARED
+
+DOCUMENT = SHARED / "pagerduty" / "rest-openapi.json"
+
+
+def run(folder: Path, script: str) -> "subprocess.CompletedProcess[str]":
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "CONNECTOR_HOST_HOME": str(folder / "home")}
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_an_empty_folder_becomes_a_working_plugin(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    done = run(
+        tmp_path,
+        "connector-host plugins new acme && connector-host plugins test acme --grade platinum && "
+        "connector-host test-command acme get-ticket --sandbox --ticket-ids T1 --output json",
+    )
+    took = time.monotonic() - begun
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert (result["status"], result["key_fields"]) == ("Passed", {"TicketIDs": ["T1"]})
+    files = sorted((tmp_path / "acme").iterdir())
+    assert [file.name for file in files] == ["__init__.py", "manifest.yaml", "pyproject.toml", "test_acme.py"]
+    assert sum(len(file.read_text("utf-8").splitlines()) for file in files) <= 120
+    assert (
+        (tmp_path / "acme" / "manifest.yaml").read_text("utf-8").startswith("# yaml-language-server: $schema=file://")
+    )
+    assert took < 20, "measured at about 3 seconds; this only guards against something quite wrong"
+
+
+def test_its_own_tests_are_green(tmp_path: Path) -> None:
+    done = run(tmp_path, "connector-host plugins new acme --no-link && python -m pytest -q acme -p no:cacheprovider")
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+    assert "failed" not in done.stdout
+
+
+def test_a_sandbox_tells_of_what_it_does_not_know(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "connector-host plugins new acme >/dev/null; "
+        'connector-host test-command acme get-ticket --sandbox --ticket-ids \'["T1", "T7"]\' --output json',
+    )
+    assert done.returncode == 3
+    [entry] = json.loads(done.stdout)["error"]["entries"]
+    assert (entry["item"], entry["message"]) == ("T7", "No sample answers GET /tickets/T7.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("plugins new 9lives", "can not be a plugin's id"),
+        ("plugins new acme --folder full", "is there already, and not empty"),
+        ("plugins new acme --from-openapi nowhere.json#x", "can not be read"),
+        ("plugins new acme --from-openapi full/none.json#x", "is no OpenAPI 3 document"),
+        ("plugins new acme --from-openapi full/api.json#getTickets", "Did you mean 'getTicket'?"),
+        ("plugins new acme --from-openapi full/api.json", "There are: getTicket."),
+        ("plugins unlink full", "is not linked"),
+        ("test-command pagerduty list-users", "Give --connection NAME, or --sandbox"),
+        ("test-command pagerduty list-users --sandbox --connection x", "Give --connection NAME, or --sandbox"),
+        ("plugins test nowhere", "There is no plugin 'nowhere'"),
+    ],
+)
+def test_wrong_use_is_told(tmp_path: Path, arguments: str, words: str) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "none.json").write_text('{"swagger": "2.0"}')
+    (full / "api.json").write_text('{"openapi": "3.0.0", "paths": {"/t": {"get": {"operationId": "getTicket"}}}}')
+    done = run(tmp_path, f"connector-host {arguments}")
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "acme").exists()
+
+
+@pytest.mark.skipif(not DOCUMENT.exists(), reason="PagerDuty's OpenAPI document is not here")
+def test_pagerdutys_own_document_becomes_a_plugin(tmp_path: Path) -> None:
+    operations = "createIncident,listIncidents,mergeIncidents,deleteUser,listScheduleOverrides,createMaintenanceWindow"
+    done = run(
+        tmp_path,
+        f"connector-host plugins new pd --no-link --from-openapi '{DOCUMENT}#{operations}' && "
+        "connector-host plugins validate pd/ && connector-host plugins test pd/ --grade gold",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    value = read_yaml(tmp_path / "pd" / "manifest.yaml").value
+    assert list(value["commands"]) == [
+        "create_incident", "list_incidents", "merge_incidents", "delete_user", "list_schedule_overrides",
+        "create_maintenance_window", "test_connection",
+    ]  # fmt: skip
+    assert value["servers"]["api"]["auth"] == {
+        "type": "header",
+        "name": "Authorization",
+        "value": "Token token={$.connection.api_key}",
+    }
+    listing = value["commands"]["list_incidents"]
+    assert (listing["request"]["collect"], listing["request"]["paging"]["style"]) == ("incidents", "offset")
+    assert value["commands"]["create_incident"]["input"]["required"] == ["from", "title", "service"]
+    assert value["commands"]["test_connection"]["request"]["path"] == "/abilities"
+
+
+def test_a_package_is_found_by_its_entry_point_without_running_it(tmp_path: Path) -> None:
+    """The folder as a wheel lays it down: the package beside its metadata."""
+    run(tmp_path, "connector-host plugins new acme --no-link")
+    site = tmp_path / "site"
+    (site / "connector_acme-0.1.0.dist-info").mkdir(parents=True)
+    (tmp_path / "acme").rename(site / "connector_acme")
+    (site / "connector_acme" / "__init__.py").write_text("raise SystemExit('imported')\n")
+    facts = site / "connector_acme-0.1.0.dist-info"
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: connector-acme\nVersion: 0.1.0\n")
+    (facts / "entry_points.txt").write_text(
+        "[connector_host]\nacme = connector_acme\nbad = no_such_module\nworse = worse\nhooked = hooked\n"
+    )
+    (site / "worse.py").write_text("raise SystemExit('the whole host')\n")
+    (site / "hooked.py").write_text(
+        "from connector_host.contract.hooks import plug\n\n@plug\ndef connectors():\n    return 1 / 0\n"
+    )
+    done = run(tmp_path, f"PYTHONPATH={site} connector-host plugins list --output json")
+    assert done.returncode == 0, done.stderr
+    rows = {row["id"]: row for row in json.loads(done.stdout)}
+    assert rows["acme"]["state"] == "ready"
+    assert rows["pagerduty"]["state"] == "ready"
+    assert "ModuleNotFoundError: No module named 'no_such_module'" in rows["bad"]["reason"]
+    assert "SystemExit: the whole host" in rows["worse"]["reason"]
+    assert "ZeroDivisionError" in rows["hooked"]["reason"]
+    assert "hooked.py:5" in rows["hooked"]["reason"]
