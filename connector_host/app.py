@@ -117,6 +117,8 @@ class Joiner:
             yield host
         finally:
             await host.close()
+            for runner in self._runners.made:
+                await runner.close()
             for logger in loggers:
                 logger.removeFilter(log_filter)
 
@@ -133,6 +135,7 @@ class Joiner:
 
     def _host(self, log_filter: RedactingFilter) -> Host:
         """Fill every slot."""
+        self._runners = _Made(self, "runner")
         registry, steps, clock = self.registry, self._steps(), self.surroundings.clock
         transport = self._part("transport", self._slot("transport"))
         cipher = self._part("cipher", self._slot("cipher"))
@@ -157,7 +160,7 @@ class Joiner:
         parts = Parts(
             settings=self.settings,
             openings=openings,
-            runners=_Made(self, "runner"),
+            runners=self._runners,
             agents=_Made(self, "agent"),
             steps=steps,
             recorder=Recorder(store.history, auditor, self.settings, clock),
@@ -218,6 +221,11 @@ class _Made(Mapping[str, Runner]):
         self._joiner = joiner
         self._slot = slot
         self._made: dict[str, Runner] = {}
+
+    @property
+    def made(self) -> list[Runner]:
+        """Those that were made."""
+        return list(self._made.values())
 
     @cached_property
     def _offers(self) -> Mapping[str, str]:

@@ -25,6 +25,7 @@ def provide() -> Mapping[str, Mapping[str, str]]:
         "runner": {
             "request": f"{_ROOM}.runners.request:RequestRunner",
             "python": f"{_ROOM}.runners.python:PythonRunner",
+            "isolated": f"{_ROOM}.runners.isolated:IsolatedRunner",
         },
         "workshop": {"authors": "connector_host.workshop.workshop:AuthorsWorkshop"},
         "surface": {"cli": f"{_ROOM}.surfaces.cli.main:CommandLine"},

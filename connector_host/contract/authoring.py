@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, overload
 from urllib.parse import quote
 
 from connector_host.contract.errors import InvocationError, RequestRefused
@@ -218,7 +218,15 @@ class CommandMark:
     each: str | None = None
 
 
-def command(function: F | None = None, /, *, each: str | None = None) -> Any:
+@overload
+def command(function: F, /) -> F: ...
+
+
+@overload
+def command(*, each: str | None = None) -> Callable[[F], F]: ...
+
+
+def command(function: F | None = None, /, *, each: str | None = None) -> F | Callable[[F], F]:
     """Mark a function as the command of the same name in the manifest.
 
     The first parameter is the call; the others carry the names of the manifest's input parameters. With

@@ -177,6 +177,10 @@ class Manifest:
     isolation: str = "none"
     exemptions: tuple[Exemption, ...] = ()
 
+    def runner_of(self, command: Command) -> str:
+        """Name of the runner that carries a command out."""
+        return "isolated" if command.runner == "python" and self.isolation == "process" else command.runner
+
     @property
     def secret_names(self) -> frozenset[str]:
         """Names of the connection parameters marked `writeOnly`."""

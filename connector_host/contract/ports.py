@@ -167,6 +167,9 @@ class Runner(Protocol):
     async def run(self, job: Job) -> None:
         """Run the command; raises InvocationError where the whole of it fails."""
 
+    async def close(self) -> None:
+        """Let go of what is kept between commands."""
+
 
 class Cipher(Protocol):
     """Seals bytes under a key, bound to a context that must be the same when they are opened."""

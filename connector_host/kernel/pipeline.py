@@ -193,7 +193,7 @@ class Pipeline:
         checker = self._prepare(command).checker
         with anyio.move_on_after(seconds + GRACE) as scope:
             agent = assignment.stored.connection.agent
-            runner = parts.runners[command.runner] if agent is None else parts.agents[agent]
+            runner = parts.runners[assignment.manifest.runner_of(command)] if agent is None else parts.agents[agent]
             await collector.work(lambda: runner.run(job), checker)
         if scope.cancelled_caught:
             raise DeadlinePassed(f"The command did not end within {seconds:g} seconds.")

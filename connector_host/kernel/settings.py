@@ -57,10 +57,11 @@ class Settings:
     vault_cache_seconds: int = 60
     notifiers: tuple[str, ...] = ()
     smtp: Mapping[str, Any] = field(default_factory=dict)
+    environments: Mapping[str, str] = field(default_factory=dict)
 
     def options(self, part: str) -> Mapping[str, Any]:
         """Return a part's own section, empty where there is none."""
-        sections: Mapping[str, Mapping[str, Any]] = {"smtp": self.smtp}
+        sections: Mapping[str, Mapping[str, Any]] = {"smtp": self.smtp, "environments": self.environments}
         return sections.get(part, {})
 
 
@@ -81,12 +82,14 @@ def settings_from(value: Mapping[str, Any], root: Path, schemas: Path) -> Settin
             vault_cache_seconds=value.get("vault_cache_seconds", 60),
             notifiers=tuple(value.get("notifiers", ())),
             smtp=value.get("smtp", {}),
+            environments=value.get("environments", {}),
         )
     except TypeError as error:
         raise BadSetting(f"The host manifest is wrong: {error}.") from error
 
 
 _SHAPES: Mapping[str, tuple[type, type, str]] = {
+    "environments": (dict, str, "a mapping of plugin and the path of a Python interpreter"),
     "slots": (dict, str, "a mapping of slot and part"),
     "steps": (list, str, "a list of names"),
     "plugins": (list, str, "a list of folders"),

@@ -67,7 +67,8 @@ def exchanges(manifest: Manifest, samples: Iterator[tuple[str, Sample]] | None =
     """Return all exchanges of a manifest's samples, those that end well first."""
     found = list(samples if samples is not None else all_samples(manifest))
     found.sort(key=lambda pair: pair[1].status != "Passed")
-    return [_told(manifest, command, exchange) for command, sample in found for exchange in sample.http]
+    told = [_told(manifest, command, exchange) for command, sample in found for exchange in sample.http]
+    return sorted(told, key=lambda one: one.exchange.status >= 400) if samples is None else told  # noqa: PLR2004 - RFC 9110, 15.5
 
 
 def all_samples(manifest: Manifest) -> Iterator[tuple[str, Sample]]:

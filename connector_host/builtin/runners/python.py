@@ -31,17 +31,22 @@ class PythonRunner:
 
     async def run(self, job: Job) -> None:
         """Call the function of the command's name, once or once per element."""
-        await with_call(job, self._origins, lambda call: self._run(job, call))
+        await with_call(job, self._origins, lambda call: run_function(job, call))
 
-    async def _run(self, job: Job, call: RunningCall) -> None:
-        with author_boundary(job):
-            function = getattr(plugin_module(job.manifest, "commands"), job.command.id)
-        if job.command.each is None:
-            await _run_once(job, call, function)
-        else:
-            others = {name: value for name, value in job.inputs.items() if name != job.command.each}
-            elements = job.inputs[job.command.each]
-            await fan_out(job, elements, lambda item: _for_one(job, call, function, item, others))
+    async def close(self) -> None:
+        """Nothing is kept."""
+
+
+async def run_function(job: Job, call: RunningCall) -> None:
+    """Run the author's function with a call."""
+    with author_boundary(job):
+        function = getattr(plugin_module(job.manifest, "commands"), job.command.id)
+    if job.command.each is None:
+        await _run_once(job, call, function)
+    else:
+        others = {name: value for name, value in job.inputs.items() if name != job.command.each}
+        elements = job.inputs[job.command.each]
+        await fan_out(job, elements, lambda item: _for_one(job, call, function, item, others))
 
 
 async def _run_once(job: Job, call: RunningCall, function: Callable[..., Any]) -> None:

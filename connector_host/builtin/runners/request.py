@@ -77,6 +77,9 @@ class RequestRunner:
         """Send what the manifest declares."""
         await with_call(job, self._origins, lambda call: self._run(job, call))
 
+    async def close(self) -> None:
+        """Nothing is kept."""
+
     async def _run(self, job: Job, call: RunningCall) -> None:
         compiled = self._compile(job.command)
         roots = {"input": job.inputs, "connection": job.opened.values}

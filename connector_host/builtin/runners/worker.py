@@ -1,0 +1,197 @@
+"""A plugin's own process: runs the author's functions, and asks the host for all that goes outside.
+
+Started as `python -m connector_host.builtin.runners.worker FOLDER ID`; messages come on standard input and go out on
+what was standard output. What the author prints goes to standard error, which the host logs.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from types import SimpleNamespace
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from connector_host.builtin.runners.messages import item_told, line, raised, told, with_files
+from connector_host.builtin.runners.python import run_function
+from connector_host.contract.authoring import Item, Page
+from connector_host.contract.errors import CommandBug, InvocationError
+
+
+class Wire:
+    """The way to the host; questions are answered by number."""
+
+    def __init__(self, out: int) -> None:
+        self._out = os.fdopen(out, "wb")
+        self._lock = Lock()
+        self._asked: dict[int, tuple[anyio.Event, list[dict[str, Any]]]] = {}
+        self._count = 0
+
+    def tell(self, **message: Any) -> None:
+        """Send a message."""
+        content = line(message)
+        with self._lock:
+            self._out.write(content)
+            self._out.flush()
+
+    async def ask(self, what: str, **facts: Any) -> Any:
+        """Ask the host, and wait for its answer; raises what it raised there."""
+        self._count += 1
+        number, event, answer = self._count, anyio.Event(), list[dict[str, Any]]()
+        self._asked[number] = event, answer
+        self.tell(ask=what, number=number, **facts)
+        await event.wait()
+        if "error" in answer[0]:
+            raise raised(answer[0]["error"])
+        return answer[0].get("value")
+
+    def answered(self, message: dict[str, Any]) -> None:
+        """Take an answer."""
+        event, answer = self._asked.pop(message["number"])
+        answer.append(message)
+        event.set()
+
+
+class RemoteListing:
+    """A list that the host reads."""
+
+    def __init__(self, wire: Wire, facts: dict[str, Any]) -> None:
+        self.complete = False
+        self.stopped_because: str | None = None
+        self.window_full = False
+        self._wire = wire
+        self._facts = facts
+
+    async def __aiter__(self) -> AsyncIterator[Page]:
+        number = await self._wire.ask("pages", **self._facts)
+        while True:
+            answer = await self._wire.ask("page", listing=number)
+            self.complete, self.stopped_because, self.window_full = answer["state"]
+            if answer["page"] is None:
+                return
+            yield Page(answer["page"]["records"], answer["page"]["texts"])
+
+
+class RemoteCall:
+    """AsyncCall, as an author sees it; the host does what it asks for."""
+
+    def __init__(self, wire: Wire, start: dict[str, Any], memory: dict[str, Any]) -> None:
+        self.connection: Mapping[str, Any] = Shielded(start["connection"])
+        self.memory = memory
+        self._wire = wire
+        self._ahead = datetime.fromisoformat(start["now"]) - datetime.now(UTC)
+
+    async def request(self, method: str, path: str, **options: Any) -> Any:
+        """As AsyncCall.request."""
+        return await self._wire.ask("request", method=method, path=path, options=options)
+
+    def pages(self, path: str, collect: str, **options: Any) -> RemoteListing:
+        """As AsyncCall.pages."""
+        paging = options.pop("paging", None)
+        told_paging = {name: getattr(paging, name) for name in paging.__dataclass_fields__} if paging else None
+        return RemoteListing(self._wire, {"path": path, "collect": collect, "options": options, "paging": told_paging})
+
+    def stopped(self, reason: str | None, *, complete: bool) -> None:
+        """As AsyncCall.stopped."""
+        self._wire.tell(say="stopped", reason=reason, complete=complete)
+
+    def note(self, text: str) -> None:
+        """As AsyncCall.note."""
+        self._wire.tell(say="note", text=text)
+
+    def conceal(self, secret: str) -> None:
+        """As AsyncCall.conceal."""
+        self._wire.tell(say="conceal", text=secret)
+
+    def now(self) -> datetime:
+        """As AsyncCall.now."""
+        return datetime.now(UTC) + self._ahead
+
+    async def sleep(self, seconds: float) -> None:
+        """As AsyncCall.sleep."""
+        self._ahead += timedelta(seconds=0)
+        await self._wire.ask("sleep", seconds=seconds)
+
+
+class Shielded(dict[str, Any]):
+    """A connection's parameters and secrets; its repr shows the names only."""
+
+    def __repr__(self) -> str:
+        return f"<{', '.join(sorted(self))}>"
+
+
+class RemoteOutcome:
+    """Where items go: to the host."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def add(self, item: Item | Page) -> None:
+        """Send one item, or one page."""
+        try:
+            self._wire.tell(item=item_told(item))
+        except (TypeError, ValueError) as error:
+            key = None if isinstance(item, Page) else item.key
+            bug = CommandBug("The command's own code failed.", detail=str(error))
+            self._wire.tell(item={"key": key, "error": told(bug)})
+
+    def progress(self, done: int, total: int | None) -> None:
+        """Send how far the command has come."""
+        self._wire.tell(say="progress", done=done, total=total)
+
+
+async def serve(folder: Path, plugin: str, wire: Wire) -> None:
+    """Run one command after the other until the host closes its end."""
+    memories: dict[str, dict[str, Any]] = {}
+    async with anyio.create_task_group() as group:
+        while message := await anyio.to_thread.run_sync(sys.stdin.buffer.readline):
+            facts = _parsed(message)
+            if "start" in facts:
+                start = facts["start"]
+                memory = memories.setdefault(start["connection_key"], {})
+                group.start_soon(_run, wire, folder, plugin, start, memory)
+            else:
+                wire.answered(facts)
+        group.cancel_scope.cancel()
+
+
+async def _run(wire: Wire, folder: Path, plugin: str, start: dict[str, Any], memory: dict[str, Any]) -> None:
+    command = SimpleNamespace(id=start["command"], each=start["each"])
+    job: Any = SimpleNamespace(
+        manifest=SimpleNamespace(id=plugin, root=folder, version=start["version"]),
+        command=command,
+        inputs=with_files(start["inputs"]),
+        concurrency=start["concurrency"],
+        outcome=RemoteOutcome(wire),
+    )
+    try:
+        call: Any = RemoteCall(wire, start, memory)
+        await run_function(job, call)
+    except InvocationError as error:
+        wire.tell(done=told(error))
+    else:
+        wire.tell(done=None)
+
+
+def _parsed(message: bytes) -> dict[str, Any]:
+    import json  # noqa: PLC0415 - beside its one use
+
+    value: dict[str, Any] = json.loads(message)
+    return value
+
+
+def main() -> None:
+    """Give the host the way out, and the author standard error."""
+    out = os.dup(1)
+    os.dup2(2, 1)
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+    anyio.run(serve, Path(sys.argv[1]), sys.argv[2], Wire(out))
+
+
+if __name__ == "__main__":
+    main()
