@@ -37,7 +37,7 @@ class Collector:
     def _check(self, checker: Checker) -> None:
         """Tell of records that are not what the manifest promises; they stay in the raw data."""
         raw = self.raw_data()
-        if raw is None or checker.accepts(raw):
+        if (raw is None and not self.records) or checker.accepts(raw):
             return
         for fault in islice(checker.faults(raw), SHOWN_FAULTS):
             place = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.path)

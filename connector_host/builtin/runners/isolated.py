@@ -59,9 +59,10 @@ class IsolatedRunner:
     async def _run(self, job: Job, call: RunningCall) -> None:
         crew = self._crews.setdefault(job.manifest.id, _Crew())
         worker = await self._take(crew, job)
-        whole = False
+        whole, failed = False, None
         try:
-            whole = await worker.work(job, call)
+            failed = await worker.work(job, call)
+            whole = not worker.died
         finally:
             if whole and len(crew.idle) < KEPT:
                 crew.died = 0
@@ -71,6 +72,8 @@ class IsolatedRunner:
                 if worker.died:
                     pause = min(FIRST_PAUSE * 2**crew.died, LONGEST_PAUSE)
                     crew.died, crew.not_before = crew.died + 1, self._clock.monotonic() + pause
+        if failed is not None:
+            raise raised(failed)
 
     async def _take(self, crew: _Crew, job: Job) -> "_Worker":
         while crew.idle:
@@ -113,8 +116,8 @@ class _Worker:
         """Whether the process is there."""
         return self._process.returncode is None
 
-    async def work(self, job: Job, call: RunningCall) -> bool:
-        """Have a job done; whether the process can do another."""
+    async def work(self, job: Job, call: RunningCall) -> dict[str, Any] | None:
+        """Have a job done; what the whole of it failed with, as facts."""
         listings: dict[int, Any] = {}
         outcome: list[dict[str, Any] | None] = []
         async with anyio.create_task_group() as group:
@@ -124,9 +127,7 @@ class _Worker:
                 message = await self._next()
                 self._take(message, job, call, group, listings, outcome)
             group.cancel_scope.cancel()
-        if outcome[0] is not None:
-            raise raised(outcome[0])
-        return True
+        return outcome[0]
 
     def _take(
         self,
@@ -160,10 +161,10 @@ class _Worker:
         except (anyio.EndOfStream, anyio.IncompleteRead, anyio.DelimiterNotFound, ValueError):
             self.died = True
             code = await self._process.wait() if self._process.returncode is None else self._process.returncode
-            raise CommandBug(
-                f"The plugin's process ended by itself (exit code {code}).",
-                assistance="Report it to the plugin's author; the host's log holds what it said.",
-            ) from None
+            advice = "Report it to the plugin's author; the host's log holds what it said."
+            return {
+                "done": told(CommandBug(f"The plugin's process ended by itself (exit code {code}).", assistance=advice))
+            }
         return message
 
     async def _send(self, **message: Any) -> None:
@@ -173,7 +174,7 @@ class _Worker:
             self.died = True  # told by the next read
 
     async def _listen(self) -> None:
-        """Log what the author prints, line by line."""
+        """Log what comes on standard error, line by line."""
         stream = BufferedByteReceiveStream(self._errors)
         while True:
             try:
@@ -208,6 +209,8 @@ def _said(message: dict[str, Any], job: Job, call: RunningCall) -> None:
         call.note(message["text"])
     elif said == "conceal":
         call.conceal(message["text"])
+    elif said == "printed":
+        log.warning("%s", message["text"])
     elif said == "stopped":
         call.stopped(message["reason"], complete=message["complete"])
     else:

@@ -52,7 +52,7 @@ def _multipart(parts: Mapping[str, Any]) -> tuple[bytes, str]:
     data: dict[str, list[str]] = {}
     for name, value in query_pairs({name: part for name, part in parts.items() if name not in files}):
         data.setdefault(name, []).append(value)
-    fields = {name: (None, value) for name, values in data.items() for value in values} if not files else {}
+    fields = [(name, (None, value)) for name, values in data.items() for value in values]
     request = httpx2.Request("POST", "http://localhost", data=data if files else None, files=files or fields)
     return request.read(), request.headers["content-type"]
 

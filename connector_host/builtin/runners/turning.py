@@ -13,7 +13,7 @@ from connector_host.contract.paths import ABSENT, compile_path
 from connector_host.contract.requests import Paging
 
 _LINKS = ("link", "link_header")
-_NEXT = re.compile(r'<([^>]*)>\s*((?:;\s*[^;,"]+(?:="[^"]*"|=[^;,"]*)?\s*)*)')
+_NEXT = re.compile(r'<([^>]*)>\s*((?:;\s*[\w*-]+\s*(?:=\s*(?:"[^"]*"|[^;,"\s]*))?\s*)*)')
 _NOTHING: tuple[Any, ...] = (ABSENT, None, False, "", 0, [], {})
 
 

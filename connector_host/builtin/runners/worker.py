@@ -1,9 +1,10 @@
 """A plugin's own process: runs the author's functions, and asks the host for all that goes outside.
 
 Started as `python -m connector_host.builtin.runners.worker FOLDER ID`; messages come on standard input and go out on
-what was standard output. What the author prints goes to standard error, which the host logs.
+what was standard output. What the author prints and logs is told to the host, which logs it without secrets.
 """
 
+import io
 import logging
 import os
 import sys
@@ -21,6 +22,21 @@ from connector_host.builtin.runners.messages import item_told, line, raised, tol
 from connector_host.builtin.runners.python import run_function
 from connector_host.contract.authoring import Item, Page
 from connector_host.contract.errors import CommandBug, InvocationError
+
+
+class Printed(io.TextIOBase):
+    """What the author prints and logs: told to the host, line by line."""
+
+    def __init__(self, wire: "Wire") -> None:
+        self._wire = wire
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        """Take text."""
+        *lines, self._begun = f"{self._begun}{text}".split("\n")
+        for one in lines:
+            self._wire.tell(say="printed", text=one)
+        return len(text)
 
 
 class Wire:
@@ -187,10 +203,12 @@ def _parsed(message: bytes) -> dict[str, Any]:
 
 def main() -> None:
     """Give the host the way out, and the author standard error."""
-    out = os.dup(1)
+    wire = Wire(os.dup(1))
     os.dup2(2, 1)
-    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
-    anyio.run(serve, Path(sys.argv[1]), sys.argv[2], Wire(out))
+    printed: Any = Printed(wire)
+    sys.stdout = printed
+    logging.basicConfig(stream=printed, format="%(message)s", level=logging.WARNING)
+    anyio.run(serve, Path(sys.argv[1]), sys.argv[2], wire)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,250 @@
+"""`isolation: process`: the same semantics as within the host, and nothing a plugin does kills the host."""
+
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector_host import Change, Options, Result, Status
+from tests.world import FastClock, World, http, raw_server
+
+MANIFEST = """\
+id: acme
+name: Acme
+version: 1.0.0
+isolation: %s
+servers:
+  api: {url: $.connection.url, headers: {Authorization: "Bearer {$.connection.key}"}}
+errors: {code: $.code, message: $.message}
+connection:
+  required: [url, key]
+  properties:
+    url: {title: URL, type: string}
+    key: {title: Key, type: string, writeOnly: true}
+commands:
+  go: {title: Go, input: {properties: {what: {title: What, type: string}}}}
+  each: {title: Each, each: ids, input: {required: [ids], properties: {ids: {title: IDs, type: array, items: {type: string}}}}}
+  plain: {title: Plain, each: ids, input: {required: [ids], properties: {ids: {title: IDs, type: array, items: {type: string}}}}}
+  listed: {title: Listed, collect: items}
+"""
+CODE = '''"""Acme."""
+import os
+import time
+from collections.abc import AsyncIterator
+from connector_host import ApiError, AsyncCall, Call, Failed, InvalidInput, Item, Page, Paging, command
+
+
+@command
+async def go(call: AsyncCall, what: str = "request") -> object:
+    call.memory["runs"] = call.memory.get("runs", 0) + 1
+    if what == "request":
+        answer = await call.request("POST", "/x", json={"a": 1}, query={"q": ["1", "2"]}, headers={"X-One": "1"})
+        call.note("One sentence.")
+        return answer
+    if what == "caught":
+        try:
+            await call.request("GET", "/x")
+        except ApiError as error:
+            return {"code": error.failure.code, "status": error.failure.http_status}
+    if what == "environment":
+        return {"key": os.environ.get("CONNECTOR_HOST_KEY"), "path": "PATH" in os.environ, "pid": os.getpid()}
+    if what == "facts":
+        return {"connection": repr(call.connection), "year": call.now().year > 2000, "runs": call.memory["runs"]}
+    if what == "secret":
+        call.conceal("a-token-of-mine")
+        print("printed", call.connection["key"], "a-token-of-mine")
+        return {"key": call.connection["key"], "token": "a-token-of-mine"}
+    if what == "object":
+        return {"no": object()}
+    if what == "bug":
+        return 1 / 0
+    if what == "refused":
+        raise InvalidInput("What", "Not that.", "Another.")
+    if what == "exit":
+        os._exit(3)
+    if what == "system-exit":
+        raise SystemExit(0)
+    if what == "spin":
+        while True:
+            pass
+    if what == "sleep":
+        await call.sleep(3600)
+    return None
+
+
+@command(each="ids")
+async def each(call: AsyncCall, item: str) -> object:
+    return Failed("No such thing.", code=44) if item == "bad" else {"id": item}
+
+
+@command(each="ids")
+def plain(call: Call, item: str) -> object:
+    return call.request("GET", f"/{item}")
+
+
+@command
+async def listed(call: AsyncCall) -> AsyncIterator[Page]:
+    listing = call.pages("/items", "items", paging=Paging(size=1))
+    async for page in listing:
+        yield page
+    assert listing.complete
+'''
+
+
+def acme(tmp_path: Path, base: str, isolation: str, **more: Any) -> World:
+    folder = tmp_path / "acme"
+    folder.mkdir(exist_ok=True)
+    (folder / "manifest.yaml").write_text(MANIFEST % isolation)
+    (folder / "commands.py").write_text(CODE)
+    host = {"plugins": ["acme"], "steps": ["retry", "limit"], **more}
+    (tmp_path / "manifest.yaml").write_text(json.dumps(host))
+    world = World(tmp_path / f"home-{isolation}", clock=FastClock(), manifest=tmp_path / "manifest.yaml")
+    change = Change(parameters={"url": base}, secrets={"key": "s3cret-of-acme"})
+    world.use(lambda opened: opened.connections.add("prod", "acme", change))
+    return world
+
+
+def run(world: World, command: str, inputs: Any = None, seconds: float | None = None) -> Result:
+    options = Options(deadline_seconds=seconds)
+    result: Result = world.use(lambda host: host.run("acme", command, "prod", inputs, options=options))
+    return result
+
+
+def told(result: Result) -> Any:
+    entries = [
+        (one.item, one.kind, one.status_code, one.message.partition(" (reference")[0], one.detail)
+        for one in result.errors
+    ]
+    return result.status, result.raw_data, entries, result.notes, result.completeness
+
+
+CASES: list[tuple[str, Any]] = [
+    *[("go", {"what": what}) for what in ("request", "caught", "bug", "refused", "facts", "secret", "nothing")],
+    ("each", {"ids": ["a", "bad", "b"]}),
+    ("plain", {"ids": ["a", "b"]}),
+    ("listed", None),
+]
+
+
+@pytest.mark.parametrize(("command", "inputs"), CASES, ids=[f"{one}-{two}" for one, two in CASES])
+def test_the_same_within_the_host_and_in_a_process(tmp_path: Path, command: str, inputs: Any) -> None:
+    answer = (
+        http("409 Conflict", b'{"code": 7, "message": "No"}')
+        if inputs == {"what": "caught"}
+        else http("200 OK", b'{"items": [{"id": 1}], "more": false}')
+    )
+    results = []
+    for isolation in ("none", "process"):
+        with raw_server(answer) as (base, received):
+            result = run(acme(tmp_path, base, isolation), command, inputs)
+        requests = sorted(one.partition(b"\r\n")[0] for one in received)
+        results.append((told(result), requests))
+    assert results[0] == results[1]
+    assert "s3cret-of-acme" not in str(results)
+    assert "a-token-of-mine" not in str(results)
+
+
+def test_a_process_has_no_secret_of_the_hosts_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONNECTOR_HOST_KEY", "")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of the host")
+    found = run(acme(tmp_path, "http://127.0.0.1:1", "process"), "go", {"what": "environment"}).raw_data
+    assert (found["key"], found["path"]) == (None, True)
+    assert found["pid"] != os.getpid()
+
+
+@pytest.mark.parametrize("what", ["spin", "sleep"])
+def test_what_does_not_end_is_ended_with_its_deadline(tmp_path: Path, what: str) -> None:
+    world = acme(tmp_path, "http://127.0.0.1:1", "process")
+    begun = time.monotonic()
+    result = run(world, "go", {"what": what}, seconds=1)
+    assert [one.kind for one in result.errors] == ["timeout"]
+    assert time.monotonic() - begun < 10
+    left = [
+        one
+        for one in Path("/proc").glob("[0-9]*/cmdline")
+        if b"runners.worker" in _read(one) and str(tmp_path).encode() in _read(one)
+    ]
+    assert left == []
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_a_process_that_dies_is_told_and_started_again_with_growing_pauses(tmp_path: Path) -> None:
+    world = acme(tmp_path, "http://127.0.0.1:1", "process")
+    clock = world.configuration.clock
+    assert isinstance(clock, FastClock)
+
+    async def work(host: Any) -> list[Result]:
+        runs = [("exit", 60), ("exit", 60), ("facts", 60), ("exit", 60), ("facts", 0.1)]
+        return [
+            await host.run("acme", "go", "prod", {"what": what}, options=Options(deadline_seconds=seconds))
+            for what, seconds in runs
+        ]
+
+    first, second, third, _, last = world.use(work)
+    assert "ended by itself (exit code 3)" in first.errors[0].message
+    assert second.errors[0].kind == "internal"
+    assert third.status is Status.PASSED
+    assert [round(one, 1) for one in clock.slept] == [0.5, 1.0]
+    assert last.errors[0].kind == "timeout"
+    assert "is started again in" in last.errors[0].message
+
+
+def test_an_attempt_to_end_the_program_is_a_fault_of_the_plugin(tmp_path: Path) -> None:
+    for isolation in ("none", "process"):
+        result = run(acme(tmp_path, "http://127.0.0.1:1", isolation), "go", {"what": "system-exit"})
+        assert (result.status, result.errors[0].kind) == (Status.FAILED, "internal")
+        assert "SystemExit in plugin acme" in result.errors[0].detail
+
+
+def test_what_can_not_leave_the_process_is_told(tmp_path: Path) -> None:
+    result = run(acme(tmp_path, "http://127.0.0.1:1", "process"), "go", {"what": "object"})
+    assert "object can not leave the plugin's process" in result.errors[0].detail
+
+
+def test_what_a_plugin_prints_is_logged_without_secrets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="connector_host.plugins"):
+        run(acme(tmp_path, "http://127.0.0.1:1", "process"), "go", {"what": "secret"})
+    assert "printed ********" in caplog.text
+    assert "s3cret-of-acme" not in caplog.text
+
+
+def test_another_environment_may_be_named_for_a_plugin(tmp_path: Path) -> None:
+    wrapper = tmp_path / "python"
+    wrapper.write_text(f'#!/bin/sh\nexport PATH="$PATH:/of/the/environment"\nexec {sys.executable} "$@"\n')
+    wrapper.chmod(0o755)
+    world = acme(tmp_path, "http://127.0.0.1:1", "process", environments={"acme": str(wrapper)})
+    assert run(world, "go", {"what": "facts"}).status is Status.PASSED
+    (tmp_path / "python").unlink()
+    refused = run(world, "go", {"what": "facts"})
+    assert "can not be started (No such file or directory)" in refused.errors[0].message
+    assert "environments" in refused.errors[0].assistance
+
+
+def test_many_at_once(tmp_path: Path) -> None:
+    world = acme(tmp_path, "http://127.0.0.1:1", "process")
+
+    async def work(host: Any) -> list[Result]:
+        import anyio
+
+        results: list[Result] = []
+
+        async def one() -> None:
+            results.append(await host.run("acme", "each", "prod", {"ids": ["a"] * 20}))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(6):
+                group.start_soon(one)
+        return results
+
+    assert {result.status for result in world.use(work)} == {Status.PASSED}
