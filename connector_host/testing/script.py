@@ -13,6 +13,7 @@ import anyio.lowlevel
 import pluggy
 
 from connector_host.configuration import SystemClock
+from connector_host.contract.errors import DeadlinePassed
 from connector_host.contract.hooks import PROJECT
 from connector_host.contract.ports import Reply, Request, Session, Surroundings, Tls
 from connector_host.testing.samples import Arrived, arrived
@@ -52,6 +53,8 @@ class Script:
         """Answer one request."""
         self.requests.append(request)
         await self.clock.sleep(SECONDS_EACH)
+        if request.deadline <= self.clock.monotonic():
+            raise DeadlinePassed  # as the wire does
         base = self.bases.get(request.server, "")
         if not base or not request.url.startswith(base):
             self.strays.append(f"{request.method} {_without_query(request.url)}")

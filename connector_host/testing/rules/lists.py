@@ -43,13 +43,14 @@ async def partial_success(bench: Bench, command: Command) -> Seen:
 @rule("pagination-ends", "gold", "A server that always says that there is more ends in an incomplete list, soon.")
 async def pagination_ends(bench: Bench, command: Command) -> Seen:
     template = command.request
-    if template is None or template.paging is None or not good_runs(command):
+    paging = bench.manifest.paging if template is None else template.paging
+    if command.collect is None or paging is None or not good_runs(command):
         return NOT_APPLICABLE
     sample = next(one for one in command.samples if one.status == "Passed")
     page = next((one for one in sample.http if isinstance(one.body, dict | list)), None)
     if page is None:
         return NOT_APPLICABLE
-    run = await bench.run(command, sample.input, bench.always(_endless(template.paging, page.body)))
+    run = await bench.run(command, sample.input, bench.always(_endless(paging, page.body)))
     pages = len(run.requests)
     if pages > MOST_PAGES:
         return f"It asked for {pages} pages that were all the same."

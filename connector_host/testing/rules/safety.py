@@ -137,8 +137,7 @@ async def import_clean(bench: Bench, _command: Command) -> Seen:
         return f"It can not be imported: {done.stderr.strip().splitlines()[-1]}"
     printed, _, last = done.stdout.rstrip("\n").rpartition("\n")
     took, threads, did = last.split("|", 2)
-    if printed.strip():
-        return f"Importing it prints {printed.strip()[:80]!r}."
-    if int(threads) or did:
-        return f"Importing it starts a thread or does something: {did or 'a thread'}."
-    return f"Importing it takes {took} ms." if int(took) > IMPORT_MS else None
+    seen = [f"prints {printed.strip()[:80]!r}"] if printed.strip() else []
+    seen += [f"does something: {did or 'it starts a thread'}"] if int(threads) or did else []
+    seen += [f"takes {took} ms"] if int(took) > IMPORT_MS else []
+    return f"Importing it {', and '.join(seen)}." if seen else None

@@ -1,0 +1,40 @@
+"""Commands that never give up: see the planted faults."""
+
+from collections.abc import AsyncIterator
+
+from connector_host import ApiError, AsyncCall, ConnectorHostError, Item, command
+
+
+@command
+async def list_tickets(call: AsyncCall) -> AsyncIterator[Item]:
+    """Planted: believes the server that there is more, for ever."""
+    page = 1
+    while True:
+        answer = await call.request("GET", "/tickets", query={"page": page})
+        for ticket in answer["tickets"]:
+            yield Item(ticket["id"], ticket)
+        if not answer["more"]:
+            return
+        page += 1
+
+
+@command(each="ticket_ids")
+async def close_tickets(call: AsyncCall, item: str) -> object:
+    """Planted: sends again what may have arrived, and counts a missing one as closed."""
+    try:
+        return await call.request("POST", f"/tickets/{item}/close", json={})
+    except ApiError as error:
+        if error.failure.http_status == 404:
+            return {"id": item}
+        raise
+    except ConnectorHostError:
+        return await call.request("POST", f"/tickets/{item}/close", json={})
+
+
+@command
+async def test_connection(call: AsyncCall) -> object:
+    """Planted: whatever the server says, the connection works."""
+    try:
+        return await call.request("GET", "/me")
+    except ApiError:
+        return {}

@@ -1,0 +1,130 @@
+"""The conformance kit: three bad plugins with planted faults, the plugins that ship, and grades."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connector_host.configuration import bundled
+from connector_host.contract.workshop import Check, Report
+from connector_host.testing import plugin_suite
+from connector_host.testing.kit import grade_of, run_kit
+from connector_host.testing.rules.ruling import RULES
+
+BAD = Path(__file__).parent / "bad"
+WORDS = {"command-described", "connection-described", "plugin-described", "error-sample", "read-only-told"}
+
+PLANTED: dict[str, dict[tuple[str, str], str]] = {
+    "careless": {
+        ("sample-round-trip", "get_ticket"): "raw_data is {'id': 'T1', 'subject': 'Fire'}",
+        ("test-connection-changes-nothing", "test_connection"): "It sends POST",
+        ("test-connection-fails", "test_connection"): "With refused credentials it ended so: Passed",
+        ("key-fields-resolve", "get_ticket"): "TicketID finds nothing at $.ticket.id",
+        ("rules-reached", "get_ticket"): "responses[2] (failed)",
+        ("output-declared", "get_ticket"): "Add 'output:'",
+        ("output-declared", "close_ticket"): "Add 'output:'",
+        ("output-declared", "test_connection"): "Add 'output:'",
+    },
+    "leaky": {
+        ("declared-servers-only", ""): "commands.py:3 imports socket",
+        ("import-clean", ""): "prints 'Leaky is here', and takes",
+        ("no-secret-out", "get_ticket"): "A secret stands in a URL",
+        ("test-connection", ""): "Add a command with 'kind: test_connection'.",
+        ("http-failures", "get_ticket"): "401: It ended so: Passed",
+        ("http-failures", "list_tickets"): "kind rejected, not unauthorized",
+        ("input-fuzzed", "get_ticket"): "IndexError in plugin leaky",
+        ("no-advice", ""): "no-test-connection",
+    },
+    "stubborn": {
+        ("http-failures", "close_tickets"): "404: It ended so: Passed",
+        ("http-failures", "test_connection"): "401: It ended so: Passed",
+        ("test-connection-fails", "test_connection"): "With refused credentials it ended so: Passed",
+        ("pagination-ends", "list_tickets"): "pages that were all the same",
+        ("partial-success", "close_tickets"): "With one good and one missing item it ended so: Passed",
+        ("retries-harmless", "close_tickets"): "is not idempotent, and was sent 2 times",
+        ("empty-reply", "list_tickets"): "TypeError in plugin stubborn",
+    },
+}
+
+
+def failed(report: Report) -> dict[tuple[str, str], str]:
+    return {(one.rule, one.about): one.detail for one in report.checks if one.outcome == "failed"}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_each_planted_fault_is_found_and_nothing_else(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = {key: detail for key, detail in failed(run_kit(BAD / name)).items() if key[0] not in WORDS}
+    assert set(found) == set(PLANTED[name])
+    for key, words in PLANTED[name].items():
+        assert words in found[key], key
+
+
+@pytest.mark.parametrize("name", ["pagerduty", "opsgenie", "urlscan"])
+def test_plugins_that_ship_are_platinum(name: str) -> None:
+    report = run_kit(bundled() / "plugins" / name)
+    assert failed(report) == {}
+    assert report.grade == "platinum"
+    assert not any(one.outcome == "exempt" for one in report.checks)
+
+
+def test_opsgenie_has_no_code() -> None:
+    assert list((bundled() / "plugins" / "opsgenie").glob("*.py")) == []
+
+
+def test_every_rule_is_held_against_something() -> None:
+    held = {one.rule for one in run_kit(bundled() / "plugins" / "pagerduty").checks if one.outcome == "passed"}
+    held |= {one.rule for one in run_kit(bundled() / "plugins" / "opsgenie").checks if one.outcome == "passed"}
+    assert held == set(RULES)
+
+
+def test_grades() -> None:
+    def checks(*outcomes: str) -> tuple[Check, ...]:
+        grades = ("bronze", "silver", "gold", "platinum")
+        return tuple(Check("x", grade, outcome) for grade, outcome in zip(grades, outcomes, strict=True))
+
+    assert grade_of(checks("failed", "passed", "passed", "passed")) == "none"
+    assert grade_of(checks("passed", "failed", "passed", "passed")) == "bronze"
+    assert grade_of(checks("passed", "not_applicable", "failed", "passed")) == "silver"
+    assert grade_of(checks("passed", "passed", "passed", "failed")) == "gold"
+    assert grade_of(checks("passed", "exempt", "passed", "passed")) == "platinum"
+
+
+def test_an_exemption_is_shown_with_its_reason(tmp_path: Path) -> None:
+    text = (BAD / "careless" / "manifest.yaml").read_text("utf-8")
+    exempt = "exemptions: [{rule: output-declared, at: commands.close_ticket, reason: The answer is empty.}]\n"
+    (tmp_path / "manifest.yaml").write_text(text + exempt, "utf-8")
+    checks = [one for one in run_kit(tmp_path).checks if one.rule == "output-declared"]
+    assert {one.about: one.outcome for one in checks} == {
+        "get_ticket": "failed",
+        "close_ticket": "exempt",
+        "test_connection": "failed",
+    }
+    assert [one.detail for one in checks if one.outcome == "exempt"] == ["The answer is empty."]
+
+
+def test_the_suite_fails_as_tests_do(tmp_path: Path) -> None:
+    (tmp_path / "manifest.yaml").write_text((BAD / "careless" / "manifest.yaml").read_text("utf-8"), "utf-8")
+    (tmp_path / "test_it.py").write_text(
+        "from connector_host.testing import plugin_suite\n\ntest_it = plugin_suite(__file__, grade='bronze')\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.returncode == 1
+    assert "get_ticket-sample-round-trip" in done.stdout
+    assert "Each sample comes out as it says" in done.stdout
+    assert "output-declared" not in done.stdout, "that is a rule for gold"
+    with pytest.raises(FileNotFoundError, match=r"no plugin's manifest\.yaml"):
+        plugin_suite(tmp_path / "nowhere" / "deep" / "deeper" / "deepest" / "test.py")
+
+
+def test_the_command_line_says_whether_a_grade_is_reached() -> None:
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "connector_host", "plugins", "test", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert run(str(BAD / "stubborn"), "--grade", "bronze").returncode == 0
+    silver = run(str(BAD / "stubborn"), "--grade", "silver")
+    assert silver.returncode == 1
+    assert "FAILED [partial-success] close_tickets: " in silver.stdout
+    assert "stubborn 1.0.0: grade bronze" in silver.stdout
