@@ -33,11 +33,11 @@ class InputForm:
         self._refuse_unknown(inputs)
         text = self._as_json(inputs)
         values = {**self._defaults, **{name: value for name, value in inputs.items() if value is not None}}
-        for name in self._hidden(values) - inputs.keys():
-            values.pop(name, None)  # a default of what is not there
         for name, normal in self._normal.items():
             if name in values:
                 values[name] = normal(name, values[name])
+        for name in self._hidden(values) - inputs.keys():
+            values.pop(name, None)  # a default of what is not there
         if not self._checker.accepts(values):
             raise self._refusal(
                 next(self._checker.faults(values), Fault((), "The inputs do not satisfy the command's schema."))

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,24 @@ def test_every_block_of_the_tutorial(tmp_path: Path) -> None:
             file = tmp_path / where.removeprefix("# ").removeprefix("at the end of ")
             before = file.read_text("utf-8") if where.startswith("# at the end of ") else ""
             file.write_text(before + rest, "utf-8")
+
+
+def test_every_rule_is_documented() -> None:
+    from connector_host.testing.rules.ruling import RULES
+
+    import_module("connector_host.testing.kit")
+    page = PAGE.with_name("rules.md")
+    if not page.exists():
+        pytest.skip("the documents are not beside the package")
+    text = page.read_text("utf-8")
+    gallery = {
+        word
+        for file in Path(__file__).parent.glob("broken/*/expected.txt")
+        for word in re.findall(r"^\d+:\d+ \w+ \[([a-z-]+)\]", file.read_text("utf-8"), re.MULTILINE)
+    }
+    house = Path(sys.modules["connector_host"].__file__ or "").parent / "kernel" / "manifests"
+    named = {
+        word for file in house.rglob("*.py") for word in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', file.read_text("utf-8"))
+    }
+    assert [code for code in sorted(RULES) if f"| `{code}` |" not in text] == []
+    assert [code for code in sorted(gallery | named) if f"`{code}`" not in text] == []

@@ -1,0 +1,253 @@
+"""Parameters as people need them: labels, conditions, patterns, deprecation, fetched options, other languages."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector_host import Change, Result, WrongUse
+from connector_host.app import Joiner
+from connector_host.configuration import bundled
+from tests.world import FastClock, World, http, raw_server
+
+MANIFEST = """\
+id: acme
+name: Acme
+version: 1.2.0
+servers: {api: {url: $.connection.url}}
+connection: {required: [url], properties: {url: {title: URL, type: string}}}
+commands:
+  send:
+    title: Send
+    deprecated: {since: 1.1.0, use: Send Now, remove_in: 2.0.0}
+    input:
+      required: [kind]
+      properties:
+        late: {title: Late, type: string, advanced: true}
+        kind: {title: Kind, type: string, oneOf: [{const: e, title: E-Mail}, {const: s, title: SMS}], order: 1}
+        address: {title: Address, type: string, pattern: "@", pattern_message: It needs an @., visible_if: {kind: e}, required_if: {kind: e}}
+        number: {title: Number, type: string, visible_if: {kind: s}, default: "110"}
+        levels: {title: Levels, type: array, items: {type: string, oneOf: [{const: "1", title: Low}, {const: "2", title: High}]}}
+        old: {title: Old, type: string, deprecated: {since: 1.2.0, use: Late}}
+        team: {title: Team, type: string, options_from: {command: teams, value: "$.teams[*].id", label: "$.teams[*].name"}}
+    request: {server: api, method: POST, path: /send, idempotent: true, body: {kind: $.input.kind, to: $.input.address, number: $.input.number, levels: $.input.levels, team: $.input.team, late: $.input.late, old: $.input.old}}
+  teams:
+    title: Teams
+    request: {server: api, path: /teams, collect: teams}
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path, clock: FastClock) -> World:
+    folder = tmp_path / "acme"
+    folder.mkdir()
+    (folder / "manifest.yaml").write_text(MANIFEST)
+    (tmp_path / "manifest.yaml").write_text("plugins: [acme]\nsteps: []\n")
+    return World(tmp_path / "home", clock=clock, manifest=tmp_path / "manifest.yaml")
+
+
+def send(world: World, inputs: dict[str, Any]) -> tuple[Result, list[Any]]:
+    with raw_server(http("200 OK", b"{}")) as (base, received):
+        change = Change(parameters={"url": base})
+
+        async def work(host: Any) -> Result:
+            if not await host.connections.list():
+                await host.connections.add("prod", "acme", change)
+            else:
+                await host.connections.edit("prod", change)
+            result: Result = await host.run("acme", "send", "prod", inputs)
+            return result
+
+        result: Result = world.use(work)
+    return result, [json.loads(one.partition(b"\r\n\r\n")[2]) for one in received]
+
+
+def test_options_are_taken_by_value_or_label_in_any_case(world: World) -> None:
+    _, sent = send(world, {"kind": "sms", "levels": ["high", "1"]})
+    assert sent == [{"kind": "s", "number": "110", "levels": ["2", "1"]}]
+    refused, _ = send(world, {"kind": "fax"})
+    assert str(refused.errors[0]).startswith(
+        "Send failed. Status Code: 400. Message: The value for parameter (Kind) is invalid."
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "title", "reason"),
+    [
+        ({"kind": "e"}, "Address", "It is required where Kind is e, and missing."),
+        ({"kind": "s", "address": "a@b"}, "Address", "It is only there where Kind is e."),
+        ({"kind": "e", "address": "nobody"}, "Address", "It needs an @."),
+        ({"kind": "e", "address": "a@b", "number": "1"}, "Number", "It is only there where Kind is s."),
+    ],
+)
+def test_conditions_are_enforced_in_words(world: World, inputs: dict[str, Any], title: str, reason: str) -> None:
+    result, sent = send(world, inputs)
+    assert sent == []
+    assert result.errors[0].message == f"The value for parameter ({title}) is invalid."
+    assert result.errors[0].detail == reason
+
+
+def test_a_default_of_what_is_not_there_is_not_sent(world: World) -> None:
+    _, sent = send(world, {"kind": "E-mail", "address": "a@b"})
+    assert sent == [{"kind": "e", "to": "a@b"}]
+
+
+def test_callers_are_told_of_what_is_deprecated(world: World) -> None:
+    result, _ = send(world, {"kind": "s", "old": "x"})
+    assert result.notes == (
+        "The command Send is deprecated since version 1.1.0. Use Send Now instead. It goes in version 2.0.0.",
+        "The parameter Old is deprecated since version 1.2.0. Use Late instead.",
+    )
+
+
+def test_order_and_advanced(world: World) -> None:
+    command = Joiner(world.configuration).registry.plugin("acme").commands["send"]
+    assert list(command.input["properties"]) == ["kind", "address", "number", "levels", "old", "team", "late"]
+    assert command.input["properties"]["old"]["deprecated"] is True, "JSON Schema's own word"
+
+
+def test_options_fetched_from_the_service(world: World) -> None:
+    def choices(answer: bytes, parameter: str = "team") -> Any:
+        with raw_server(answer) as (base, _):
+            change = Change(parameters={"url": base})
+
+            async def work(host: Any) -> Any:
+                known = await host.connections.list()
+                await (host.connections.edit("prod", change) if known else host.connections.add("prod", "acme", change))
+                return [(one.value, one.label) for one in await host.choices("acme", "send", parameter, "prod")]
+
+            return world.use(work)
+
+    assert choices(http("200 OK", b'{"teams": [{"id": "a", "name": "A-Team"}]}')) == [("a", "A-Team")]
+    assert choices(b"", "kind") == [("e", "E-Mail"), ("s", "SMS")]
+    assert choices(b"", "levels") == [("1", "Low"), ("2", "High")]
+    with pytest.raises(WrongUse, match=r"can not be fetched\. Teams failed\. Forbidden"):
+        choices(http("403 Forbidden", b""))
+    with pytest.raises(WrongUse, match=r"no parameter 'tem'\. Did you mean 'team'"):
+        choices(b"", "tem")
+
+
+def cli(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    import os
+
+    command = [sys.executable, "-m", "connector_host", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env={**os.environ, **more, "COLUMNS": "140"}
+    )
+
+
+def test_the_command_line_shows_labels_conditions_and_fetched_options() -> None:
+    told = " ".join(cli("test-command", "opsgenie", "create-alert", "--help").stdout.split())
+    assert "--priority P1|P2|P3|P4|P5" in told
+    assert "P1: Critical; P2: High" in told
+    assert "[required where Responder Type is user] [only where Responder Type is user]" in told
+    options = cli(
+        "test-command", "pagerduty", "create-incident", "--sandbox", "--options-of", "service-id", "--output", "json"
+    )
+    assert [one["label"] for one in json.loads(options.stdout)] == ["Database", "Checkout"]
+
+
+def test_another_language_as_far_as_it_has_words() -> None:
+    german = " ".join(cli("--language", "de-AT", "test-command", "opsgenie", "create-alert", "--help").stdout.split())
+    assert "Meldung anlegen. Legt eine Meldung an" in german
+    assert "Priorität: Wie dringend es ist." in german
+    assert "Alias: Identifies the alert" in german, "what has no German words keeps its own"
+    assert (
+        "Meldung anlegen"
+        in cli("test-command", "opsgenie", "create-alert", "--help", CONNECTOR_HOST_LANGUAGE="de").stdout
+    )
+    page = cli("plugins", "docs", "opsgenie", "--language", "de").stdout
+    assert "## Meldung anlegen" in page
+    assert "## Get Alert" in page
+
+
+def test_words_for_what_is_not_there_are_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "manifest.yaml").write_text(MANIFEST)
+    (tmp_path / "locales").mkdir()
+    (tmp_path / "locales" / "fr.yaml").write_text("commands:\n  sned: {title: Envoyer}\n  send: {titel: Envoyer}\n")
+    problems = Joiner().workshop.validate(tmp_path).problems
+    told = [(Path(one.path).name, one.line, one.cause, one.assistance) for one in problems if one.rule == "locale"]
+    assert told == [
+        (
+            "fr.yaml",
+            2,
+            "There is nothing called 'sned' to give words for here.",
+            "Did you mean 'send'? Allowed: send, teams.",
+        ),
+        (
+            "fr.yaml",
+            3,
+            "There is nothing called 'titel' to give words for here.",
+            "Did you mean 'title'? Allowed: description, failure_indicator, input, notes, title.",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("name", ["pagerduty", "opsgenie", "urlscan"])
+def test_the_page_beside_a_plugin_is_made_of_its_manifest(name: str) -> None:
+    done = cli("plugins", "docs", name, "--check")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_page_has_the_structure_of_the_vendors(tmp_path: Path) -> None:
+    page = (bundled() / "plugins" / "pagerduty" / "README.md").read_text("utf-8")
+    headings = [line for line in page.splitlines() if line.startswith("## ")]
+    assert headings[:6] == [
+        "## Overview",
+        "## Known Limitations",
+        "## Connection",
+        "## Permission Requirement",
+        "## Configuring PagerDuty",
+        "## Commands",
+    ]
+    assert headings[6:16] == [f"## {title}" for title in ("Acknowledge Event", "Create Event", "Fetch Incident", "Get All Schedules", "Get Incident Alerts", "Get User Contact Methods", "List Users", "Resolve Event", "Resolve Incidents", "Test Connection")]  # fmt: skip
+    assert headings[-1] == "## FAQ"
+    assert "Acknowledge Event failed. Status Code: 2100. Message: Incident ID Not Found." in page
+    assert "| Dedup Key | Required |" in page
+    assert "Obtained from [Create Event](#create-event) at `$.dedup_key`." in page
+    assert "Needed by Create Event, Acknowledge Event, Resolve Event, Send Change Event only." in page
+    assert cli("plugins", "docs", str(tmp_path)).returncode == 2
+
+
+CHANGES: list[tuple[str, str, str, str]] = [
+    ("  teams:\n    title: Teams\n", "  squads:\n    title: Teams\n", "major", "the command is gone"),
+    ("required: [kind]", "required: [kind, team]", "major", "it is required now"),
+    ("{const: s, title: SMS}", "{const: t, title: SMS}", "major", "options are gone: s"),
+    ('default: "110"', 'default: "112"', "major", "the default was 110, and is 112"),
+    (
+        "late: {title: Late, type: string,",
+        "late: {title: Late, type: integer,",
+        "major",
+        "it took string, and takes integer",
+    ),
+    (
+        "late: {title: Late, type: string,",
+        "late: {title: Late, type: string, maxLength: 9,",
+        "major",
+        "maxLength was None, and is 9",
+    ),
+    ("{const: s, title: SMS}", "{const: s, title: SMS}, {const: f, title: Fax}", "minor", "options are new: f"),
+    ("        late:", "        more: {title: More, type: string}\n        late:", "minor", "the parameter is new"),
+    ("path: /send", "path: /v2/send", "patch", "another request is sent"),
+    ("title: Late", "title: Later", "none", ""),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "release", "what"), CHANGES, ids=[row[3] or "nothing" for row in CHANGES])
+def test_versions_are_compared(tmp_path: Path, old: str, new: str, release: str, what: str) -> None:
+    assert old in MANIFEST
+    for name, text in (
+        ("old", MANIFEST),
+        ("new", MANIFEST.replace(old, new, 1).replace("version: 1.2.0", "version: 1.3.0")),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.yaml").write_text(
+            text.replace("command: teams,", "command: squads,") if "squads:" in text else text
+        )
+    found = Joiner().workshop.compare(tmp_path / "old", tmp_path / "new")
+    assert found.release == release
+    assert what in " ".join(one.what for one in found.differences)
+    assert found.enough is (release != "major")
