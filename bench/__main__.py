@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench import connections
+from bench import authoring, connections
 from tests.certificates import write_certificate
 
 OUT = Path(__file__).parent / "out" / "bench.json"
@@ -90,13 +90,17 @@ def whole_process(base: str, ca: Path, home: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure everything, or what the arguments name: `commands`, `connections`."""
-    wanted = set(sys.argv[1:]) or {"commands", "connections"}
+    """Measure everything, or what the arguments name: `commands`, `connections`, `authoring`."""
+    wanted = set(sys.argv[1:]) or {"commands", "connections", "authoring"}
     OUT.parent.mkdir(exist_ok=True)
     if "commands" in wanted:
         keep(commands())
     if "connections" in wanted:
         keep(many())
+    if "authoring" in wanted:
+        report = authoring.authoring()
+        authoring.show(report)
+        keep({"authoring": report})
 
 
 def keep(report: dict[str, Any]) -> None:
