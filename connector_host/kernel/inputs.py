@@ -8,6 +8,7 @@ from typing import Any
 from connector_host.contract.conditions import condition_in_words, holds, labelled_options
 from connector_host.contract.errors import InvalidInput
 from connector_host.contract.manifest import Deprecation
+from connector_host.kernel.redaction import MASK
 from connector_host.kernel.schema import Checker, Fault, did_you_mean
 from connector_host.kernel.settings import DateTimeSetting, Limits
 
@@ -22,6 +23,7 @@ class InputForm:
         self._checker = Checker(schema)
         self._properties: Mapping[str, Any] = schema.get("properties", {})
         self._defaults = {name: value["default"] for name, value in self._properties.items() if "default" in value}
+        self.secrets = {name for name, value in self._properties.items() if value.get("writeOnly")}
         self._date_time = date_time
         self._limits = limits
         self._normal: dict[str, Normal] = {
@@ -29,9 +31,14 @@ class InputForm:
         }
 
     def accept(self, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        """Return the inputs in their one form, and as JSON text; raises InvalidInput in the specification's wording."""
+        """Return the inputs in their one form, and as JSON text without secrets.
+
+        Raises InvalidInput in the specification's wording.
+        """
         self._refuse_unknown(inputs)
         text = self._as_json(inputs)
+        if self.secrets & inputs.keys():
+            text = _json({name: MASK if name in self.secrets else value for name, value in inputs.items()})
         values = {**self._defaults, **{name: value for name, value in inputs.items() if value is not None}}
         for name, normal in self._normal.items():
             if name in values:

@@ -20,6 +20,7 @@ from connector_host.kernel.inputs import InputForm
 from connector_host.kernel.mapping import Mapper
 from connector_host.kernel.openings import Opening, Openings
 from connector_host.kernel.recording import Recorder
+from connector_host.kernel.redaction import leaves
 from connector_host.kernel.result import Collector, entries, incomplete, status_of
 from connector_host.kernel.schema import Checker
 from connector_host.kernel.settings import Settings
@@ -168,6 +169,9 @@ class Pipeline:
         opening = await self._parts.openings.acquire(assignment.stored, assignment.draft)
         collector.redactor = opening.redactor
         try:
+            for name in self._prepare(assignment.command).form.secrets & inputs.keys():
+                for text in leaves(inputs[name]):
+                    opening.connection.conceal(text)
             refuse_incomplete(assignment.manifest, assignment.command, opening.connection.values)
             await self._carry_out(assignment, inputs, opening, collector)
         finally:

@@ -82,6 +82,11 @@ class Bench:
     canaries: Mapping[str, str] = field(repr=False)
     leaks: list[str] = field(default_factory=list)
 
+    def asks_for_token(self, request: Request) -> bool:
+        """Whether a request is one for an access token, which the host makes and no sample tells of."""
+        auths = [server.auth for server in self.manifest.servers.values() if server.auth is not None]
+        return any(one.type == "oauth2" and request.url.endswith(one.path) for one in auths)
+
     async def run(
         self,
         command: Command,

@@ -103,3 +103,11 @@ def holds(value: Any, part: Any) -> bool:
             and all(holds(one, wanted) for one, wanted in zip(value, part, strict=True))
         )
     return bool(value == part) or (not isinstance(value, Mapping | list) and str(value) == str(part))
+
+
+def put_at(body: dict[str, Any], path: str, value: Any) -> None:
+    """Put a value where a plain path of names leads, making the objects on the way."""
+    *way, last = path.removeprefix("$").removeprefix(".").split(".")
+    for step in way:
+        body = body.setdefault(step, {})
+    body[last] = value

@@ -13,7 +13,7 @@ from connector_host.contract.manifest import Manifest
 from connector_host.contract.modules import plugin_module
 from connector_host.contract.requests import ErrorPaths, Server
 from connector_host.contract.workshop import StandIn
-from connector_host.testing.samples import Arrived, Told, arrived, chosen, exchanges
+from connector_host.testing.samples import Arrived, Told, arrived, chosen, exchanges, put_at
 from connector_host.testing.values import connection_values
 
 OPTIONS: Mapping[str, Any] = {
@@ -132,15 +132,8 @@ def failure(status: int, errors: ErrorPaths, words: str | None = None) -> Answer
     message = words or _WORDS.get(status, "Internal Server Error")
     body: dict[str, Any] = {}
     if errors.message:
-        _put(body, errors.message[0], message)
+        put_at(body, errors.message[0], message)
     return status, {}, json.dumps(body or {"message": message}).encode()
-
-
-def _put(body: dict[str, Any], path: str, value: Any) -> None:
-    *way, last = path.removeprefix("$.").split(".")
-    for step in way:
-        body = body.setdefault(step, {})
-    body[last] = value
 
 
 def _shows_who_asks(server: Server, request: Arrived) -> bool:

@@ -339,6 +339,23 @@ def test_an_object_for_each_element_and_none_where_nothing_is_given(acme: Any, s
     ]
 
 
+def test_a_secret_that_is_an_input_leaves_no_trace(acme: Any, server: Server, tmp_path: Path) -> None:
+    secret = "new-password-of-ada"
+    server.answer = lambda _request, body: JSONResponse({"echo": json.loads(body)["password"]})
+    command = "input: {properties: {password: {title: Password, type: string, writeOnly: true}}}\nrequest: {server: api, method: PUT, path: /x, body: {password: $.input.password}}"
+    result = acme(command, {"password": secret})
+    assert json.loads(server.seen[0][3]) == {"password": secret}
+    assert result.raw_data == {"echo": "********"}
+
+    async def past(host: Any) -> Any:
+        return [record.inputs for record in await host.history()]
+
+    assert World(tmp_path / "home", manifest=tmp_path / "manifest.yaml").use(past) == ['{"password": "********"}']
+    assert secret.encode() not in b"".join(
+        file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file()
+    )
+
+
 def test_like_shares_a_commands_parts(acme: Any, server: Server) -> None:
     rest = "  base:\n    title: Base\n    deprecated: {since: 1.0.0, use: Go, remove_in: 2.0.0}\n    request: {server: api, method: POST, path: /base, body: {a: 1, b: 2}, idempotent: true}\n"
     result = acme("like: base\nrequest: {path: /go, body: {b: 3, a: null}, idempotent: null}", rest=rest)

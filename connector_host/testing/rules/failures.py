@@ -9,7 +9,7 @@ from connector_host.contract.manifest import Command
 from connector_host.contract.requests import ErrorPaths
 from connector_host.testing.bench import Bench, Run
 from connector_host.testing.rules.ruling import NOT_APPLICABLE, Seen, rule
-from connector_host.testing.samples import Arrived
+from connector_host.testing.samples import Arrived, put_at
 from connector_host.testing.stand_in import Answer, failure
 from connector_host.testing.values import good_inputs
 
@@ -108,7 +108,7 @@ async def rules_reached(bench: Bench, command: Command) -> Seen:
         status = _status_of(one.statuses)
         body: dict[str, Any] = {}
         if one.field:
-            _put(body, one.field, one.values[0] if one.values else "there")
+            put_at(body, one.field, one.values[0] if one.values else "there")
         run = await _in_trouble(bench, command, (status, {}, json.dumps(body).encode()))
         first = next(iter(run.result.errors), None) if run.result else None
         sent = len(run.requests)
@@ -131,13 +131,6 @@ async def rules_reached(bench: Bench, command: Command) -> Seen:
 def _status_of(statuses: tuple[str, ...]) -> int:
     first = statuses[0] if statuses else "200"
     return int(first.replace("xx", "00"))
-
-
-def _put(body: dict[str, Any], path: str, value: Any) -> None:
-    *way, last = path.removeprefix("$").removeprefix(".").split(".")
-    for step in way:
-        body = body.setdefault(step, {})
-    body[last] = value
 
 
 @rule("retries-harmless", "gold", "What may be repeated is; what a repeat could do twice is sent once.")

@@ -8,7 +8,7 @@ from connector_host.kernel.schema import Checker
 from connector_host.testing.bench import Bench
 from connector_host.testing.rules.failures import good_runs
 from connector_host.testing.rules.ruling import NOT_APPLICABLE, Seen, rule
-from connector_host.testing.samples import Arrived
+from connector_host.testing.samples import Arrived, put_at
 from connector_host.testing.stand_in import Answer, failure
 from connector_host.testing.values import good_inputs
 
@@ -66,20 +66,13 @@ def _endless(paging: Any, body: Any) -> Answer:
     if isinstance(told, dict):
         wanted = {"offset": (paging.more, True), "page": (paging.more, True), "cursor": (paging.next, "again")}
         if paging.style in wanted:
-            _put(told, *wanted[paging.style])
+            put_at(told, *wanted[paging.style])
         elif paging.style == "link":
-            _put(told, paging.next, "/again?page=again")
+            put_at(told, paging.next, "/again?page=again")
         if paging.total:
-            _put(told, paging.total, 10**6)
+            put_at(told, paging.total, 10**6)
         if paging.pages:
-            _put(told, paging.pages, 10**6)
+            put_at(told, paging.pages, 10**6)
     if paging.style == "link_header":
         headers["link"] = '</again?page=again>; rel="next"'
     return 200, headers, json.dumps(told).encode()
-
-
-def _put(body: dict[str, Any], path: str, value: Any) -> None:
-    *way, last = path.removeprefix("$.").split(".")
-    for step in way:
-        body = body.setdefault(step, {})
-    body[last] = value

@@ -106,15 +106,10 @@ async def connection_test_reads(bench: Bench, command: Command) -> Seen:
         return NOT_APPLICABLE
     for sample in command.samples:
         run = await bench.run(command, sample.input, bench.by_samples((command.id, sample)))
-        changing = [one for one in run.requests if one.method not in READING and not _is_token(bench, one.url)]
+        changing = [one for one in run.requests if one.method not in READING and not bench.asks_for_token(one)]
         if changing:
             return f"It sends {changing[0].method} {changing[0].url}."
     return None
-
-
-def _is_token(bench: Bench, url: str) -> bool:
-    auths = [server.auth for server in bench.manifest.servers.values() if server.auth is not None]
-    return any(one.type == "oauth2" and url.endswith(one.path) for one in auths)
 
 
 @rule("read-only-told", "platinum", "What only reads is marked read_only, and nothing else is.")
@@ -124,7 +119,7 @@ async def read_only_told(bench: Bench, command: Command) -> Seen:
     methods: set[str] = set()
     for sample in command.samples:
         run = await bench.run(command, sample.input, bench.by_samples((command.id, sample)))
-        methods |= {one.method for one in run.requests if not _is_token(bench, one.url)}
+        methods |= {one.method for one in run.requests if not bench.asks_for_token(one)}
     reads = methods <= READING
     if reads and not command.read_only:
         return "It sends GET requests alone: mark it 'read_only: true'."
