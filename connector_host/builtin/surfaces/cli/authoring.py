@@ -54,6 +54,9 @@ def validate(entrance: Entrance, plugin: str, output: str, fix: bool) -> int:  #
 @click.pass_obj
 def new(entrance: Entrance, plugin: str, folder: Path | None, openapi: str | None, no_link: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Write a new plugin: manifest, tests and packaging, ready to run."""
+    name = plugin.rstrip("/").rpartition("/")[2].replace("-", "_")
+    if not no_link and name in entrance.catalogue.plugins:
+        raise WrongUse(f"There is a plugin '{name}' already. Choose another id, or give --no-link.")
     folder = folder or Path(plugin)
     for file in entrance.workshop.new(plugin, folder, openapi):
         click.echo(str(file))
