@@ -1,6 +1,8 @@
 """A gallery of mistakes: each manifest in broken/ has one, and gets just the message beside it, at the right place."""
 
 import json
+import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from connector_host.app import Joiner
+from connector_host.configuration import bundled
 from connector_host.contract.problems import Problem
 
 GALLERY = Path(__file__).parent / "broken"
@@ -82,3 +85,39 @@ def test_an_exemption_with_a_reason_silences_a_rule(tmp_path: Path) -> None:
     for name, left in (("region", []), ("server_url", ["unused-setting"])):
         (tmp_path / "manifest.yaml").write_text(text + place % name, "utf-8")
         assert [problem.rule for problem in found(tmp_path)] == left
+
+
+WRONG_WORDS = ["null", "7", "true", "[]", "{}", "x", "$.a", "[1, 2]", "{a: 1}", "like", "$.input.x", ""]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_manifest_makes_the_validator_stumble(seed: int, tmp_path: Path) -> None:
+    """Words replaced, lines repeated, taken away and moved: whatever comes of it is told as problems."""
+    dice = random.Random(seed)
+    plugins = [bundled() / "plugins" / name / "manifest.yaml" for name in ("opsgenie", "urlscan", "rest_vault")]
+    texts = [file.read_text("utf-8") for file in [*plugins, GALLERY / "45-like-nothing" / "manifest.yaml"]]
+    for _ in range(150):
+        lines = dice.choice(texts).split("\n")
+        for _ in range(dice.choice((1, 1, 2, 4))):
+            place = dice.randrange(len(lines))
+            words = list(re.finditer(r"[\w$.*@#-]+", lines[place]))
+            if words and dice.random() < 0.7:
+                word = dice.choice(words)
+                lines[place] = lines[place][: word.start()] + dice.choice(WRONG_WORDS) + lines[place][word.end() :]
+            else:
+                lines[place : place + dice.randrange(2)] = dice.choice(
+                    ([], [dice.choice(lines)], [f"  {lines[place]}"])
+                )
+        (tmp_path / "manifest.yaml").write_text("\n".join(lines), "utf-8")
+        for problem in found(tmp_path):
+            assert problem.cause
+            assert problem.line >= 1
+
+
+def test_likes_that_lead_nowhere_or_in_a_circle(tmp_path: Path) -> None:
+    text = (GALLERY / "45-like-nothing" / "manifest.yaml").read_text("utf-8")
+    more = "  one:\n    like: two\n    title: One\n  two:\n    like: xyzzy\n    title: Two\n  six:\n    like: ten\n  ten:\n    like: six\n"
+    (tmp_path / "manifest.yaml").write_text(text.replace("  reopen_ticket:", f"{more}  reopen_ticket:"), "utf-8")
+    rules = [problem.rule for problem in found(tmp_path)]
+    assert rules.count("unknown-like") == 2
+    assert "like-circle" in rules

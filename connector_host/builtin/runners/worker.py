@@ -5,11 +5,12 @@ what was standard output. What the author prints and logs is told to the host, w
 """
 
 import io
+import json
 import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from types import SimpleNamespace
@@ -130,7 +131,6 @@ class RemoteCall:
 
     async def sleep(self, seconds: float) -> None:
         """As AsyncCall.sleep."""
-        self._ahead += timedelta(seconds=0)
         await self._wire.ask("sleep", seconds=seconds)
 
 
@@ -166,7 +166,7 @@ async def serve(folder: Path, plugin: str, wire: Wire) -> None:
     memories: dict[str, dict[str, Any]] = {}
     async with anyio.create_task_group() as group:
         while message := await anyio.to_thread.run_sync(sys.stdin.buffer.readline):
-            facts = _parsed(message)
+            facts: dict[str, Any] = json.loads(message)
             if "start" in facts:
                 start = facts["start"]
                 memory = memories.setdefault(start["connection_key"], {})
@@ -192,13 +192,6 @@ async def _run(wire: Wire, folder: Path, plugin: str, start: dict[str, Any], mem
         wire.tell(done=told(error))
     else:
         wire.tell(done=None)
-
-
-def _parsed(message: bytes) -> dict[str, Any]:
-    import json  # noqa: PLC0415 - beside its one use
-
-    value: dict[str, Any] = json.loads(message)
-    return value
 
 
 def main() -> None:

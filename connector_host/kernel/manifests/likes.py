@@ -34,7 +34,7 @@ class _Resolver:
         return self._problems
 
     def _resolve(self, name: str, way: tuple[str, ...]) -> None:
-        command = self._commands[name]
+        command = self._commands.get(name)
         if name in self._done or not isinstance(command, dict) or LIKE not in command:
             self._done.add(name)
             return
@@ -58,6 +58,9 @@ class _Resolver:
             self._problems.append(self._document.problem(where, "like-circle", cause, "Write one of them out."))
         else:
             self._resolve(other, (*way, name))
+            if not isinstance(self._commands.get(other), dict):
+                del self._commands[name]  # what it is like is wrong, and told
+                return
             base = {key: value for key, value in self._commands[other].items() if key not in _OWN}
             self._commands[name] = self._laid(command, base, ("commands", name), ("commands", other))
         self._commands[name].pop(LIKE, None)

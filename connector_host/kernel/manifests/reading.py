@@ -121,7 +121,7 @@ def _mend(value: Any, fault: Fault) -> None:
         near = hint(str(last), fault.allowed)[1]
         if near and near not in value:
             value[near] = wrong
-    elif fault.rule == "unknown-value":
+    elif fault.rule == "unknown-value" and fault.allowed:
         value[last] = hint(str(wrong), fault.allowed)[1] or fault.allowed[0]
     elif last in _STAND_INS and fault.rule != "wrong-name":
         value[last] = _STAND_INS[str(last)]

@@ -162,8 +162,8 @@ def _reaches_below(
 
 
 def _may_be(schema: Mapping[str, Any], kind: str) -> bool:
-    kinds = schema.get("type", kind)
-    return kind in ([kinds] if isinstance(kinds, str) else kinds)
+    kinds = schema.get("type") or kind
+    return kind in (kinds if isinstance(kinds, list) else [kinds])
 
 
 def _describes(branch: Any) -> bool:
