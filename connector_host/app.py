@@ -17,16 +17,18 @@ from connector_host.contract.face import Surface
 from connector_host.contract.ports import Runner, Step, Surroundings
 from connector_host.contract.stores import Store
 from connector_host.contract.workshop import Workshop
-from connector_host.kernel.attention import Attention
 from connector_host.kernel.audit import Auditor
-from connector_host.kernel.connections import ConnectionManager
+from connector_host.kernel.connections.diagnosis import Diagnosis
+from connector_host.kernel.connections.manager import ConnectionManager
+from connector_host.kernel.connections.openings import Openings
+from connector_host.kernel.connections.transfer import Transfer
+from connector_host.kernel.connections.values import ValueSource
 from connector_host.kernel.desks import Desks
-from connector_host.kernel.diagnosis import Diagnosis
-from connector_host.kernel.health import HealthChecks
+from connector_host.kernel.health.attention import Attention
+from connector_host.kernel.health.checks import HealthChecks
 from connector_host.kernel.host import Host
 from connector_host.kernel.links import Links
 from connector_host.kernel.memory import Memory
-from connector_host.kernel.openings import Openings
 from connector_host.kernel.pipeline import Parts
 from connector_host.kernel.places import PlaceManager
 from connector_host.kernel.plugins import Registry
@@ -35,8 +37,6 @@ from connector_host.kernel.redaction import RedactingFilter
 from connector_host.kernel.secrets import SecretKeeper
 from connector_host.kernel.settings import Settings, settings_from
 from connector_host.kernel.spool import FileSpool
-from connector_host.kernel.transfer import Transfer
-from connector_host.kernel.values import ValueSource
 from connector_host.kernel.vault import VaultDesk
 from connector_host.plugging import Plugging
 

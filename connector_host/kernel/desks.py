@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from connector_host.kernel.audit import Auditor
-from connector_host.kernel.diagnosis import Diagnosis
-from connector_host.kernel.health import Check, HealthChecks
+from connector_host.kernel.connections.diagnosis import Diagnosis
+from connector_host.kernel.connections.transfer import Transfer
+from connector_host.kernel.health.checks import Check, HealthChecks
 from connector_host.kernel.places import PlaceManager
 from connector_host.kernel.secrets import SecretKeeper
-from connector_host.kernel.transfer import Transfer
 from connector_host.kernel.vault import VaultDesk
 
 

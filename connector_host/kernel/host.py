@@ -18,10 +18,10 @@ from connector_host.contract.ids import new_id
 from connector_host.contract.manifest import Command, Manifest
 from connector_host.contract.model import Choice, HistoryRecord, IntakeRecord, Invocation, Options, Result
 from connector_host.kernel.choices import choices_in, parameter_of, plain_choices
-from connector_host.kernel.connections import ConnectionManager
+from connector_host.kernel.connections.drafting import Draft
+from connector_host.kernel.connections.manager import ConnectionManager
 from connector_host.kernel.credentials import Reveal
 from connector_host.kernel.desks import Desks
-from connector_host.kernel.drafting import Draft
 from connector_host.kernel.pipeline import Assignment, Parts, Pipeline
 from connector_host.kernel.plugins import Registry
 from connector_host.kernel.vault import Credential

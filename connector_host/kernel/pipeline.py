@@ -14,18 +14,18 @@ from connector_host.contract.model import Invocation, Options, Result
 from connector_host.contract.paths import compile_path
 from connector_host.contract.ports import Clock, Job, Observe, Reply, Request, Runner, Send, Step
 from connector_host.contract.stores import Store
-from connector_host.kernel.attention import Attention
+from connector_host.kernel.connections.openings import Opening, Openings
+from connector_host.kernel.connections.usable import not_active, refuse_incomplete, refuse_unusable
 from connector_host.kernel.credentials import CredentialCollector, Reveal
+from connector_host.kernel.health.attention import Attention
 from connector_host.kernel.inputs import InputForm
-from connector_host.kernel.mapping import Mapper
-from connector_host.kernel.openings import Opening, Openings
+from connector_host.kernel.intake.mapping import Mapper
 from connector_host.kernel.recording import Recorder
 from connector_host.kernel.redaction import leaves
 from connector_host.kernel.result import Collector, entries, incomplete, status_of
 from connector_host.kernel.schema import Checker
 from connector_host.kernel.settings import Settings
 from connector_host.kernel.spool import FileInputs, FileSpool
-from connector_host.kernel.usable import not_active, refuse_incomplete, refuse_unusable
 
 GRACE = 0.5  # seconds in which what heeds the deadline by itself may tell how far it came
 
@@ -154,7 +154,7 @@ class Pipeline:
         mapper = self._prepare(command).mapper
         if not assignment.take_in or mapper is None:
             return Collector(command, no_secrets, assignment.options.progress)
-        from connector_host.kernel.intake import IntakeCollector  # noqa: PLC0415 - other commands need no streams
+        from connector_host.kernel.intake.collector import IntakeCollector  # noqa: PLC0415 - other commands need no streams
 
         return IntakeCollector(
             command,

@@ -11,8 +11,8 @@ from connector_host.contract.errors import NotAllowed, SealError, UnknownConnect
 from connector_host.contract.ports import Clock
 from connector_host.contract.stores import Store
 from connector_host.kernel.access import Right, rights
+from connector_host.kernel.connections.references import named
 from connector_host.kernel.plugins import Registry
-from connector_host.kernel.references import named
 from connector_host.kernel.roster import PAGE, stored_one_by_one
 from connector_host.kernel.schema import did_you_mean
 from connector_host.kernel.secrets import SecretKeeper, mask

@@ -15,7 +15,7 @@ from connector_host.contract.errors import InvocationError, StoreError, Unexpect
 from connector_host.contract.manifest import Command
 from connector_host.contract.model import Completeness, IntakeRecord, Progress, TakenIn
 from connector_host.contract.stores import IntakeLog
-from connector_host.kernel.mapping import Mapper
+from connector_host.kernel.intake.mapping import Mapper
 from connector_host.kernel.redaction import Redactor
 from connector_host.kernel.result import Collector
 from connector_host.kernel.schema import Checker

@@ -15,7 +15,7 @@ from connector_host.contract.model import Result, Status
 from connector_host.contract.ports import Clock, Notice, Notifier
 from connector_host.contract.stores import Store
 from connector_host.kernel.access import operator_only
-from connector_host.kernel.notices import failing, recovered
+from connector_host.kernel.health.notices import failing, recovered
 from connector_host.kernel.settings import Settings
 
 TICK_SECONDS = 5.0

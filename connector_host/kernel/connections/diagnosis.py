@@ -11,7 +11,7 @@ from connector_host.contract.connection import Caller, StoredConnection
 from connector_host.contract.errors import SealError
 from connector_host.contract.stores import Store
 from connector_host.kernel.audit import Auditor
-from connector_host.kernel.connections import ConnectionManager
+from connector_host.kernel.connections.manager import ConnectionManager
 from connector_host.kernel.plugins import Registry
 from connector_host.kernel.redaction import Redactor, leaves
 from connector_host.kernel.secrets import SecretKeeper

@@ -24,13 +24,13 @@ from connector_host.contract.ports import Envelope
 from connector_host.contract.stores import Store
 from connector_host.kernel.access import operator_only
 from connector_host.kernel.audit import Auditor
-from connector_host.kernel.connections import ConnectionManager
-from connector_host.kernel.drafting import leading
-from connector_host.kernel.fields import FIELDS
+from connector_host.kernel.connections.drafting import leading
+from connector_host.kernel.connections.fields import FIELDS
+from connector_host.kernel.connections.manager import ConnectionManager
+from connector_host.kernel.connections.references import named
+from connector_host.kernel.connections.upgrades import Values, upgraded
 from connector_host.kernel.plugins import Registry
-from connector_host.kernel.references import named
 from connector_host.kernel.secrets import SecretKeeper
-from connector_host.kernel.upgrades import Values, upgraded
 
 FORMAT = 1
 _PARTS = ("parameters", "vault", "sealed_secrets", "missing_secrets", "plugin")

@@ -10,11 +10,11 @@ from connector_host.contract.ids import new_id
 from connector_host.contract.manifest import Manifest
 from connector_host.contract.origin import check_origin
 from connector_host.contract.places import PlaceMap
-from connector_host.kernel.fields import with_fields
+from connector_host.kernel.connections.fields import with_fields
+from connector_host.kernel.connections.upgrades import Values, upgraded
 from connector_host.kernel.inputs import InputForm
 from connector_host.kernel.schema import did_you_mean
 from connector_host.kernel.settings import Settings
-from connector_host.kernel.upgrades import Values, upgraded
 
 References = Mapping[str, VaultReference | None]
 

@@ -27,7 +27,7 @@ from connector_host.contract.ports import Clock
 from connector_host.contract.stores import Store
 from connector_host.kernel.access import Right, operator_only
 from connector_host.kernel.audit import Auditor
-from connector_host.kernel.drafting import (
+from connector_host.kernel.connections.drafting import (
     Draft,
     References,
     draft_edit,
@@ -35,12 +35,12 @@ from connector_host.kernel.drafting import (
     leading,
     touches_secrets,
 )
+from connector_host.kernel.connections.reading import ConnectionReader
+from connector_host.kernel.connections.references import resolved
+from connector_host.kernel.connections.upgrades import Values
 from connector_host.kernel.plugins import Registry
-from connector_host.kernel.reading import ConnectionReader
-from connector_host.kernel.references import resolved
 from connector_host.kernel.secrets import SecretKeeper
 from connector_host.kernel.settings import Settings
-from connector_host.kernel.upgrades import Values
 
 BOUNDARY = frozenset({"name", "site", "shared_to_internal_sites", "recipient_site", "tenants", "agent"})
 Gone = Callable[[str], Awaitable[None]]

@@ -8,11 +8,11 @@ from typing import Any
 from connector_host.contract.connection import Connection, StoredConnection
 from connector_host.contract.errors import ConnectionUnavailable, InvalidInput, SealError, SecretUnavailable
 from connector_host.contract.manifest import Manifest
+from connector_host.kernel.connections.upgrades import Values, upgraded
 from connector_host.kernel.inputs import InputForm
 from connector_host.kernel.plugins import Registry
 from connector_host.kernel.secrets import SecretKeeper
 from connector_host.kernel.settings import Settings
-from connector_host.kernel.upgrades import Values, upgraded
 from connector_host.kernel.vault import VaultDesk
 
 

@@ -9,8 +9,8 @@ import anyio
 
 from connector_host.contract.connection import StoredConnection
 from connector_host.contract.ports import Clock, OpenConnection, Tls, Transport
+from connector_host.kernel.connections.values import OpenedValues
 from connector_host.kernel.redaction import RedactingFilter, Redactor, leaves
-from connector_host.kernel.values import OpenedValues
 
 KEPT = 256  # connections whose wires stay open while nobody uses them
 Secrets = Mapping[str, Any]

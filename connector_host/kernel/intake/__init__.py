@@ -1,0 +1,1 @@
+"""Intake: pages streamed into the store, each record mapped, and kept once."""
