@@ -86,6 +86,12 @@ def _told(manifest: Manifest, command: str, exchange: Exchange) -> Told:
     return Told(exchange, server, method, unquote(path), tuple(parse_qsl(query, keep_blank_values=True)))
 
 
+def asks_for_token(manifest: Manifest, method: str, target: str) -> bool:
+    """Whether a request is one for an access token: the host makes it, and no sample tells of it."""
+    auths = [server.auth for server in manifest.servers.values() if server.auth is not None]
+    return method == "POST" and any(one.type == "oauth2" and target.endswith(one.path) for one in auths)
+
+
 def chosen(told: list[Told], request: Arrived) -> Told | None:
     """Return the exchange that answers a request: of those that fit, the one that speaks of most of it."""
     fitting = [one for one in told if one.fits(request)]

@@ -16,8 +16,8 @@ from connector_host.configuration import SystemClock
 from connector_host.contract.errors import DeadlinePassed
 from connector_host.contract.hooks import PROJECT
 from connector_host.contract.ports import Reply, Request, Session, Surroundings, Tls
+from connector_host.testing.answers import Answer
 from connector_host.testing.samples import Arrived, arrived
-from connector_host.testing.stand_in import Answer
 
 Answering = Callable[[Arrived], Awaitable[Answer]]
 SECONDS_EACH = 0.1  # by the kit's clock: what never ends meets its deadline

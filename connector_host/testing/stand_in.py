@@ -1,7 +1,6 @@
 """A stand-in API server for any plugin: its own sandbox, or one made of the samples in its manifest."""
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -13,7 +12,8 @@ from connector_host.contract.manifest import Manifest
 from connector_host.contract.modules import plugin_module
 from connector_host.contract.requests import ErrorPaths, Server
 from connector_host.contract.workshop import StandIn
-from connector_host.testing.samples import Arrived, Told, arrived, chosen, exchanges, put_at
+from connector_host.testing.answers import TOKEN, Answer, failure, told
+from connector_host.testing.samples import Arrived, Told, arrived, asks_for_token, chosen, exchanges
 from connector_host.testing.values import connection_values
 
 OPTIONS: Mapping[str, Any] = {
@@ -31,8 +31,6 @@ OPTIONS: Mapping[str, Any] = {
         "pattern": "^[45][0-9][0-9]:[0-9]+$",
     },
 }
-TOKEN = {"access_token": "stand-in-access-token", "token_type": "Bearer", "expires_in": 3600}
-_WORDS = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
 _PLACED = re.compile(r"\{\$[^{}]*\}")
 
 
@@ -91,9 +89,6 @@ def build(manifest: Manifest, **options: Any) -> Any:
     return app
 
 
-Answer = tuple[int, dict[str, str], bytes]
-
-
 class Answers:
     """Answers requests as a manifest's samples do."""
 
@@ -105,8 +100,8 @@ class Answers:
 
     def answer(self, request: Arrived) -> Answer:
         """Answer one request: a token, what a sample tells, 401 without credentials, else 404."""
-        if self._asks_for_token(request):
-            return 200, {}, json.dumps(TOKEN).encode()
+        if asks_for_token(self._manifest, request.method, request.path):
+            return TOKEN
         found = chosen(self._told, request)
         server = self._manifest.servers.get(found.server if found else "")
         if server is not None and not _shows_who_asks(server, request):
@@ -114,26 +109,6 @@ class Answers:
         if found is None:
             return failure(404, self.errors, f"No sample answers {request.method} {request.path}.")
         return told(found)
-
-    def _asks_for_token(self, request: Arrived) -> bool:
-        auths = [server.auth for server in self._manifest.servers.values() if server.auth is not None]
-        return request.method == "POST" and any(one.type == "oauth2" and one.path == request.path for one in auths)
-
-
-def told(found: Told) -> Answer:
-    """Return the reply of an exchange."""
-    exchange = found.exchange
-    body = b"" if exchange.body is None else json.dumps(exchange.body, ensure_ascii=False).encode()
-    return exchange.status, dict(exchange.headers), body
-
-
-def failure(status: int, errors: ErrorPaths, words: str | None = None) -> Answer:
-    """Return an error reply in the shape that the manifest says the product's have."""
-    message = words or _WORDS.get(status, "Internal Server Error")
-    body: dict[str, Any] = {}
-    if errors.message:
-        put_at(body, errors.message[0], message)
-    return status, {}, json.dumps(body or {"message": message}).encode()
 
 
 def _shows_who_asks(server: Server, request: Arrived) -> bool:

@@ -17,6 +17,7 @@ WORDS = {"command-described", "connection-described", "plugin-described", "error
 
 PLANTED: dict[str, dict[tuple[str, str], str]] = {
     "careless": {
+        ("sample-present", "drop_ticket"): "Add 'samples:' to commands.drop_ticket",
         ("sample-round-trip", "get_ticket"): "raw_data is {'id': 'T1', 'subject': 'Fire'}",
         ("test-connection-changes-nothing", "test_connection"): "It sends POST",
         ("test-connection-fails", "test_connection"): "With refused credentials it ended so: Passed",
@@ -41,6 +42,13 @@ PLANTED: dict[str, dict[tuple[str, str], str]] = {
         ("http-failures", "test_connection"): "401: It ended so: Passed",
         ("test-connection-fails", "test_connection"): "With refused credentials it ended so: Passed",
         ("pagination-ends", "list_tickets"): "pages that were all the same",
+        ("declared-servers-only", ""): "It connected to ('127.0.0.1', 9) by itself",
+        ("sample-round-trip", "watch_tickets"): "nothing asked for GET /tickets/watchers",
+        ("http-failures", "watch_tickets"): "401: It ended so: Passed",
+        ("malformed-reply", "watch_tickets"): "It ended so: Passed (kind none, not unexpected_reply)",
+        ("timeout", "watch_tickets"): "It ended so: Passed (kind none, not timeout)",
+        ("deadline-kept", "watch_tickets"): "It ended so: Passed",
+        ("cancellation-clean", "watch_tickets"): "After a cancelled run it ended so: Failed",
         ("partial-success", "close_tickets"): "With one good and one missing item it ended so: Passed",
         ("retries-harmless", "close_tickets"): "is not idempotent, and was sent 2 times",
         ("empty-reply", "list_tickets"): "TypeError in plugin stubborn",
@@ -58,6 +66,12 @@ def test_each_planted_fault_is_found_and_nothing_else(name: str, capsys: pytest.
     assert set(found) == set(PLANTED[name])
     for key, words in PLANTED[name].items():
         assert words in found[key], key
+
+
+def test_every_rule_that_a_plugin_can_break_was_seen_to_fail() -> None:
+    seen = {one.rule for name in PLANTED for one in run_kit(BAD / name).checks if one.outcome == "failed"}
+    held_by_the_host_for_everyone = {"unknown-input-refused", "required-input-told"}
+    assert set(RULES) - seen == held_by_the_host_for_everyone
 
 
 @pytest.mark.parametrize("name", ["pagerduty", "opsgenie", "urlscan"])
@@ -98,6 +112,7 @@ def test_an_exemption_is_shown_with_its_reason(tmp_path: Path) -> None:
     assert {one.about: one.outcome for one in checks} == {
         "get_ticket": "failed",
         "close_ticket": "exempt",
+        "drop_ticket": "passed",
         "test_connection": "failed",
     }
     assert [one.detail for one in checks if one.outcome == "exempt"] == ["The answer is empty."]
@@ -123,8 +138,9 @@ def test_the_command_line_says_whether_a_grade_is_reached() -> None:
         command = [sys.executable, "-m", "connector_host", "plugins", "test", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
-    assert run(str(BAD / "stubborn"), "--grade", "bronze").returncode == 0
+    urlscan = str(bundled() / "plugins" / "urlscan")
+    assert run(urlscan, "--grade", "platinum").returncode == 0
     silver = run(str(BAD / "stubborn"), "--grade", "silver")
     assert silver.returncode == 1
     assert "FAILED [partial-success] close_tickets: " in silver.stdout
-    assert "stubborn 1.0.0: grade bronze" in silver.stdout
+    assert "stubborn 1.0.0: grade none" in silver.stdout

@@ -317,6 +317,23 @@ def test_rules_about_replies(acme: Any, server: Server, tmp_path: Path) -> None:
     assert "The account is locked." in shown
 
 
+def test_the_commands_rules_come_before_the_servers_and_those_before_the_plugins(acme: Any, server: Server) -> None:
+    server.answer = lambda _request, _body: JSONResponse({}, 418)
+
+    def rule(code: int) -> str:
+        return f"responses: [{{status: 418, is: failed, code: {code}}}]"
+
+    def code(**given: str) -> str:
+        failed: str = acme(given.pop("command", GET), **given).errors[0].status_code
+        return failed
+
+    top, api, command = rule(3) + "\n", rule(2), f"{GET}\n{rule(1)}"
+    assert code() == "418"
+    assert code(top=top) == "3"
+    assert code(top=top, api=api) == "2"
+    assert code(top=top, api=api, command=command) == "1"
+
+
 def test_an_idempotency_key_makes_a_repeat_harmless(acme: Any, server: Server) -> None:
     server.answer = lambda _request, _body: JSONResponse({}, 500 if len(server.seen) < 3 else 200)
     post = "request: {server: api, method: POST, path: /x, body: {}, idempotency_key: Idempotency-Key}"

@@ -7,10 +7,10 @@ from typing import Any
 from connector_host.contract.errors import TimedOut
 from connector_host.contract.manifest import Command
 from connector_host.contract.requests import ErrorPaths
+from connector_host.testing.answers import Answer, BySamples, failure
 from connector_host.testing.bench import Bench, Run
 from connector_host.testing.rules.ruling import NOT_APPLICABLE, Seen, rule
 from connector_host.testing.samples import Arrived, put_at
-from connector_host.testing.stand_in import Answer, failure
 from connector_host.testing.values import good_inputs
 
 GARBAGE = b'\x00\xff{"half": ['
@@ -138,7 +138,7 @@ async def retries_harmless(bench: Bench, command: Command) -> Seen:
     if not good_runs(command):
         return NOT_APPLICABLE
     sample = next(one for one in command.samples if one.status == "Passed")
-    by_sample = bench.by_samples((command.id, sample))
+    by_sample = BySamples(bench.manifest, (command.id, sample))
     times: dict[str, int] = {}
 
     async def first_lost(request: Arrived) -> Answer:

@@ -5,11 +5,11 @@ from typing import Any
 
 from connector_host.contract.manifest import Command
 from connector_host.kernel.schema import Checker
+from connector_host.testing.answers import Answer, BySamples, failure
 from connector_host.testing.bench import Bench
 from connector_host.testing.rules.failures import good_runs
 from connector_host.testing.rules.ruling import NOT_APPLICABLE, Seen, rule
 from connector_host.testing.samples import Arrived, put_at
-from connector_host.testing.stand_in import Answer, failure
 from connector_host.testing.values import good_inputs
 
 MOST_PAGES = 12
@@ -25,7 +25,7 @@ async def partial_success(bench: Bench, command: Command) -> Seen:
     both = {**inputs, command.each: [good, bad]}
     if not isinstance(good, str) or not Checker(command.input).accepts(both):
         return NOT_APPLICABLE
-    by_samples = bench.by_samples()
+    by_samples = BySamples(bench.manifest)
 
     async def missing(request: Arrived) -> Answer:
         if "NOTHERE" in f"{request.path} {request.query} {request.content}":

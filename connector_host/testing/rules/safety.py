@@ -12,11 +12,12 @@ import anyio
 from connector_host.contract.errors import TimedOut
 from connector_host.contract.manifest import Command
 from connector_host.contract.modules import CODE
+from connector_host.testing.answers import Answer
 from connector_host.testing.bench import DEADLINE, Bench
+from connector_host.testing.overheard import connects_heard
 from connector_host.testing.rules.failures import good_runs
 from connector_host.testing.rules.ruling import NOT_APPLICABLE, Seen, rule
 from connector_host.testing.samples import Arrived
-from connector_host.testing.stand_in import Answer
 from connector_host.testing.values import good_inputs
 
 SHORT = 0.01  # seconds
@@ -51,6 +52,11 @@ def _query_is_declared(bench: Bench) -> bool:
 
 @rule("declared-servers-only", "bronze", "Requests go to the declared servers alone.", each_command=False)
 async def declared_servers_only(bench: Bench, _command: Command) -> Seen:
+    with connects_heard() as heard:
+        for command in bench.manifest.commands.values():
+            await bench.run(command, good_inputs(command))
+    if heard:
+        return f"It connected to {heard[0]} by itself; use call.request, which stays with the declared servers."
     if bench.script.strays:
         return f"It sent {bench.script.strays[0]}."
     for file in sorted(bench.manifest.root.glob("*.py")):

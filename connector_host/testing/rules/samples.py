@@ -6,6 +6,7 @@ from connector_host.contract.documents import as_document
 from connector_host.contract.manifest import Command, Sample
 from connector_host.contract.paths import compile_path
 from connector_host.kernel.schema import Checker
+from connector_host.testing.answers import BySamples
 from connector_host.testing.bench import Bench, Run
 from connector_host.testing.rules.ruling import NOT_APPLICABLE, Seen, rule
 from connector_host.testing.samples import holds
@@ -23,30 +24,27 @@ async def sample_present(_bench: Bench, command: Command) -> Seen:
 @rule("sample-round-trip", "bronze", "Each sample comes out as it says, with just the requests that it tells of.")
 async def sample_round_trip(bench: Bench, command: Command) -> Seen:
     for index, sample in enumerate(command.samples):
-        unanswered: list[str] = []
-        answering = bench.by_samples((command.id, sample), unanswered)
-        seen = _difference(sample, await bench.run(command, sample.input, answering), unanswered)
+        answers = BySamples(bench.manifest, (command.id, sample), alone=True)
+        run = await bench.run(command, sample.input, answers)
+        seen = _difference(sample, run, answers)
         if seen:
             return f"Sample {index + 1}: {seen}"
     return None if command.samples else NOT_APPLICABLE
 
 
-def _difference(sample: Sample, run: Run, unanswered: list[str]) -> Seen:
+def _difference(sample: Sample, run: Run, answers: BySamples) -> Seen:
     expected = dict(sample.result)
     status = expected.pop("status", "Passed")
+    missing = f" No exchange answers {answers.unanswered[0]}." if answers.unanswered else ""
     if run.result is None or run.status != status:
-        missing = f" No exchange answers {unanswered[0]}." if unanswered else ""
         return f"the status is not {status}. {run.words}{missing}"
-    if unanswered and status == "Passed":
-        return f"no exchange answers {unanswered[0]}."
     document: dict[str, Any] = as_document(run.result)
     for part, wanted in expected.items():
         if not holds(document[part], wanted):
-            return f"{part} is {document[part]!r}, not {wanted!r}."
-    told = {one.request.partition(" ")[2].partition("?")[0] for one in sample.http}
-    if not run.requests and told:
-        return "no request was sent."
-    return None
+            return f"{part} is {document[part]!r}, not {wanted!r}.{missing}"
+    if missing:
+        return missing.strip()
+    return f"nothing asked for {answers.unasked[0]}." if answers.unasked else None
 
 
 @rule("output-declared", "gold", "Each command has an output schema, and its passing samples fit it.")
@@ -56,7 +54,7 @@ async def output_declared(bench: Bench, command: Command) -> Seen:
     checker = Checker(command.output)
     for sample in command.samples:
         if sample.status == "Passed":
-            run = await bench.run(command, sample.input, bench.by_samples((command.id, sample)))
+            run = await bench.run(command, sample.input, BySamples(bench.manifest, (command.id, sample)))
             raw = run.result.raw_data if run.result else None
             if raw is not None and not checker.accepts(raw):
                 return next(checker.faults(raw)).reason
@@ -68,7 +66,7 @@ async def key_fields_resolve(bench: Bench, command: Command) -> Seen:
     left = dict(command.key_fields)
     for sample in command.samples:
         if sample.status == "Passed" and left:
-            run = await bench.run(command, sample.input, bench.by_samples((command.id, sample)))
+            run = await bench.run(command, sample.input, BySamples(bench.manifest, (command.id, sample)))
             raw = run.result.raw_data if run.result else None
             left = {name: path for name, path in left.items() if not compile_path(path).find(raw)}
     if left:
@@ -105,7 +103,7 @@ async def connection_test_reads(bench: Bench, command: Command) -> Seen:
     if command.kind != "test_connection" or not command.samples:
         return NOT_APPLICABLE
     for sample in command.samples:
-        run = await bench.run(command, sample.input, bench.by_samples((command.id, sample)))
+        run = await bench.run(command, sample.input, BySamples(bench.manifest, (command.id, sample)))
         changing = [one for one in run.requests if one.method not in READING and not bench.asks_for_token(one)]
         if changing:
             return f"It sends {changing[0].method} {changing[0].url}."
@@ -118,7 +116,7 @@ async def read_only_told(bench: Bench, command: Command) -> Seen:
         return NOT_APPLICABLE
     methods: set[str] = set()
     for sample in command.samples:
-        run = await bench.run(command, sample.input, bench.by_samples((command.id, sample)))
+        run = await bench.run(command, sample.input, BySamples(bench.manifest, (command.id, sample)))
         methods |= {one.method for one in run.requests if not bench.asks_for_token(one)}
     reads = methods <= READING
     if reads and not command.read_only:

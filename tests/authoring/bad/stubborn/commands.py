@@ -1,8 +1,10 @@
 """Commands that never give up: see the planted faults."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from importlib import import_module
 
-from connector_host import ApiError, AsyncCall, ConnectorHostError, Item, command
+from connector_host import ApiError, AsyncCall, ConnectorHostError, Failed, Item, command
 
 
 @command
@@ -29,6 +31,25 @@ async def close_tickets(call: AsyncCall, item: str) -> object:
         raise
     except ConnectorHostError:
         return await call.request("POST", f"/tickets/{item}/close", json={})
+
+
+BUSY: list[str] = []
+
+
+@command
+async def watch_tickets(call: AsyncCall) -> object:
+    """Planted: goes past the host, takes every trouble for an answer, stays busy when it is cancelled."""
+    with suppress(OSError), import_module("socket").create_connection(("127.0.0.1", 9), 0.1):
+        pass
+    if BUSY:
+        return Failed("Busy.", kind="rejected")
+    BUSY.append("tickets")
+    try:
+        answer = await call.request("GET", "/tickets/watched")
+    except ConnectorHostError:
+        answer = {}
+    BUSY.clear()
+    return answer
 
 
 @command
