@@ -3,8 +3,10 @@
 import json
 import logging
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,8 @@ commands:
 """
 CODE = '''"""Acme."""
 import os
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from connector_host import ApiError, AsyncCall, Call, Failed, InvalidInput, Item, Page, Paging, command
@@ -74,6 +78,15 @@ async def go(call: AsyncCall, what: str = "request") -> object:
             pass
     if what == "sleep":
         await call.sleep(3600)
+    if what == "child":
+        subprocess.Popen(["sleep", "3611"], cwd=os.path.dirname(__file__))
+        time.sleep(3600)
+    if what == "stdin":
+        return {"read": sys.stdin.read()}
+    if what == "nonsense":
+        call._wire.tell(item={"of": "no sense"})
+        call._wire._out.write(b"}no JSON{\\n")
+        call._wire._out.flush()
     return None
 
 
@@ -157,19 +170,67 @@ def test_a_process_has_no_secret_of_the_hosts_environment(tmp_path: Path, monkey
     assert found["pid"] != os.getpid()
 
 
-@pytest.mark.parametrize("what", ["spin", "sleep"])
+@pytest.mark.parametrize("what", ["spin", "sleep", "child"])
 def test_what_does_not_end_is_ended_with_its_deadline(tmp_path: Path, what: str) -> None:
     world = acme(tmp_path, "http://127.0.0.1:1", "process")
     begun = time.monotonic()
     result = run(world, "go", {"what": what}, seconds=1)
     assert [one.kind for one in result.errors] == ["timeout"]
     assert time.monotonic() - begun < 10
-    left = [
-        one
-        for one in Path("/proc").glob("[0-9]*/cmdline")
-        if b"runners.worker" in _read(one) and str(tmp_path).encode() in _read(one)
+    assert processes_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("what", ["spin", "child"])
+def test_where_the_host_is_killed_nothing_is_left(tmp_path: Path, what: str) -> None:
+    world = acme(tmp_path, "http://127.0.0.1:1", "process")
+    command = [
+        sys.executable,
+        "-m",
+        "connector_host",
+        "test-command",
+        "acme",
+        "go",
+        "--connection=prod",
+        f"--what={what}",
     ]
-    assert left == []
+    environment = {
+        **os.environ,
+        "CONNECTOR_HOST_HOME": str(world.home),
+        "CONNECTOR_HOST_MANIFEST": str(tmp_path / "manifest.yaml"),
+    }
+    host = subprocess.Popen(command, env=environment)
+    try:
+        until(lambda: len(processes_of(tmp_path)) >= (2 if what == "child" else 1))
+        time.sleep(0.5)
+    finally:
+        host.kill()
+        host.wait()
+    until(lambda: processes_of(tmp_path) == [])
+
+
+def until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The plugin's processes, and what they started: those work in its folder."""
+    found = []
+    for one in Path("/proc").glob("[0-9]*"):
+        words = _read(one / "cmdline")
+        isolated = b"runners.worker" in words and str(folder).encode() in words
+        if isolated or (words.startswith(b"sleep") and _folder(one).is_relative_to(folder)):
+            found.append(words.decode())
+    return found
+
+
+def _folder(process: Path) -> Path:
+    try:
+        return (process / "cwd").readlink()
+    except OSError:
+        return Path("/")
 
 
 def _read(file: Path) -> bytes:
@@ -198,6 +259,14 @@ def test_a_process_that_dies_is_told_and_started_again_with_growing_pauses(tmp_p
     assert [round(one, 1) for one in clock.slept] == [0.5, 1.0]
     assert last.errors[0].kind == "timeout"
     assert "is started again in" in last.errors[0].message
+
+
+def test_the_way_to_the_host_is_not_the_authors(tmp_path: Path) -> None:
+    world = acme(tmp_path, "http://127.0.0.1:1", "process")
+    assert run(world, "go", {"what": "stdin"}).raw_data == {"read": ""}
+    nonsense = run(world, "go", {"what": "nonsense"})
+    assert [one.kind for one in nonsense.errors] == ["internal"]
+    assert run(world, "go", {"what": "facts"}).status is Status.PASSED
 
 
 def test_an_attempt_to_end_the_program_is_a_fault_of_the_plugin(tmp_path: Path) -> None:

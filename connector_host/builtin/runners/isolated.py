@@ -3,8 +3,10 @@
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +18,7 @@ from connector_host.builtin.runners.call import RunningCall, with_call
 from connector_host.builtin.runners.messages import item_of, line, raised, told
 from connector_host.builtin.runners.origins import Origins
 from connector_host.builtin.runners.paging import PagedListing
+from connector_host.builtin.runners.python import author_boundary
 from connector_host.contract.errors import CommandBug, DeadlinePassed, InvocationError
 from connector_host.contract.ports import Clock, Job, Surroundings
 from connector_host.contract.requests import Paging
@@ -61,7 +64,8 @@ class IsolatedRunner:
         worker = await self._take(crew, job)
         whole, failed = False, None
         try:
-            failed = await worker.work(job, call)
+            with author_boundary(job):
+                failed = await worker.work(job, call)
             whole = not worker.died
         finally:
             if whole and len(crew.idle) < KEPT:
@@ -90,7 +94,7 @@ class IsolatedRunner:
         command = [python, "-m", "connector_host.builtin.runners.worker", str(job.manifest.root), job.manifest.id]
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         try:
-            return _Worker(await anyio.open_process(command, env=environment))
+            return _Worker(await anyio.open_process(command, env=environment, start_new_session=True))
         except OSError as error:
             raise CommandBug(
                 f"The plugin's process can not be started ({error.strerror}).",
@@ -156,9 +160,8 @@ class _Worker:
 
     async def _next(self) -> dict[str, Any]:
         try:
-            content = await self._out.receive_until(b"\n", LONGEST)
-            message: dict[str, Any] = json.loads(content)
-        except (anyio.EndOfStream, anyio.IncompleteRead, anyio.DelimiterNotFound, ValueError):
+            message: dict[str, Any] = json.loads(await self._out.receive_until(b"\n", LONGEST))
+        except (anyio.EndOfStream, anyio.IncompleteRead):
             self.died = True
             code = await self._process.wait() if self._process.returncode is None else self._process.returncode
             advice = "Report it to the plugin's author; the host's log holds what it said."
@@ -183,11 +186,18 @@ class _Worker:
                 return
 
     async def end(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process, whatever it is doing, and what it started."""
         with anyio.CancelScope(shield=True):
-            if self.runs:
-                self._process.kill()
+            if self.runs or self.died:  # its number is still its own
+                self._kill()
             await self._process.aclose()
+
+    def _kill(self) -> None:
+        if not hasattr(os, "killpg"):
+            self._process.kill()
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 def _start(job: Job) -> dict[str, Any]:
@@ -197,7 +207,8 @@ def _start(job: Job) -> dict[str, Any]:
         "version": job.manifest.version,
         "inputs": dict(job.inputs),
         "connection": dict(job.opened.values),
-        "connection_key": f"{job.opened.id} {id(job.opened)}",
+        "connection_id": job.opened.id,
+        "opening": str(id(job.opened)),
         "concurrency": job.concurrency,
         "now": job.clock.now().isoformat(),
     }

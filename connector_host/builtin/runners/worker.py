@@ -1,23 +1,27 @@
 """A plugin's own process: runs the author's functions, and asks the host for all that goes outside.
 
 Started as `python -m connector_host.builtin.runners.worker FOLDER ID`; messages come on standard input and go out on
-what was standard output. What the author prints and logs is told to the host, which logs it without secrets.
+what was standard output. What the author prints and logs is told to the host, which logs it without secrets. Where
+the host is gone, so is this process, with all that it started.
 """
 
 import io
 import json
 import logging
+import math
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
-import anyio.to_thread
+from anyio.from_thread import BlockingPortal
+from anyio.streams.memory import MemoryObjectSendStream
 
 from connector_host.builtin.runners.messages import item_told, line, raised, told, with_files
 from connector_host.builtin.runners.python import run_function
@@ -41,10 +45,11 @@ class Printed(io.TextIOBase):
 
 
 class Wire:
-    """The way to the host; questions are answered by number."""
+    """The way to the host and back; questions are answered by number."""
 
-    def __init__(self, out: int) -> None:
-        self._out = os.fdopen(out, "wb")
+    def __init__(self) -> None:
+        self._in = os.fdopen(os.dup(0), "rb")
+        self._out = os.fdopen(os.dup(1), "wb")
         self._lock = Lock()
         self._asked: dict[int, tuple[anyio.Event, list[dict[str, Any]]]] = {}
         self._count = 0
@@ -55,6 +60,14 @@ class Wire:
         with self._lock:
             self._out.write(content)
             self._out.flush()
+
+    def heard(self) -> dict[str, Any]:
+        """Wait for a message; does not return where the host is gone."""
+        content = self._in.readline()
+        if not content:
+            _end()
+        message: dict[str, Any] = json.loads(content)
+        return message
 
     async def ask(self, what: str, **facts: Any) -> Any:
         """Ask the host, and wait for its answer; raises what it raised there."""
@@ -162,18 +175,32 @@ class RemoteOutcome:
 
 
 async def serve(folder: Path, plugin: str, wire: Wire) -> None:
-    """Run one command after the other until the host closes its end."""
-    memories: dict[str, dict[str, Any]] = {}
-    async with anyio.create_task_group() as group:
-        while message := await anyio.to_thread.run_sync(sys.stdin.buffer.readline):
-            facts: dict[str, Any] = json.loads(message)
-            if "start" in facts:
-                start = facts["start"]
-                memory = memories.setdefault(start["connection_key"], {})
-                group.start_soon(_run, wire, folder, plugin, start, memory)
-            else:
-                wire.answered(facts)
-        group.cancel_scope.cancel()
+    """Run one command after the other, for as long as the host is there."""
+    memories: dict[str, tuple[str, dict[str, Any]]] = {}
+    heard, messages = anyio.create_memory_object_stream[dict[str, Any]](math.inf)
+    async with BlockingPortal() as portal, anyio.create_task_group() as group:
+        Thread(target=_listen, args=(wire, portal, heard), daemon=True).start()
+        async for message in messages:
+            if "start" not in message:
+                wire.answered(message)
+                continue
+            start = message["start"]
+            known, memory = memories.get(start["connection_id"], ("", {}))
+            memory = memory if known == start["opening"] else {}
+            memories[start["connection_id"]] = start["opening"], memory
+            group.start_soon(_run, wire, folder, plugin, start, memory)
+
+
+def _listen(wire: Wire, portal: BlockingPortal, heard: MemoryObjectSendStream[dict[str, Any]]) -> None:
+    """Pass on what the host says; does not wait for the event loop, which the author's code may hold up."""
+    while True:
+        portal.start_task_soon(heard.send_nowait, wire.heard())
+
+
+def _end() -> NoReturn:
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 async def _run(wire: Wire, folder: Path, plugin: str, start: dict[str, Any], memory: dict[str, Any]) -> None:
@@ -195,8 +222,10 @@ async def _run(wire: Wire, folder: Path, plugin: str, start: dict[str, Any], mem
 
 
 def main() -> None:
-    """Give the host the way out, and the author standard error."""
-    wire = Wire(os.dup(1))
+    """Keep the way to the host apart; the author gets an empty standard input, and standard error to print to."""
+    wire = Wire()
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     printed: Any = Printed(wire)
     sys.stdout = printed
