@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,11 @@ class FileSpool:
 
     def put(self, name: str, content: bytes, media_type: str = "") -> str:
         """Keep a file; raises BadSetting where it, or the spool, would be too large."""
-        self._forget_old()
         if len(content) > self._limits.file_bytes:
             raise BadSetting(
                 f"The file '{name}' has {len(content)} bytes; at most {self._limits.file_bytes} are taken."
             )
-        kept = sum(file.stat().st_size for file in self._folder.glob("*.bin"))
+        kept = self._kept()
         if kept + len(content) > self._limits.spool_bytes:
             raise BadSetting(f"The spool is full: {kept} of {self._limits.spool_bytes} bytes wait for their commands.")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -62,11 +62,17 @@ class FileSpool:
     def _file(self, reference: str, suffix: str) -> Path:
         return self._folder / f"{reference.removeprefix('spool:')}{suffix}"
 
-    def _forget_old(self) -> None:
-        oldest = time.time() - KEPT_SECONDS
+    def _kept(self) -> int:
+        """Forget what is old; return the bytes of what is left. Other programs may take files away meanwhile."""
+        oldest, kept = time.time() - KEPT_SECONDS, 0
         for file in self._folder.glob("*"):
-            if file.stat().st_mtime < oldest:
-                file.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                facts = file.stat()
+                if facts.st_mtime < oldest:
+                    file.unlink()
+                else:
+                    kept += facts.st_size
+        return kept
 
 
 class FileInputs:

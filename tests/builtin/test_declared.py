@@ -218,7 +218,8 @@ def paged(style: str, **more: str) -> str:
     ("command", "pages", "targets"),
     [
         (paged("page"), [{"items": [1, 2]}, {"items": [3]}, {"items": []}], ["limit=2&page=1", "limit=2&page=2", "limit=2&page=3"]),
-        (paged("page", first="0", pages="$.pages", position_parameter="p", size_parameter='""'), [{"items": [1, 2], "pages": 1}, {"items": [3], "pages": 1}], ["p=0", "p=1"]),
+        (paged("page", first="0", pages="$.pages", position_parameter="p", size_parameter='""'), [{"items": [1, 2], "pages": 2}, {"items": [3], "pages": 2}], ["p=0", "p=1"]),
+        (paged("page", pages="$.pages"), [{"items": [1, 2], "pages": 2}, {"items": [3], "pages": 2}], ["limit=2&page=1", "limit=2&page=2"]),
         (paged("page", more="$.meta.more"), [{"items": [1, 2], "meta": {"more": True}}, {"items": [3], "meta": {"more": False}}], ["limit=2&page=1", "limit=2&page=2"]),
         (paged("offset", total="$.total"), [{"items": [1, 2], "total": 3}, {"items": [3], "total": 3}], ["limit=2&offset=0", "limit=2&offset=2"]),
         (paged("cursor", next="$.meta.next"), [{"items": [1, 2], "meta": {"next": "c=&2"}}, {"items": [3], "meta": {"next": None}}], ["limit=2", "limit=2&cursor=c%3D%262"]),

@@ -93,7 +93,9 @@ class Turner:
         pages = self._paging.pages
         if pages is not None:
             count = compile_path(pages).first(content.rest)
-            return Turn(position + 1, self._size) if isinstance(count, int) and position < count else Stop()
+            following = position + 1
+            more = isinstance(count, int) and following - self._paging.first < count
+            return Turn(following, self._size) if more else Stop()
         told = compile_path(self._paging.more).first(content.rest)
         more = bool(content.records) if told is ABSENT else told not in _NOTHING
         return Turn(position + 1, self._size) if more else Stop()

@@ -10,11 +10,21 @@ from connector_host.kernel.manifests.rules.servers import check_responses
 
 _BODIES = ("body", "form", "multipart")
 _FILLED = ("path", "query", "headers", *_BODIES)
+_PAGED_BY = {
+    "offset": {"total", "more", "window", "position_parameter"},
+    "page": {"pages", "more", "first", "position_parameter"},
+    "cursor": {"next", "position_parameter"},
+    "link": {"next"},
+    "link_header": set[str](),
+}
+_ALL_STYLES = {"style", "size", "size_parameter"}
 _CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 
 
 def check_requests(plugin: Plugin) -> Iterator[Problem]:
-    """Check the requests of all commands, and what replies mean to them."""
+    """Check the requests of all commands, how lists are paged, and what replies mean."""
+    shared = plugin.value.get("paging", {})
+    yield from _check_paging(plugin, ("paging",), shared, shared.get("style", "offset"))
     for name, command in plugin.commands.items():
         where: Where = ("commands", name)
         yield from check_responses(plugin, (*where, "responses"), command.get("responses", []))
@@ -32,6 +42,10 @@ def _check_request(plugin: Plugin, where: Where, command: Mapping[str, Any]) -> 
     yield from _check_shape(plugin, where, command, request)
     if "transform" in request:
         yield from plugin.templates((*here, "transform"), request["transform"], {**roots, "reply": frozenset()})
+    paging = request.get("paging")
+    if isinstance(paging, Mapping):
+        style = paging.get("style", plugin.value.get("paging", {}).get("style", "offset"))
+        yield from _check_paging(plugin, (*here, "paging"), paging, style)
     if "poll" in request:
         poll = request["poll"]
         for key in ("until", "message"):
@@ -73,6 +87,22 @@ def _check_shape(
     if poll is not None and "collect" in request:
         cause = "A list can not be polled."
         yield plugin.document.problem((*here, "poll"), "useless-key", cause, "Remove 'poll' or 'collect'.", key=True)
+
+
+def _check_paging(plugin: Plugin, where: Where, paging: Mapping[str, Any], style: str) -> Iterator[Problem]:
+    """Tell of keys that do nothing: those of other styles, and `more` beside what is surer."""
+    if style not in _PAGED_BY:
+        return
+    surer = {"total", "pages"} & paging.keys() & _PAGED_BY[style]
+    for key in paging:
+        if key not in _PAGED_BY[style] | _ALL_STYLES:
+            cause = f"'{key}' does nothing in paging of style {style}."
+            styles = [name for name, keys in _PAGED_BY.items() if key in keys]
+            advice = f"Remove it, or choose the style {' or '.join(styles)}."
+            yield plugin.document.problem((*where, key), "useless-key", cause, advice, key=True)
+        elif key == "more" and surer:
+            cause = f"'more' does nothing beside '{min(surer)}'."
+            yield plugin.document.problem((*where, key), "useless-key", cause, "Keep one of them.", key=True)
 
 
 def _check_each_used(plugin: Plugin, where: Where, command: Mapping[str, Any]) -> Iterator[Problem]:
