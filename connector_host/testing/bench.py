@@ -101,13 +101,20 @@ class Bench:
         with logs_heard() as heard:
             try:
                 options = Options(deadline_seconds=deadline)
-                result = await self.host.run(self.manifest.id, command.id, NAME, inputs, options=options)
+                given = {**inputs, **self._spooled(command, inputs)}
+                result = await self.host.run(self.manifest.id, command.id, NAME, given, options=options)
             except RAISED as error:
                 raised = error
         texts = [*heard, repr(raised) if raised else "", as_json(as_document(result)) if result else "", repr(result)]
         leaks = tuple(name for name, canary in self.canaries.items() if any(canary in text for text in texts))
         self.leaks += [f"{command.id}: {name}" for name in leaks]
         return Run(result, raised, tuple(self.script.requests[before:]), leaks)
+
+    def _spooled(self, command: Command, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Put files into the spool: a sample holds a file's text."""
+        files = {key for key, one in command.input.get("properties", {}).items() if one.get("format") == "file"}
+        texts = {key: value for key, value in inputs.items() if key in files and isinstance(value, str)}
+        return {key: self.host.files.put(f"{key}.txt", text.encode("utf-8", "replace")) for key, text in texts.items()}
 
     def always(self, answer: Callable[[Arrived], Answer] | Answer | BaseException) -> Answering:
         """Return what answers each request in one way; token endpoints are left out."""

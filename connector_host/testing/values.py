@@ -51,7 +51,7 @@ def fitting(schema: Mapping[str, Any], name: str = "value") -> Any:
     candidates = [schema[key] for key in ("default", "const") if key in schema]
     candidates += [*schema.get("examples", []), *schema.get("enum", []), *branches]
     candidates += [_by_format(schema, name), "bench", "bench@example.com", "2026-01-31T08:00:00Z", 1, True]
-    candidates += [[], [fitting(schema.get("items", {}), name)] if schema.get("type") == "array" else {}]
+    candidates += [[fitting(schema.get("items", {}), name)] if schema.get("type") == "array" else {}, []]
     candidates.append(_object_of(schema))
     checker = Checker(schema)
     return next((one for one in candidates if one is not None and checker.accepts(one)), None)

@@ -48,7 +48,7 @@ def _filled(name: str, plugin: str) -> str:
 
 
 def _from_openapi(plugin: str, source: str) -> tuple[str, dict[str, str]]:
-    from connector_host.workshop.openapi_commands import manifest_from_openapi  # noqa: PLC0415 - a plain start needs none
+    from connector_host.workshop.openapi.commands import manifest_from_openapi  # noqa: PLC0415 - a plain start needs none
 
     text, schemas = manifest_from_openapi(plugin, source)
     return f"{editor_line()}\n{text}", schemas

@@ -114,6 +114,62 @@ def test_pagerdutys_own_document_becomes_a_plugin(tmp_path: Path) -> None:
     assert value["commands"]["test_connection"]["request"]["path"] == "/abilities"
 
 
+PETS = Path(__file__).parent / "pets.yaml"
+TAKEN = "listPets,addPet,putPhoto,delete_pets_petId_chip,search,history,all,mood"
+
+
+def test_what_other_documents_have_becomes_what_a_manifest_can_say(tmp_path: Path) -> None:
+    made = f"connector-host plugins new pets --from-openapi '{PETS}#{TAKEN}'"
+    done = run(
+        tmp_path, f"{made} && connector-host plugins validate pets && connector-host plugins test pets --grade gold"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    file = tmp_path / "pets" / "manifest.yaml"
+    assert "# Left out: the cookie parameter 'session' of listPets." in file.read_text("utf-8")
+    value = read_yaml(file).value
+    properties, commands = value["connection"]["properties"], value["commands"]
+    assert properties["server_url"]["default"] == "https://eu.pets.example/api/v3"
+    assert value["servers"]["login"] == {"url": "$.connection.login_url"}
+    auth = value["servers"]["api"]["auth"]
+    assert (auth["type"], auth["server"], auth["path"], auth["scope"]) == ("oauth2", "login", "/oauth/token", "read")
+    requests = {name: command["request"] for name, command in commands.items()}
+    assert requests["add_pet"]["form"]["name"] == "$.input.name"
+    assert requests["put_photo"]["multipart"]["photo"] == "$.input.photo"
+    assert commands["put_photo"]["input"]["properties"]["photo"]["format"] == "file"
+    assert requests["mood"]["headers"] == {"Content-Type": "application/merge-patch+json"}
+    assert requests["list_pets"]["query"]["limit"] == "$.input.limit"
+    assert "collect" not in requests["list_pets"], "a list whose end nothing tells is not called whole"
+    assert requests["history"]["paging"] == {
+        "style": "page", "position_parameter": "pageNumber", "pages": "$.meta.totalPages", "size": 50,
+        "size_parameter": "pageSize",
+    }  # fmt: skip
+    assert commands["history"]["input"]["properties"]["kinds"]["type"] == "string"
+    assert requests["all"]["paging"] == {"style": "link_header", "size": 100, "size_parameter": "per_page"}
+    assert commands["all"]["key_fields"] == {"AllIDs": "$.records[*].id"}
+    assert commands["delete_pets_pet_id_chip"]["destructive"] is True
+
+
+def test_a_file_of_such_a_plugin_goes_to_its_stand_in(tmp_path: Path) -> None:
+    (tmp_path / "rex.png").write_bytes(b"\x89PNG")
+    made = f"connector-host plugins new pets --from-openapi '{PETS}#putPhoto'"
+    done = run(
+        tmp_path,
+        f"{made} && connector-host test-command pets put-photo --sandbox --pet-id 1 --photo rex.png --output json",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["status"] == "Passed"
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"), [("putChip", "sends application/xml"), ("report", "answers in text/csv")]
+)
+def test_an_operation_that_a_request_can_not_be_is_refused(tmp_path: Path, operation: str, words: str) -> None:
+    done = run(tmp_path, f"connector-host plugins new pets --from-openapi '{PETS}#{operation}'")
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert not (tmp_path / "pets").exists()
+
+
 def test_a_package_is_found_by_its_entry_point_without_running_it(tmp_path: Path) -> None:
     """The folder as a wheel lays it down: the package beside its metadata."""
     run(tmp_path, "connector-host plugins new acme --no-link")

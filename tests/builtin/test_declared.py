@@ -173,6 +173,17 @@ def test_forms(acme: Any, server: Server) -> None:
     assert (headers["content-type"], body) == ("application/x-www-form-urlencoded", b"name=a+b%26c&tag=x&tag=y")
 
 
+def test_a_body_has_the_declared_type(acme: Any, server: Server) -> None:
+    kind = "application/merge-patch+json"
+    patch = f"request: {{server: api, method: PATCH, path: /x, body: {{a: 1}}, headers: {{content-type: {kind}}}}}"
+    assert acme(patch).status is Status.PASSED
+    parts = f"request: {{server: api, method: POST, path: /x, multipart: {{a: b}}, headers: {{Content-Type: {kind}}}}}"
+    assert acme(parts).status is Status.PASSED
+    kinds = [headers["content-type"] for _, _, headers, _ in server.seen]
+    assert kinds[0] == kind
+    assert kinds[1].startswith("multipart/form-data; boundary="), "without its boundary nobody could read it"
+
+
 def test_parts_without_a_file(acme: Any, server: Server) -> None:
     parts = INPUT + "request: {server: api, method: POST, path: /x, multipart: {name: $.input.name, tag: $.input.tags}}"
     assert acme(parts, {"name": "ä", "tags": ["x", "y"]}).status is Status.PASSED
@@ -246,7 +257,7 @@ def test_paging_by_link_header_and_lists_that_are_the_whole_reply(acme: Any, ser
     assert acme(command).errors[0].kind == "unexpected_reply"
     server.seen.clear()
     result = acme(command.replace("$.all", "$"))
-    assert list(result.raw_data.values()) == [[1, 2, 3]]
+    assert result.raw_data == {"records": [1, 2, 3]}
     assert [one[1] for one in server.seen] == ["/x?per_page=100", "/x?page=2"]
 
 

@@ -55,7 +55,7 @@ class Origin:
             )
         headers = {**self._headers, **{name: _header(name, value) for name, value in order.headers.items()}}
         if body is not None:
-            headers["Content-Type"] = content_type
+            headers = _typed(headers, content_type, order)
         query = _query({**order.query, **self._query})
         idempotent = order.method in _IDEMPOTENT if order.idempotent is None else order.idempotent
         return Request(
@@ -136,6 +136,14 @@ def _header(name: str, value: Any) -> str:
             assistance="Use printable ASCII characters, without line breaks.",
         )
     return text
+
+
+def _typed(headers: Mapping[str, str], content_type: str, order: Order) -> dict[str, str]:
+    """Return headers with the body's type: the declared one, as application/merge-patch+json, save for parts."""
+    declared = next((name for name in headers if name.lower() == "content-type"), None)
+    if declared is not None and order.parts is None:
+        return dict(headers)
+    return {**{name: value for name, value in headers.items() if name != declared}, "Content-Type": content_type}
 
 
 def _checked_path(path: str) -> str:

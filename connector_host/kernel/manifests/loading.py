@@ -120,8 +120,8 @@ def _command(name: str, spec: Mapping[str, Any], plugin: Mapping[str, Any], outp
 
 
 def _last_name(path: str | None) -> str | None:
-    """Return the name of a list, given by its name or by a path to it."""
-    return None if path is None else path.removeprefix("$").rpartition(".")[2]
+    """Return the name of a list, given by its name or by a path to it; that of a whole reply is `records`."""
+    return None if path is None else path.removeprefix("$").rpartition(".")[2] or "records"
 
 
 def sample_of(spec: Mapping[str, Any]) -> Sample:

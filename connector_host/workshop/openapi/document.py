@@ -1,4 +1,4 @@
-"""Reads an OpenAPI 3 document: its operations, its schemas in plain JSON Schema, its servers and authentication."""
+"""Reads an OpenAPI 3 document: its operations, and its schemas in plain JSON Schema."""
 
 import json
 import re
@@ -16,7 +16,12 @@ _DEEPEST = 6  # levels of a schema that are written out; below, anything goes
 _LEFT_OUT = frozenset(
     {"discriminator", "xml", "externalDocs", "example", "nullable", "readOnly", "deprecated", "examples"}
 )
-_TEMPLATE = re.compile(r"[`'\"]?([^`'\"<]*)<[^>]+>")
+
+
+JSON = re.compile(r"application/(.+\+)?json|\*/\*")
+FORM = re.compile(r"application/x-www-form-urlencoded")
+PARTS = re.compile(r"multipart/form-data")
+_MEDIA = (JSON.fullmatch, FORM.fullmatch, PARTS.fullmatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +36,11 @@ class Operation:
 
 
 class OpenApi:
-    """An OpenAPI 3 document."""
+    """An OpenAPI 3 document; `left_out` lists what of it has no place in a manifest."""
 
     def __init__(self, source: str) -> None:
         self.document = _read(Path(source))
+        self.left_out: list[str] = []
         self.operations = {one.id: one for one in self._operations()}
 
     def chosen(self, names: list[str]) -> list[Operation]:
@@ -95,6 +101,13 @@ class OpenApi:
                 made[word] = [inner(one) for one in made[word]]
         return _leniently(made) if lenient else _nullable(made, merged)
 
+    def content(self, node: Any) -> tuple[str, Mapping[str, Any]]:
+        """Return the media type that a body is best read or written in, and its description; "" where it has none."""
+        kinds: Mapping[str, Any] = self.resolved(node or {}).get("content", {})
+        plain = {kind.partition(";")[0].strip().lower(): kind for kind in kinds}
+        chosen = next((kind for fits in _MEDIA for kind in plain if fits(kind)), next(iter(plain), ""))
+        return (chosen, kinds[plain[chosen]]) if chosen else ("", {})
+
     def _read_only(self, node: Any) -> bool:
         return bool(self._merged(self.resolved(node)).get("readOnly"))
 
@@ -111,18 +124,6 @@ class OpenApi:
                     merged.setdefault(key, value)
         return merged
 
-    def server_url(self) -> str:
-        """Return the first server's URL."""
-        servers = self.document.get("servers") or [{}]
-        return str(servers[0].get("url", "")).rstrip("/")
-
-    def auth(self) -> dict[str, Any]:
-        """Return how requests show who asks, for the server, and the connection parameters that it needs."""
-        schemes = self.document.get("components", {}).get("securitySchemes", {})
-        named = [name for one in self.document.get("security", []) for name in one] or list(schemes)
-        scheme = self.resolved(schemes.get(named[0], {})) if named else {}
-        return _auth_of(scheme)
-
 
 def _found(document: Any, reference: str) -> Any:
     """Return what a JSON pointer (RFC 6901) points to."""
@@ -133,21 +134,6 @@ def _found(document: Any, reference: str) -> Any:
         except (KeyError, IndexError, ValueError, TypeError):
             raise WrongUse(f"The document refers to {reference}, which is not there.") from None
     return document
-
-
-def _auth_of(scheme: Mapping[str, Any]) -> dict[str, Any]:
-    key = {"api_key": {"title": "API Key", "description": "Shows who asks.", "type": "string", "writeOnly": True}}
-    if scheme.get("type") == "apiKey":
-        found = _TEMPLATE.search(scheme.get("description", ""))
-        value = f"{found[1]}{{$.connection.api_key}}" if found and found[1] else "$.connection.api_key"
-        kind = "query" if scheme.get("in") == "query" else "header"
-        return {"auth": {"type": kind, "name": scheme["name"], "value": value}, "parameters": key}
-    if scheme.get("type") == "http" and scheme.get("scheme") == "basic":
-        user = {"title": "User", "description": "The user's name.", "type": "string"}
-        password = {"title": "Password", "description": "The user's password.", "type": "string", "writeOnly": True}
-        auth = {"type": "basic", "username": "$.connection.user", "password": "$.connection.password"}
-        return {"auth": auth, "parameters": {"user": user, "password": password}}
-    return {"auth": {"type": "bearer", "token": "$.connection.api_key"}, "parameters": key}
 
 
 def _nullable(made: dict[str, Any], node: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import re
 
+_SHORT = {"id": "ID", "ids": "IDs", "url": "URL", "urls": "URLs", "api": "API", "ip": "IP"}
+
 
 def words(name: str) -> list[str]:
     """Return the words that a name is made of."""
@@ -18,6 +20,11 @@ def sentence(text: str) -> str:
     """Return the first sentence of a text."""
     first = re.split(r"(?<=[.!?])\s|\n", str(text).strip(), maxsplit=1)[0].strip()
     return first if first.endswith((".", "!", "?")) else f"{first}."
+
+
+def titled(name: str) -> str:
+    """Return a name as people see it."""
+    return " ".join(_SHORT.get(word.lower(), word.capitalize()) for word in words(name))
 
 
 def joined(name: str) -> str:
