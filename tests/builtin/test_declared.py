@@ -302,7 +302,7 @@ responses:
   - {status: 409, field: $.error.code, equals: [7, 8], is: passed}
   - {status: 200, field: $.problem, is: failed, kind: not_found, code: 4711, indicator: Go did not., message: "It says {$.problem}", assistance: Look again.}
   - {status: 423, is: retry}
-  - {status: 4xx, field: $.locked, equals: true, is: needs_attention, message: The account is locked.}
+  - {status: 4xx, field: $.locked, equals: true, is: needs_attention, kind: rejected, message: The account is locked.}
 """
 
 
@@ -320,13 +320,17 @@ def test_rules_about_replies(acme: Any, server: Server, tmp_path: Path) -> None:
     assert (failed.kind, failed.assistance) == ("not_found", "Look again.")
     assert reply(423, {}).status is Status.FAILED
     assert len(server.seen) == 4
-    assert reply(403, {"locked": True}).errors[0].message == "The account is locked."
 
-    async def state(host: Any) -> Any:
-        return (await host.connections.show("prod"))["health"]
+    async def show(host: Any) -> Any:
+        return await host.connections.show("prod")
 
-    shown = json.dumps(World(tmp_path / "home", manifest=tmp_path / "manifest.yaml").use(state))
-    assert "The account is locked." in shown
+    world = World(tmp_path / "home", manifest=tmp_path / "manifest.yaml")
+    assert world.use(show)["state"] != "needs attention"
+    locked = reply(403, {"locked": True}).errors[0]
+    assert (locked.kind, locked.message) == ("rejected", "The account is locked.")
+    shown = world.use(show)
+    assert shown["state"] == "needs attention"
+    assert "The account is locked." in json.dumps(shown["health"])
 
 
 def test_the_commands_rules_come_before_the_servers_and_those_before_the_plugins(acme: Any, server: Server) -> None:
