@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 from connector_host.contract.conditions import labelled_options
@@ -11,6 +12,27 @@ from connector_host.contract.workshop import Comparison, Difference
 _RELEASES = ("none", "patch", "minor", "major")
 _TIGHTER = ("minLength", "minItems", "minimum")
 _LOOSER = ("maxLength", "maxItems", "maximum")
+_CONSTRAINTS = ("pattern", "format", "multipleOf", "uniqueItems", "additionalProperties", "visible_if", "required_if")
+_WEIGHED = {"type", "enum", "oneOf", "anyOf", "items", "default", "writeOnly", "deprecation", "deprecated"} | {
+    *_TIGHTER, *_LOOSER, *_CONSTRAINTS,
+}  # fmt: skip
+_COMPARED = {"id", "version", "root", "commands", "connection"} | {
+    "input", "output", "key_fields", "kind", "collect", "each", "failure_indicator", "deprecated",
+}  # fmt: skip
+_SEEN = {
+    "responses": ("replies mean something else", "minor"),
+    "failure_codes": ("failures have other status codes", "minor"),
+    "intake": ("incidents and events are made otherwise", "minor"),
+    "credential": ("another part of the answer is handed out", "minor"),
+    "permissions": ("other permissions are needed", "minor"),
+    "read_only": ("whether it only reads differs", "minor"),
+    "destructive": ("whether it can be undone differs", "minor"),
+    "idempotent": ("whether a repeat does harm differs", "minor"),
+    "deadline": ("it may take another time", "minor"),
+    "presets": ("choosing an option fills in something else", "minor"),
+    "requires_host": ("another host is needed", "minor"),
+    "request": ("another request is sent", "patch"),
+}
 
 
 def compare(old: Manifest, new: Manifest) -> Comparison:
@@ -47,13 +69,22 @@ def _differences(old: Manifest, new: Manifest) -> Iterator[Difference]:
             yield Difference(at, f"the command is gone{told}", "major")
     for name in new.commands.keys() - old.commands.keys():
         yield Difference(f"commands.{name}", "the command is new", "minor")
-    if _words(old) != _words(new):
-        yield Difference("", "words for people differ", "patch")
+    yield from _rest("", old, new)
+    if _code(old) != _code(new):
+        yield Difference("commands.py", "the code differs", "patch")
 
 
-def _words(manifest: Manifest) -> Any:
-    commands = [(one.title, one.description, one.notes, one.samples) for one in manifest.commands.values()]
-    return manifest.name, manifest.description, manifest.permissions, manifest.faq, manifest.setup, commands
+def _code(manifest: Manifest) -> list[bytes]:
+    files = [file for file in sorted(manifest.root.glob("*.py")) if not file.name.startswith(("sandbox", "test_"))]
+    return [file.read_bytes() for file in files]
+
+
+def _rest(at: str, old: Manifest | Command, new: Manifest | Command) -> Iterator[Difference]:
+    """Tell of every other part that differs: whatever may change what callers see is more than a patch."""
+    for part in fields(old):
+        if part.name not in _COMPARED and getattr(old, part.name) != getattr(new, part.name):
+            what, release = _SEEN.get(part.name, ("it differs", "patch"))
+            yield Difference(f"{at}.{part.name}".removeprefix("."), what, release)
 
 
 def _commands(at: str, old: Command, new: Command) -> Iterator[Difference]:
@@ -73,8 +104,7 @@ def _commands(at: str, old: Command, new: Command) -> Iterator[Difference]:
     yield from _outputs(f"{at}.output", old.output, new.output)
     if old.deprecated is None and new.deprecated is not None:
         yield Difference(at, "the command is deprecated", "minor")
-    if old.request != new.request:
-        yield Difference(f"{at}.request", "another request is sent", "patch")
+    yield from _rest(at, old, new)
 
 
 def _forms(
@@ -109,14 +139,19 @@ def _parameters(at: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iter
     elif _types(old) != _types(new):
         yield Difference(at, f"it takes {_listed(_types(new))} too", "minor")
     yield from _bounds(at, old, new)
-    if old.get("pattern") != new.get("pattern"):
-        yield Difference(at, "the pattern differs", "minor" if new.get("pattern") is None else "major")
+    for word in _CONSTRAINTS:
+        if old.get(word) != new.get(word):
+            yield Difference(at, f"{word} differs", "minor" if new.get(word) is None else "major")
     if old.get("default") != new.get("default"):
         yield Difference(at, f"the default was {old.get('default')}, and is {new.get('default')}", "major")
     if bool(old.get("writeOnly")) != bool(new.get("writeOnly")):
         yield Difference(at, "whether it is a secret differs", "major" if old.get("writeOnly") else "minor")
     if "deprecation" in new and "deprecation" not in old:
         yield Difference(at, "the parameter is deprecated", "minor")
+    if isinstance(old.get("items"), Mapping) and isinstance(new.get("items"), Mapping):
+        yield from _parameters(f"{at}[*]", old["items"], new["items"])
+    if any(old.get(word) != new.get(word) for word in old.keys() | new.keys() if word not in _WEIGHED):
+        yield Difference(at, "words for people differ", "patch")
 
 
 def _bounds(at: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:

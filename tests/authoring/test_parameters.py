@@ -232,7 +232,27 @@ CHANGES: list[tuple[str, str, str, str]] = [
     ("{const: s, title: SMS}", "{const: s, title: SMS}, {const: f, title: Fax}", "minor", "options are new: f"),
     ("        late:", "        more: {title: More, type: string}\n        late:", "minor", "the parameter is new"),
     ("path: /send", "path: /v2/send", "patch", "another request is sent"),
-    ("title: Late", "title: Later", "none", ""),
+    ("title: Late", "title: Later", "patch", "words for people differ"),
+    (
+        "late: {title: Late, type: string,",
+        "late: {title: Late, type: string, format: email,",
+        "major",
+        "format differs",
+    ),
+    ("version: 1.2.0", "# A comment\nversion: 1.2.0", "none", ""),
+    (
+        "levels: {title: Levels, type: array, items: {type: string,",
+        "levels: {title: Levels, type: array, items: {type: integer,",
+        "major",
+        "it took string, and takes integer",
+    ),
+    ("visible_if: {kind: s}", "visible_if: {kind: e}", "major", "visible_if differs"),
+    (
+        "    request: {server: api, method: POST",
+        "    responses: [{status: 409, is: passed}]\n    request: {server: api, method: POST",
+        "minor",
+        "replies mean something else",
+    ),
 ]
 
 

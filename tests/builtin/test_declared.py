@@ -314,6 +314,7 @@ def test_rules_about_replies(acme: Any, server: Server, tmp_path: Path) -> None:
         return result
 
     assert reply(409, {"error": {"code": 8}}).raw_data == {"error": {"code": 8}}
+    assert reply(409, {"error": {"code": "8"}}).status is Status.PASSED, "a number may travel as text"
     assert reply(409, {"error": {"code": 9, "message": "No"}}).status is Status.FAILED
     failed = reply(200, {"problem": "gone"}).errors[0]
     assert (failed.failure_indicator, failed.status_code, failed.message) == ("Go did not.", "4711", "It says gone.")
