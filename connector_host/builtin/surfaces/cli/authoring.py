@@ -132,20 +132,21 @@ def docs(entrance: Entrance, plugin: str, check: bool, language: str | None, wri
 
 
 @click.command()
-@click.argument("old", type=FOLDER)
-@click.argument("new_folder", metavar="NEW", type=FOLDER)
+@click.argument("old")
+@click.argument("new_plugin", metavar="NEW")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_obj
-def diff(entrance: Entrance, old: Path, new_folder: Path, output: str) -> int:
-    """Compare two versions of a plugin: what callers will notice, and which version number that asks for."""
-    found = entrance.workshop.compare(old, new_folder)
+def diff(entrance: Entrance, old: str, new_plugin: str, output: str) -> int:
+    """Compare two versions of a plugin, by folder or id: what callers will notice, and which version that asks for."""
+    found = entrance.workshop.compare(folder_of(entrance, old), folder_of(entrance, new_plugin))
     if output == "json":
         click.echo(json.dumps(asdict(found), ensure_ascii=False))
         return 0 if found.enough else 1
     for one in found.differences:
         click.echo(f"{one.release:<6} {one.at}: {one.what}")
     verdict = "as it should be" if found.enough else f"too little: this is a {found.release} release"
-    click.echo(f"{found.old} -> {found.new}: {found.release} changes; the version number is {verdict}.")
+    size = "no" if found.release == "none" else found.release
+    click.echo(f"{found.old} -> {found.new}: {size} changes; the version number is {verdict}.")
     return 0 if found.enough else 1
 
 

@@ -21,7 +21,8 @@ def show_report(report: Report, *, verbose: bool) -> None:
     for grade, group in groupby(checks, key=lambda one: one.grade):
         found = list(group)
         passed = sum(one.outcome in {"passed", "not_applicable"} for one in found)
-        click.echo(f"{grade:<9} {passed} of {len(found)}")
+        exempt = sum(one.outcome == "exempt" for one in found)
+        click.echo(f"{grade:<9} {passed} of {len(found)}{f', {exempt} exempt' if exempt else ''}")
         for one in found:
             if verbose or one.outcome in {"failed", "exempt"}:
                 about = f" {one.about}" if one.about else ""
