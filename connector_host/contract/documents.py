@@ -37,13 +37,20 @@ def as_document(result: Result) -> dict[str, Any]:
 
 
 def as_json(document: Mapping[str, Any], *, indent: int | None = None) -> str:
-    """JSON text of a document; characters beyond ASCII are kept unless they are no valid Unicode."""
-    text = json.dumps(document, ensure_ascii=False, indent=indent)
+    """JSON text of a document; characters beyond ASCII are kept unless they are no valid Unicode.
+
+    What is not JSON (a plugin may have put it into a page that came from the server) shows as its type's name.
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=indent, default=_no_json)
     try:
         text.encode()
     except UnicodeEncodeError:
-        return json.dumps(document, indent=indent)
+        return json.dumps(document, indent=indent, default=_no_json)
     return text
+
+
+def _no_json(value: Any) -> str:
+    return f"<{type(value).__name__}>"
 
 
 def iso(moment: datetime) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Any
 
 from connector_host.contract.connection import OPERATOR, Caller
@@ -59,12 +59,21 @@ HTTP_EQUIVALENT: Mapping[Kind, int] = MappingProxyType(
 )
 
 
+_FAILURE_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("message", "detail", "assistance"), (str,)),
+    **dict.fromkeys(("code", "reference", "indicator"), (str, NoneType)),
+    "kind": (Kind,),
+    "http_status": (int, NoneType),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why one item, or a whole invocation, failed; `code` is the product's own code where it gave one.
 
     `indicator` takes the place of the command's own; `attention` says that a person must look at the connection,
-    `worded` that the message is the manifest's own already.
+    `worded` that the message is the manifest's own already. Raises TypeError for what is not of its type: it is made
+    in authors' code too, and that is where the fault should show.
     """
 
     kind: Kind
@@ -77,6 +86,13 @@ class Failure:
     indicator: str | None = None
     attention: bool = False
     worded: bool = False
+
+    def __post_init__(self) -> None:
+        for name, kinds in _FAILURE_TYPES.items():
+            value = getattr(self, name)
+            if not isinstance(value, kinds):
+                wanted = " or ".join("nothing" if kind is NoneType else kind.__name__ for kind in kinds)
+                raise TypeError(f"{name} of a failure is {wanted}, not {type(value).__name__}")
 
 
 @dataclass(frozen=True, slots=True)

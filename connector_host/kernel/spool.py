@@ -70,7 +70,7 @@ class FileSpool:
                 facts = file.stat()
                 if facts.st_mtime < oldest:
                     file.unlink()
-                else:
+                elif file.suffix == ".bin":
                     kept += facts.st_size
         return kept
 

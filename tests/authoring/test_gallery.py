@@ -47,6 +47,17 @@ def test_what_a_machine_can_mend_is_mended(folder: Path, tmp_path: Path) -> None
     assert (findings.mended, findings.problems) == (1, ())
 
 
+def test_two_mistakes_on_one_line_are_mended(tmp_path: Path) -> None:
+    text = (GALLERY / "33-unmasked-secret" / "manifest.yaml").read_text("utf-8")
+    right = "since: {title: Since, type: string, format: date-time}"
+    assert right in text
+    (tmp_path / "manifest.yaml").write_text(
+        text.replace(right, "since: {titl: Since, typee: string, formatt: date-time}"), "utf-8"
+    )
+    assert Joiner().workshop.validate(tmp_path, fix=True).mended == 3
+    assert right in (tmp_path / "manifest.yaml").read_text("utf-8")
+
+
 def test_all_mistakes_at_once(tmp_path: Path) -> None:
     text = (GALLERY / "01-unknown-key-in-command" / "manifest.yaml").read_text("utf-8")
     text = text.replace("kind: test_connection", "kind: test_conection").replace("seconds: 60}", "seconds: 1m}")

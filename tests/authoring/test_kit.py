@@ -4,13 +4,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from connector_host.builtin.surfaces.loopback import serving
 from connector_host.configuration import bundled
 from connector_host.contract.workshop import Check, Report
+from connector_host.kernel.manifests.loading import load_manifest
 from connector_host.testing import plugin_suite
 from connector_host.testing.kit import grade_of, run_kit
 from connector_host.testing.rules.ruling import RULES
+from connector_host.testing.stand_in import build
 
 BAD = Path(__file__).parent / "bad"
 WORDS = {"command-described", "connection-described", "plugin-described", "error-sample", "read-only-told"}
@@ -144,3 +148,42 @@ def test_the_command_line_says_whether_a_grade_is_reached() -> None:
     assert silver.returncode == 1
     assert "FAILED [partial-success] close_tickets: " in silver.stdout
     assert "stubborn 1.0.0: grade none" in silver.stdout
+
+
+ASKS_TWICE = """
+  look_twice:
+    title: Look Twice
+    description: Looks twice.
+    read_only: true
+    output: {type: object}
+    samples:
+      - http: [{request: GET /twice, server: api, body: {id: T1}}]
+"""
+ASKS_TWICE_CODE = """from connector_host import AsyncCall, command
+
+
+@command
+async def look_twice(call: AsyncCall) -> object:
+    first = await call.request("GET", "/twice")
+    return first if first == await call.request("GET", "/twice") else {}
+"""
+
+
+def test_an_exchange_answers_as_often_as_it_is_asked(tmp_path: Path) -> None:
+    text = (BAD / "careless" / "manifest.yaml").read_text("utf-8") + ASKS_TWICE
+    (tmp_path / "manifest.yaml").write_text(text, "utf-8")
+    (tmp_path / "commands.py").write_text(ASKS_TWICE_CODE, "utf-8")
+    outcomes = {
+        one.outcome for one in run_kit(tmp_path).checks if one.rule == "sample-round-trip" and one.about == "look_twice"
+    }
+    assert outcomes == {"passed"}
+
+
+def test_a_stand_in_wants_credentials(tmp_path: Path) -> None:
+    manifest = load_manifest(BAD / "stubborn", bundled() / "schemas")
+    with serving(build(manifest)) as base, httpx2.Client(base_url=base) as client:
+        assert client.get("/me").status_code == 401
+        assert client.get("/me", headers={"Authorization": "Bearer x"}).json() == {"name": "Me"}
+        assert client.get("/nothing").status_code == 404
+    with serving(build(manifest, fail="503:1")) as base, httpx2.Client(base_url=base) as client:
+        assert [client.get("/nothing").status_code for _ in range(2)] == [503, 404]

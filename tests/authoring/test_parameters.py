@@ -11,6 +11,7 @@ import pytest
 from connector_host import Change, Result, WrongUse
 from connector_host.app import Joiner
 from connector_host.configuration import bundled
+from connector_host.contract.workshop import Comparison
 from tests.world import FastClock, World, http, raw_server
 
 MANIFEST = """\
@@ -122,6 +123,8 @@ def test_options_fetched_from_the_service(world: World) -> None:
             return world.use(work)
 
     assert choices(http("200 OK", b'{"teams": [{"id": "a", "name": "A-Team"}]}')) == [("a", "A-Team")]
+    unnamed = b'{"teams": [{"id": "a", "name": "A-Team"}, {"id": "b"}]}'
+    assert choices(http("200 OK", unnamed)) == [("a", "a"), ("b", "b")], "a label must not slip to another value"
     assert choices(b"", "kind") == [("e", "E-Mail"), ("s", "SMS")]
     assert choices(b"", "levels") == [("1", "Low"), ("2", "High")]
     with pytest.raises(WrongUse, match=r"can not be fetched\. Teams failed\. Forbidden"):
@@ -254,6 +257,37 @@ CHANGES: list[tuple[str, str, str, str]] = [
         "replies mean something else",
     ),
 ]
+
+
+def compared(tmp_path: Path, old: str, new: str) -> Comparison:
+    for name, text in (("old", old), ("new", new)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.yaml").write_text(text)
+    return Joiner().workshop.compare(tmp_path / "old", tmp_path / "new")
+
+
+def test_before_1_0_a_minor_number_may_break(tmp_path: Path) -> None:
+    young = MANIFEST.replace("version: 1.2.0", "version: 0.2.0").replace("since: 1.2.0", "since: 0.2.0")
+    found = compared(
+        tmp_path,
+        young,
+        young.replace("version: 0.2.0", "version: 0.3.0").replace(
+            "title: Late, type: string", "title: Late, type: integer"
+        ),
+    )
+    assert (found.release, found.enough) == ("major", True)
+
+
+def test_what_a_migration_brings_along_breaks_nobody(tmp_path: Path) -> None:
+    assert "url: {title: URL" in MANIFEST
+    renamed = MANIFEST.replace("{url: {title: URL", "{base: {title: URL").replace("required: [url]", "required: [base]")
+    renamed = renamed.replace("$.connection.url", "$.connection.base").replace("version: 1.2.0", "version: 1.3.0")
+    bare = compared(tmp_path, MANIFEST, renamed)
+    assert ("connection.url", "major") in [(one.at, one.release) for one in bare.differences]
+    (tmp_path / "with").mkdir()
+    migrated = renamed + "migrations: [{version: 1.3.0, rename: {url: base}}]\n"
+    found = compared(tmp_path / "with", MANIFEST, migrated)
+    assert {one.release for one in found.differences if one.at.startswith("connection")} == {"minor"}
 
 
 @pytest.mark.parametrize(("old", "new", "release", "what"), CHANGES, ids=[row[3] or "nothing" for row in CHANGES])

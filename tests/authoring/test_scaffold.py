@@ -114,6 +114,15 @@ def test_pagerdutys_own_document_becomes_a_plugin(tmp_path: Path) -> None:
     assert value["commands"]["test_connection"]["request"]["path"] == "/abilities"
 
 
+def test_linking_twice_is_linking_once(tmp_path: Path) -> None:
+    listed = "connector-host plugins list --output json"
+    done = run(tmp_path, f"connector-host plugins new acme && connector-host plugins link acme && {listed}")
+    rows = [row for row in json.loads(done.stdout.splitlines()[-1]) if row["id"] == "acme"]
+    assert [row["state"] for row in rows] == ["ready"]
+    done = run(tmp_path, f"connector-host plugins unlink acme && {listed}")
+    assert not [row for row in json.loads(done.stdout.splitlines()[-1]) if row["id"] == "acme"]
+
+
 PETS = Path(__file__).parent / "pets.yaml"
 TAKEN = "listPets,addPet,putPhoto,delete_pets_petId_chip,search,history,all,mood"
 
@@ -147,6 +156,35 @@ def test_what_other_documents_have_becomes_what_a_manifest_can_say(tmp_path: Pat
     assert requests["all"]["paging"] == {"style": "link_header", "size": 100, "size_parameter": "per_page"}
     assert commands["all"]["key_fields"] == {"AllIDs": "$.records[*].id"}
     assert commands["delete_pets_pet_id_chip"]["destructive"] is True
+
+
+def test_a_cookie_shows_who_asks_and_names_keep_apart(tmp_path: Path) -> None:
+    answer = {"responses": {"200": {"description": "ok"}}}
+    where = [
+        {"name": "petId", "in": place, "required": True, "schema": {"type": "string"}} for place in ("query", "path")
+    ]
+    document = {
+        "openapi": "3.0.3",
+        "components": {"securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "sid"}}},
+        "paths": {"/pets/{petId}": {"get": {"operationId": "pet", "parameters": where, **answer}}},
+    }
+    (tmp_path / "api.json").write_text(json.dumps(document))
+    done = run(
+        tmp_path, "connector-host plugins new pets --from-openapi api.json#pet && connector-host plugins test pets"
+    )
+    assert "wrong" not in done.stderr
+    value = read_yaml(tmp_path / "pets" / "manifest.yaml").value
+    assert value["servers"]["api"]["auth"] == {
+        "type": "header",
+        "name": "Cookie",
+        "value": "sid={$.connection.api_key}",
+    }
+    request = value["commands"]["pet"]["request"]
+    assert (request["path"], request["query"]) == ("/pets/{$.input.pet_id}", {"petId": "$.input.query_pet_id"})
+    document["paths"]["/pets/{petId}"]["get"]["parameters"] = [{"$ref": "other.json#/pet"}]  # type: ignore[index]
+    (tmp_path / "api.json").write_text(json.dumps(document))
+    done = run(tmp_path, "connector-host plugins new more --from-openapi api.json#pet")
+    assert "refers to other.json#/pet, which stands outside. Bundle it" in done.stderr
 
 
 def test_a_file_of_such_a_plugin_goes_to_its_stand_in(tmp_path: Path) -> None:

@@ -133,6 +133,32 @@ def test_oauth_tokens_are_fetched_once_kept_and_fetched_anew_when_refused(acme: 
     assert [one[1] for one in server.seen] == ["/token", "/a", "/token", "/b", "/token", "/b"]
 
 
+@pytest.mark.parametrize(
+    ("life", "pauses", "fetched"),
+    [(3600, (3500, 80), 2), (40, (15, 10), 2), (None, (260, 20), 2), ("3600", (3560,), 1)],
+)
+def test_a_token_is_fetched_anew_shortly_before_it_runs_out(
+    acme: Any, server: Server, tmp_path: Path, clock: FastClock, life: Any, pauses: tuple[int, ...], fetched: int
+) -> None:
+    server.answer = lambda request, _body: JSONResponse(
+        {"access_token": "a-token", **({"expires_in": life} if life else {})} if request.url.path == "/token" else {}
+    )
+    acme(GET, api=OAUTH)
+    server.seen.clear()
+
+    async def work(host: Any) -> list[int]:
+        counts = []
+        for pause in (0, *pauses):
+            await clock.sleep(pause)
+            await host.run("acme", "go", "prod")
+            counts.append(sum(one[1] == "/token" for one in server.seen))
+        return counts
+
+    counts = World(tmp_path / "home", clock=clock, manifest=tmp_path / "manifest.yaml").use(work)
+    assert counts[-2] == 1, "it still holds"
+    assert counts[-1] == fetched
+
+
 def test_a_refused_oauth_client_is_told_as_such(acme: Any, server: Server) -> None:
     server.answer = lambda _request, _body: JSONResponse({"error": "invalid_client"}, 400)
     result = acme(GET, api=OAUTH)
@@ -146,12 +172,14 @@ def test_a_refresh_token_that_was_replaced_is_stored(acme: Any, server: Server) 
         if request.url.path == "/token":
             count = sum(one[1] == "/token" for one in server.seen)
             return JSONResponse({"access_token": f"access-{count}", "refresh_token": f"refresh-token-{count + 1}"})
-        return JSONResponse({})
+        return JSONResponse({"echo": [f"access-{one} refresh-token-{one + 1}" for one in (1, 2)]})
 
     server.answer = answer
     auth = "auth: {type: oauth2, grant: refresh_token, server: api, path: /token, client_id: $.connection.user, refresh_token: $.connection.refresh, client_auth: basic, client_secret: $.connection.key}"
-    for _ in range(2):
-        assert acme(GET, api=auth).status is Status.PASSED
+    results = [acme(GET, api=auth) for _ in range(2)]
+    assert {result.status for result in results} == {Status.PASSED}
+    assert "refresh-token-2" not in str(results[0])
+    assert "refresh-token-3" not in str(results[1])
     tokens = [one for one in server.seen if one[1] == "/token"]
     assert [one[3] for one in tokens] == [
         b"grant_type=refresh_token&refresh_token=refresh-token-1",
@@ -259,6 +287,27 @@ def test_paging_by_link_header_and_lists_that_are_the_whole_reply(acme: Any, ser
     result = acme(command.replace("$.all", "$"))
     assert result.raw_data == {"records": [1, 2, 3]}
     assert [one[1] for one in server.seen] == ["/x?per_page=100", "/x?page=2"]
+
+
+@pytest.mark.parametrize(
+    ("style", "body", "header", "words"),
+    [
+        ("cursor, next: $.next", {"items": [1], "next": "again"}, None, "again and again"),
+        ("link, next: $.next", {"items": [1], "next": "https://elsewhere.example/x"}, None, "leads to another server"),
+        ("link_header", {"items": [1]}, '<https://elsewhere.example/x>; rel="next"', "leads to another server"),
+        ("link_header", {"items": [1]}, '</x?page=2>; rel="prefetch-next"', None),
+        ("link_header", {"items": [1]}, '</x?page=2>; title="next"', None),
+    ],
+)
+def test_paging_goes_on_by_what_is_meant_for_it_alone(
+    acme: Any, server: Server, style: str, body: Any, header: str | None, words: str | None
+) -> None:
+    server.answer = lambda _request, _body: JSONResponse(body, headers={"link": header} if header else {})
+    result = acme(f"request: {{server: api, path: /x, collect: items, paging: {{style: {style}}}}}")
+    assert (result.status is Status.PASSED) is (words is None), "a list that was cut off is never Passed"
+    assert result.completeness.complete is (words is None)
+    assert (words or "") in (result.completeness.stopped_because or "")
+    assert len(server.seen) <= 2
 
 
 def test_lists_deep_in_a_reply_are_transformed_record_by_record(acme: Any, server: Server) -> None:

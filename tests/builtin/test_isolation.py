@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from connector_host import Change, Options, Result, Status
+from connector_host.contract.documents import as_document, as_json
 from tests.world import FastClock, World, http, raw_server
 
 MANIFEST = """\
@@ -33,14 +34,36 @@ commands:
   each: {title: Each, each: ids, input: {required: [ids], properties: {ids: {title: IDs, type: array, items: {type: string}}}}}
   plain: {title: Plain, each: ids, input: {required: [ids], properties: {ids: {title: IDs, type: array, items: {type: string}}}}}
   listed: {title: Listed, collect: items}
+  spoiled: {title: Spoiled, collect: items}
 """
 CODE = '''"""Acme."""
+import datetime
 import os
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
 from connector_host import ApiError, AsyncCall, Call, Failed, InvalidInput, Item, Page, Paging, command
+
+ODD = {"nan": float("nan"), "object": object(), "set": {1}, "bytes": b"x", "date": datetime.date(2026, 1, 1), "loop": []}
+ODD["loop"].append(ODD["loop"])
+ODD |= {"tuple": (1, 2), "keys": {1: 2}, "deep": 1, "surrogate": "\\ud800"}
+for _ in range(5000):
+    ODD["deep"] = [ODD["deep"]]
+
+WRONG = {
+    "detail": lambda call: Failed("m", detail=3),
+    "assistance": lambda call: Failed("m", assistance=object()),
+    "kind": lambda call: Failed("m", kind="nonsense"),
+    "status": lambda call: Failed("m", http_status="x"),
+    "api-error": lambda call: ApiError("m", kind="nonsense"),
+    "input": lambda call: InvalidInput(1, 2, 3),
+    "key": lambda call: Item("k", ValueError("x")),
+    "page": lambda call: Page(None),
+    "note": lambda call: call.note(5),
+    "concealed": lambda call: call.conceal(None),
+    "reason": lambda call: call.stopped(3, complete=False),
+}
 
 
 @command
@@ -63,8 +86,13 @@ async def go(call: AsyncCall, what: str = "request") -> object:
         call.conceal("a-token-of-mine")
         print("printed", call.connection["key"], "a-token-of-mine")
         return {"key": call.connection["key"], "token": "a-token-of-mine"}
-    if what == "object":
-        return {"no": object()}
+    if what.startswith("wrong-"):
+        return WRONG[what.removeprefix("wrong-")](call)
+    if what in ODD:
+        return {"no": ODD[what]}
+    if what == "exit-with-child":
+        subprocess.Popen(["sleep", "3612"], cwd=os.path.dirname(__file__))
+        os._exit(4)
     if what == "bug":
         return 1 / 0
     if what == "refused":
@@ -106,6 +134,13 @@ async def listed(call: AsyncCall) -> AsyncIterator[Page]:
     async for page in listing:
         yield page
     assert listing.complete
+
+
+@command
+async def spoiled(call: AsyncCall) -> AsyncIterator[Page]:
+    async for page in call.pages("/items", "items"):
+        page.records[0]["odd"] = {1}
+        yield page
 '''
 
 
@@ -137,7 +172,10 @@ def told(result: Result) -> Any:
 
 
 CASES: list[tuple[str, Any]] = [
-    *[("go", {"what": what}) for what in ("request", "caught", "bug", "refused", "facts", "secret", "nothing")],
+    *[
+        ("go", {"what": what})
+        for what in ("request", "caught", "bug", "tuple", "keys", "refused", "facts", "secret", "nothing")
+    ],
     ("each", {"ids": ["a", "bad", "b"]}),
     ("plain", {"ids": ["a", "b"]}),
     ("listed", None),
@@ -262,6 +300,26 @@ def test_a_process_that_dies_is_told_and_started_again_with_growing_pauses(tmp_p
     assert "is started again in" in last.errors[0].message
 
 
+def test_what_a_process_started_goes_with_it(tmp_path: Path) -> None:
+    world = acme(tmp_path, "http://127.0.0.1:1", "process")
+    assert "exit code 4" in run(world, "go", {"what": "exit-with-child"}).errors[0].message
+    assert processes_of(tmp_path) == []
+
+
+def test_a_changed_connection_remembers_nothing(tmp_path: Path) -> None:
+    world = acme(tmp_path, "http://127.0.0.1:1", "process")
+
+    async def work(host: Any) -> list[int]:
+        runs = []
+        for change in (None, None, Change({"description": "changed"}), None):
+            if change is not None:
+                await host.connections.edit("prod", change)
+            runs.append((await host.run("acme", "go", "prod", {"what": "facts"})).raw_data["runs"])
+        return runs
+
+    assert world.use(work) == [1, 2, 1, 2]
+
+
 def test_a_run_that_goes_well_ends_the_growing_of_pauses(tmp_path: Path) -> None:
     world = acme(tmp_path, "http://127.0.0.1:1", "process")
     clock = world.configuration.clock
@@ -290,9 +348,37 @@ def test_an_attempt_to_end_the_program_is_a_fault_of_the_plugin(tmp_path: Path) 
         assert "SystemExit in plugin acme" in result.errors[0].detail
 
 
-def test_what_can_not_leave_the_process_is_told(tmp_path: Path) -> None:
-    result = run(acme(tmp_path, "http://127.0.0.1:1", "process"), "go", {"what": "object"})
-    assert "object can not leave the plugin's process" in result.errors[0].detail
+@pytest.mark.parametrize("isolation", ["none", "process"])
+@pytest.mark.parametrize("what", ["nan", "object", "set", "bytes", "date", "loop", "deep"])
+def test_what_is_not_json_is_the_plugins_fault(tmp_path: Path, isolation: str, what: str) -> None:
+    result = run(acme(tmp_path, "http://127.0.0.1:1", isolation), "go", {"what": what})
+    assert [(one.kind, one.message) for one in result.errors] == [
+        ("internal", "The command's own code gave what is not JSON.")
+    ]
+
+
+@pytest.mark.parametrize("isolation", ["none", "process"])
+@pytest.mark.parametrize(
+    "what",
+    ["detail", "assistance", "kind", "status", "api-error", "input", "key", "page", "note", "concealed", "reason"],
+)
+def test_what_an_author_gets_wrong_is_one_failure(tmp_path: Path, isolation: str, what: str) -> None:
+    result = run(acme(tmp_path, "http://127.0.0.1:1", isolation), "go", {"what": f"wrong-{what}"})
+    assert [one.kind for one in result.errors] == ["internal"]
+    assert json.loads(as_json(as_document(result)))["status"] == "Failed"
+
+
+def test_a_page_that_was_spoiled_can_be_shown_and_kept(tmp_path: Path) -> None:
+    with raw_server(http("200 OK", b'{"items": [{"id": 1}], "more": false}')) as (base, _):
+        result = run(acme(tmp_path, base, "none"), "spoiled")
+    assert '"odd": "<set>"' in as_json(as_document(result))
+
+
+@pytest.mark.parametrize("isolation", ["none", "process"])
+def test_text_that_is_no_unicode_can_be_shown(tmp_path: Path, isolation: str) -> None:
+    result = run(acme(tmp_path, "http://127.0.0.1:1", isolation), "go", {"what": "surrogate"})
+    assert result.status is Status.PASSED
+    assert json.loads(as_json(as_document(result)))["raw_data"] == {"no": "\ud800"}
 
 
 def test_what_a_plugin_prints_is_logged_without_secrets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

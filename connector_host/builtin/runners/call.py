@@ -91,7 +91,9 @@ class RunningCall:
         return listing
 
     def stopped(self, reason: str | None, *, complete: bool) -> None:
-        """Say why the command's list ended."""
+        """Say why the command's list ended; raises TypeError for a reason that is no text."""
+        if not isinstance(reason, str | None):
+            raise TypeError(f"the reason why a list ended is text, not {type(reason).__name__}")
         self._said = Completeness(complete, 0, 0, reason)
 
     def note(self, text: str) -> None:

@@ -14,6 +14,7 @@ import anyio.to_thread
 from connector_host.builtin.runners.call import BlockingCall, RunningCall, with_call
 from connector_host.builtin.runners.fanout import fan_out
 from connector_host.builtin.runners.origins import Origins
+from connector_host.builtin.runners.plain import plain_item
 from connector_host.contract.authoring import Item, Page
 from connector_host.contract.boundary import authors_code
 from connector_host.contract.errors import CommandBug
@@ -53,9 +54,9 @@ async def _run_once(job: Job, call: RunningCall, function: Callable[..., Any]) -
     with author_boundary(job):
         if inspect.isasyncgenfunction(function):
             async for item in function(call, **job.inputs):
-                job.outcome.add(_as_item(item))
+                job.outcome.add(plain_item(item))
         elif inspect.iscoroutinefunction(function):
-            job.outcome.add(_as_item(await function(call, **job.inputs)))
+            job.outcome.add(plain_item(await function(call, **job.inputs)))
         else:
             await _in_thread(job, partial(_drain, job, function, BlockingCall(call), job.inputs))
 
@@ -68,23 +69,20 @@ async def _for_one(
             value = await function(call, item, **others)
         else:
             value = await _in_thread(job, partial(function, BlockingCall(call), item, **others))
-    return Item(str(item), value.value if isinstance(value, Item) else value)
+        made = plain_item(value.value if isinstance(value, Item) else value)
+    return Item(str(item), made if isinstance(made, Page) else made.value)
 
 
 def _drain(job: Job, function: Callable[..., Any], call: BlockingCall, inputs: Mapping[str, Any]) -> None:
     """Run in the worker thread; each item is handed to the event loop as it comes."""
     made = function(call, **inputs)
     for item in made if isinstance(made, Iterator) else (made,):
-        anyio.from_thread.run_sync(job.outcome.add, _as_item(item))
+        anyio.from_thread.run_sync(job.outcome.add, plain_item(item))
 
 
 async def _in_thread(job: Job, work: Callable[[], Any]) -> Any:
     """Run in a thread; one that does not heed the deadline is left behind; the invocation ends without it."""
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(job.concurrency))
-
-
-def _as_item(item: Any) -> Item | Page:
-    return item if isinstance(item, Item | Page) else Item(None, item)
 
 
 def author_boundary(job: Job) -> AbstractContextManager[None]:

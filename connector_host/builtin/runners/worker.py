@@ -26,7 +26,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from connector_host.builtin.runners.messages import item_told, line, raised, told, with_files
 from connector_host.builtin.runners.python import run_function
 from connector_host.contract.authoring import Item, Page
-from connector_host.contract.errors import CommandBug, InvocationError
+from connector_host.contract.errors import InvocationError
 
 
 class Printed(io.TextIOBase):
@@ -162,12 +162,7 @@ class RemoteOutcome:
 
     def add(self, item: Item | Page) -> None:
         """Send one item, or one page."""
-        try:
-            self._wire.tell(item=item_told(item))
-        except (TypeError, ValueError) as error:
-            key = None if isinstance(item, Page) else item.key
-            bug = CommandBug("The command's own code failed.", detail=str(error))
-            self._wire.tell(item={"key": key, "error": told(bug)})
+        self._wire.tell(item=item_told(item))
 
     def progress(self, done: int, total: int | None) -> None:
         """Send how far the command has come."""
