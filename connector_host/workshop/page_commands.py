@@ -60,7 +60,8 @@ def _raw_of(command: Command, good: Sample | None) -> Any:
     if good is None:
         return None
     told = good.result.get("raw_data")
-    if told is not None or command.each is not None or command.collect is not None or command.request is None:
+    several = command.each is not None or command.collect is not None
+    if told is not None or several or command.request is None or not good.http:
         return told
     return good.http[-1].body if command.request.transform is None else None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from connector_host.app import Joiner
 from connector_host.builtin.surfaces.loopback import serving
 from connector_host.configuration import bundled
 from connector_host.contract.workshop import Check, Report
@@ -177,6 +178,38 @@ def test_an_exchange_answers_as_often_as_it_is_asked(tmp_path: Path) -> None:
         one.outcome for one in run_kit(tmp_path).checks if one.rule == "sample-round-trip" and one.about == "look_twice"
     }
     assert outcomes == {"passed"}
+
+
+RECKONS = """
+  reckon:
+    title: Reckon
+    description: Adds up.
+    read_only: true
+    input: {properties: {numbers: {title: Numbers, description: What to add up., type: array, items: {type: integer}, default: [1]}}}
+    output: {type: object, properties: {sum: {type: integer}}}
+    samples:
+      - {input: {numbers: [1, 2]}, http: [], result: {raw_data: {sum: 3}}}
+      - {input: {numbers: [0]}, http: [], result: {status: Failed, error: {message: Nothing to add up.}}}
+"""
+RECKONS_CODE = """from connector_host import AsyncCall, Failed, command
+
+
+@command
+async def reckon(call: AsyncCall, numbers: list[int]) -> object:
+    return {"sum": sum(numbers)} if any(numbers) else Failed("Nothing to add up.")
+"""
+
+
+def test_a_command_that_asks_no_server_can_be_platinum(tmp_path: Path) -> None:
+    text = (BAD / "careless" / "manifest.yaml").read_text("utf-8") + RECKONS
+    (tmp_path / "manifest.yaml").write_text(text, "utf-8")
+    (tmp_path / "commands.py").write_text(RECKONS_CODE, "utf-8")
+    report = run_kit(tmp_path)
+    assert {key: detail for key, detail in failed(report).items() if key[1] == "reckon"} == {}
+    assert ("sample-round-trip", "passed") in {
+        (one.rule, one.outcome) for one in report.checks if one.about == "reckon"
+    }
+    assert "## Reckon" in Joiner().workshop.page(tmp_path)
 
 
 def test_a_stand_in_wants_credentials(tmp_path: Path) -> None:

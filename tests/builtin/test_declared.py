@@ -310,6 +310,13 @@ def test_paging_goes_on_by_what_is_meant_for_it_alone(
     assert len(server.seen) <= 2
 
 
+def test_a_cursor_that_does_not_move_ends_the_list(acme: Any, server: Server) -> None:
+    server.answer = lambda _request, _body: JSONResponse({"items": [len(server.seen)], "next": "here"})
+    result = acme("request: {server: api, path: /x, collect: items, paging: {style: cursor, next: $.next}}")
+    assert result.raw_data == {"items": [1, 2]}
+    assert result.completeness.stopped_because == "The server names the same next page again and again."
+
+
 def test_lists_deep_in_a_reply_are_transformed_record_by_record(acme: Any, server: Server) -> None:
     server.answer = lambda _request, _body: JSONResponse(
         {"data": {"items": [{"id": 1, "deep": {"name": "a"}}, {"id": 2}]}}

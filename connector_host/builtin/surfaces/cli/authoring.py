@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from connector_host.builtin.surfaces.cli.problems import FORMATS, show_problems
+from connector_host.builtin.surfaces.cli.words import counted
 from connector_host.contract.errors import WrongUse
 from connector_host.contract.face import Entrance
 from connector_host.contract.modules import MANIFEST
@@ -39,10 +40,10 @@ def validate(entrance: Entrance, plugin: str, output: str, fix: bool) -> int:  #
         if findings.mended:
             click.echo(f"{findings.mended} mended.", err=True)
         if count:
-            click.echo(f"{count} problem{'s' if count > 1 else ''} found.", err=True)
+            click.echo(f"{counted(count, 'problem')} found.", err=True)
         elif findings.manifest is not None:
             one = findings.manifest
-            click.echo(f"{one.name} {one.version}: {len(one.commands)} commands, no problems.")
+            click.echo(f"{one.name} {one.version}: {counted(len(one.commands), 'command')}, no problems.")
     return 1 if findings.problems else 0
 
 

@@ -7,6 +7,7 @@ import click
 
 from connector_host.builtin.surfaces.cli.authoring import COMMANDS
 from connector_host.builtin.surfaces.cli.running import output_option
+from connector_host.builtin.surfaces.cli.words import counted
 from connector_host.contract.face import Entrance
 from connector_host.contract.manifest import Manifest
 
@@ -50,7 +51,7 @@ def list_all(entrance: Entrance, output: str) -> int:
     width = max([len(row["id"]) for row in rows] or [0])
     for row in rows:
         if row["state"] == "ready":
-            click.echo(f"{row['id']:<{width}}  {row['name']} {row['version']}, {row['commands']} commands")
+            click.echo(f"{row['id']:<{width}}  {row['name']} {row['version']}, {counted(row['commands'], 'command')}")
         else:
             click.echo(f"{row['id']:<{width}}  broken:")
             click.echo("\n".join(f"  {line}" for line in row["reason"].splitlines()))
