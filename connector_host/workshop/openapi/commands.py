@@ -2,10 +2,12 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
+from jsonschema.exceptions import UnknownType
 
 from connector_host.contract.errors import WrongUse
 from connector_host.workshop.openapi.access import access_of
@@ -26,21 +28,31 @@ _MARKS = {  # RFC 9110, 9.2
     "PUT": {"idempotent": True},
     "DELETE": {"destructive": True, "idempotent": True},
 }
+_MISREAD = (AttributeError, KeyError, IndexError, RecursionError, TypeError, UnknownType, ValueError)
 _PLACE = re.compile(r"\{([^{}]+)\}")
 
 
 def manifest_from_openapi(plugin: str, source: str) -> tuple[str, dict[str, str]]:
     """Return the manifest's YAML, and the output schemas' files by name; raises WrongUse."""
     file, _, names = source.partition("#")
+    with _as_described(f"The document {file}"):
+        return _manifest(plugin, file, names)
+
+
+def _manifest(plugin: str, file: str, names: str) -> tuple[str, dict[str, str]]:
     api = OpenApi(file)
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if not wanted:
         known = ", ".join(sorted(api.operations))
         raise WrongUse(f"Name the operations to take: {file}#op1,op2. There are: {known}.")
-    commands = {snake(one.id): command_of(api, one) for one in api.chosen(wanted)}
+    commands: dict[str, dict[str, Any]] = {}
+    for one in api.chosen(wanted):
+        with _as_described(f"The operation '{one.id}'"):
+            commands[snake(one.id)] = command_of(api, one)
     test = _test_operation(api)
     if test is not None:
-        commands["test_connection"] = _as_test(command_of(api, test))
+        with _as_described(f"The operation '{test.id}', which is to test connections,"):
+            commands["test_connection"] = _as_test(command_of(api, test))
     files: dict[str, str] = {}
     for name, command in commands.items():
         output = command["output"]
@@ -48,6 +60,19 @@ def manifest_from_openapi(plugin: str, source: str) -> tuple[str, dict[str, str]
         command["output"] = {"$ref": f"schemas/{name}.schema.json"}
     left_out = "".join(f"# Left out: {one}\n" for one in dict.fromkeys(api.left_out))
     return left_out + _yaml({**_head(plugin, api), "commands": commands}), files
+
+
+@contextmanager
+def _as_described(what: str) -> Iterator[None]:
+    """Raise WrongUse where a document is not what OpenAPI says it is."""
+    try:
+        yield
+    except _MISREAD as error:
+        reason = str(error).splitlines()[0] if str(error) else ""
+        raise WrongUse(
+            f"{what} is not described as OpenAPI has it ({type(error).__name__}: {reason}). "
+            f"Check the document with a validator, or leave it out."
+        ) from error
 
 
 def _head(plugin: str, api: OpenApi) -> dict[str, Any]:

@@ -56,12 +56,15 @@ class OpenApi:
             for method in METHODS:
                 spec = item.get(method)
                 if isinstance(spec, Mapping):
-                    name = spec.get("operationId") or f"{method}_{re.sub(r'[^A-Za-z0-9]+', '_', path).strip('_')}"
+                    name = (
+                        str(spec.get("operationId") or "")
+                        or f"{method}_{re.sub(r'[^A-Za-z0-9]+', '_', path).strip('_')}"
+                    )
                     several = {
                         (one["name"], one["in"]): one
                         for one in map(self.resolved, [*shared, *spec.get("parameters", [])])
                     }
-                    yield Operation(name, method.upper(), path, tuple(several.values()), spec)
+                    yield Operation(str(name), method.upper(), path, tuple(several.values()), spec)
 
     def resolved(self, node: Any) -> Any:
         """Follow a $ref within the document."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from connector_host.kernel.schema import Checker
 from connector_host.testing.values import fitting
 from connector_host.workshop.openapi.document import OpenApi
 from connector_host.workshop.openapi.samples import plain
@@ -27,8 +28,9 @@ class Inputs:
             schema, description = {"type": "string"}, f"{sentence(description or 'Values')[:-1]}, separated by commas."
         required = bool(parameter.get("required"))
         path = self.declare(parameter["name"], schema, description, required=required, place=parameter["in"])
-        if "example" in parameter and keepable(parameter["example"]):
-            self.properties[path.rpartition(".")[2]]["examples"] = [parameter["example"]]
+        declared, example = self.properties[path.rpartition(".")[2]], parameter.get("example")
+        if example is not None and keepable(example) and Checker(declared).accepts(example):
+            declared["examples"] = [example]
         return path
 
     def declare(self, name: str, schema: Any, description: str, *, required: bool, place: str = "body") -> str:
@@ -38,6 +40,8 @@ class Inputs:
         kept = {word: value for word, value in told.items() if keepable(value) and word not in {"title", "description"}}
         if kept.get("type") == "string" and kept.get("format") in _BINARY:
             kept = {"type": "string", "format": "file"}
+        if "default" in kept and not Checker(kept).accepts(kept["default"]):
+            del kept["default"]
         words = description or told.get("description") or f"The {key.replace('_', ' ')}"
         made = self.properties[key] = {"title": titled(key), "description": sentence(words), **kept}
         if not {"examples", "default", "enum"} & made.keys() and made.get("type") != "boolean":
