@@ -15,7 +15,7 @@ from connector_host.workshop.scaffold import scaffold
 
 PETS = Path(__file__).parent / "pets.yaml"
 OPERATIONS = ("listPets", "addPet", "putPhoto", "search", "history", "all", "mood")
-ODD = (
+ODD: tuple[Any, ...] = (
     None,
     True,
     5,
