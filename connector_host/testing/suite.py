@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from connector_host.configuration import bundled
+from connector_host.contract.errors import WrongUse
 from connector_host.contract.manifest import Manifest
 from connector_host.contract.modules import MANIFEST
 from connector_host.kernel.manifests.loading import load_manifest
@@ -20,8 +21,10 @@ def plugin_suite(place: str | Path, *, grade: str = "platinum") -> Any:
 
     The plugin stands where the nearest manifest.yaml is, in that folder, below or above. Rules up to `grade` are
     tested; a test fails with what was seen, and is skipped where a rule has nothing to look at or is exempt. Raises
-    FileNotFoundError where there is no manifest, ManifestError for a wrong one.
+    FileNotFoundError where there is no manifest, WrongUse where there are several or no such grade, ManifestError for a wrong one.
     """
+    if grade not in GRADES:
+        raise WrongUse(f"There is no grade '{grade}': there are {', '.join(GRADES[:-1])} and {GRADES[-1]}.")
     manifest = load_manifest(_folder(Path(place)), bundled() / "schemas")
     wanted = GRADES[: GRADES.index(grade) + 1]
     chosen = [(one.code, command.id) for one, command in cases(manifest) if one.grade in wanted]
@@ -51,7 +54,10 @@ def _folder(place: Path) -> Path:
     for folder in (start, *start.parents[:3]):
         if (folder / MANIFEST).exists() and _is_plugin(folder / MANIFEST):
             return folder
-        below = [file.parent for file in folder.glob(f"*/{MANIFEST}") if _is_plugin(file)]
+        below = sorted(file.parent for file in folder.glob(f"*/{MANIFEST}") if _is_plugin(file))
+        if len(below) > 1:
+            names = ", ".join(one.name for one in below)
+            raise WrongUse(f"There are several plugins in {folder}: {names}. Name the folder of the one to test.")
         if below:
             return below[0]
     raise FileNotFoundError(f"There is no plugin's {MANIFEST} in, below or above {start}.")

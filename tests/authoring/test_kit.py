@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from connector_host import WrongUse
 from connector_host.app import Joiner
 from connector_host.builtin.surfaces.loopback import serving
 from connector_host.configuration import bundled
@@ -134,6 +135,10 @@ def test_the_suite_fails_as_tests_do(tmp_path: Path) -> None:
     assert "get_ticket-sample-round-trip" in done.stdout
     assert "Each sample comes out as it says" in done.stdout
     assert "output-declared" not in done.stdout, "that is a rule for gold"
+    with pytest.raises(WrongUse, match=r"several plugins in .*: careless, leaky, stubborn"):
+        plugin_suite(BAD)
+    with pytest.raises(WrongUse, match="no grade 'gilded': there are bronze, silver, gold and platinum"):
+        plugin_suite(BAD / "leaky", grade="gilded")
     with pytest.raises(FileNotFoundError, match=r"no plugin's manifest\.yaml"):
         plugin_suite(tmp_path / "nowhere" / "deep" / "deeper" / "deepest" / "test.py")
 
