@@ -21,7 +21,8 @@ def plugin_suite(place: str | Path, *, grade: str = "platinum") -> Any:
 
     The plugin stands where the nearest manifest.yaml is, in that folder, below or above. Rules up to `grade` are
     tested; a test fails with what was seen, and is skipped where a rule has nothing to look at or is exempt. Raises
-    FileNotFoundError where there is no manifest, WrongUse where there are several or no such grade, ManifestError for a wrong one.
+    FileNotFoundError where there is no manifest, WrongUse where there are several or there is no such grade, and
+    ManifestError for a wrong one.
     """
     if grade not in GRADES:
         raise WrongUse(f"There is no grade '{grade}': there are {', '.join(GRADES[:-1])} and {GRADES[-1]}.")
