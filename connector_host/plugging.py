@@ -12,7 +12,7 @@ import pluggy
 
 from connector_host.builtin import plugs
 from connector_host.contract import hooks
-from connector_host.contract.boundary import authors_code
+from connector_host.contract.boundary import authors_code, fault_of
 from connector_host.contract.errors import BrokenPlugin
 from connector_host.contract.manifest import BrokenPluginFacts
 from connector_host.contract.modules import MANIFEST
@@ -86,8 +86,4 @@ def _folder_of(point: EntryPoint) -> Path | None:
 
 
 def _broken(name: str, error: BaseException) -> BrokenPlugin:
-    where = error.__traceback__
-    while where is not None and where.tb_next is not None:
-        where = where.tb_next
-    place = f" ({where.tb_frame.f_code.co_filename}:{where.tb_lineno})" if where else ""
-    return BrokenPlugin(f"The package '{name}' failed when it was loaded: {type(error).__name__}: {error}{place}.")
+    return BrokenPlugin(f"The package '{name}' failed when it was loaded: {fault_of(error)}.")

@@ -18,3 +18,12 @@ def authors_code(told: Callable[[BaseException], ConnectorHostError]) -> Iterato
         raise
     except (Exception, SystemExit) as error:
         raise told(error) from error
+
+
+def fault_of(error: BaseException) -> str:
+    """Return what an author's code raised, and where: `ValueError: no such thing (/…/commands.py:12)`."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f" ({where.tb_frame.f_code.co_filename}:{where.tb_lineno})" if where else ""
+    return f"{type(error).__name__}: {error}{place}"

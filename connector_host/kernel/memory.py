@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-FORMAT = 3
+FORMAT = 4
 Stamp = list[int] | None
 
 

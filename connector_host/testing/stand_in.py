@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from connector_host.contract.boundary import authors_code, fault_of
 from connector_host.contract.connection import Change
-from connector_host.contract.errors import WrongUse
+from connector_host.contract.errors import BrokenPlugin, WrongUse
 from connector_host.contract.manifest import Manifest
 from connector_host.contract.modules import plugin_module
 from connector_host.contract.requests import ErrorPaths, Server
@@ -35,13 +36,36 @@ _PLACED = re.compile(r"\{\$[^{}]*\}")
 
 
 def stand_in_of(manifest: Manifest) -> StandIn:
-    """Return a plugin's stand-in; raises WrongUse where it has neither a sandbox nor samples."""
+    """Return a plugin's stand-in; raises WrongUse where it has neither a sandbox nor samples.
+
+    Its own sandbox is its author's code: raises BrokenPlugin where that fails.
+    """
     if manifest.sandbox is not None:
-        module = plugin_module(manifest, manifest.sandbox.removesuffix(".py"))
-        return StandIn(module.OPTIONS, module.build, partial(connection_to, manifest))
+        return _own(manifest, manifest.sandbox)
     if not any(command.samples for command in manifest.commands.values()):
         raise WrongUse(f"The plugin '{manifest.id}' has no sandbox, and no samples to make one of.")
     return StandIn(OPTIONS, partial(build, manifest), partial(connection_to, manifest))
+
+
+def _own(manifest: Manifest, file: str) -> StandIn:
+    """Return the plugin's own sandbox: a module with OPTIONS, and build(**options) that returns an ASGI app."""
+
+    def broken(error: BaseException) -> BrokenPlugin:
+        return BrokenPlugin(f"The sandbox of '{manifest.id}' failed: {fault_of(error)}.")
+
+    def built(**options: Any) -> Any:
+        with authors_code(broken):
+            app = module.build(**options)
+        if not callable(app):
+            raise BrokenPlugin(
+                f"The sandbox of '{manifest.id}' failed: build() gave {app!r:.60}, which is no ASGI app."
+            )
+        return app
+
+    with authors_code(broken):
+        module = plugin_module(manifest, file.removesuffix(".py"))
+        options = dict(module.OPTIONS)
+    return StandIn(options, built, partial(connection_to, manifest))
 
 
 def connection_to(manifest: Manifest, base: str) -> Change:

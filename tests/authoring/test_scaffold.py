@@ -114,6 +114,30 @@ def test_pagerdutys_own_document_becomes_a_plugin(tmp_path: Path) -> None:
     assert value["commands"]["test_connection"]["request"]["path"] == "/abilities"
 
 
+@pytest.mark.parametrize(
+    ("code", "valid", "words"),
+    [
+        ("import no_such_module", False, "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("OPTIONS = {}", False, "has no attribute 'build'"),
+        ("OPTIONS = 5\ndef build(): ...", True, "'int' object is not iterable"),
+        ("OPTIONS = {}\ndef build(**options): raise SystemExit('the whole host')", True, "SystemExit: the whole host"),
+        ("OPTIONS = {}\ndef build(**options): return 5", True, "build() gave 5, which is no ASGI app"),
+        ("def build(:", False, "SyntaxError"),
+    ],
+)
+def test_a_sandbox_that_fails_is_told(tmp_path: Path, code: str, valid: bool, words: str) -> None:
+    run(tmp_path, "connector-host plugins new acme")
+    file = tmp_path / "acme" / "manifest.yaml"
+    file.write_text(file.read_text("utf-8").replace("description:", "sandbox: sandbox.py\ndescription:", 1), "utf-8")
+    (tmp_path / "acme" / "sandbox.py").write_text(code)
+    assert (run(tmp_path, "connector-host plugins validate acme").returncode == 0) is valid
+    for command in ("sandbox acme", "test-command acme get-ticket --sandbox --ticket-ids T1"):
+        done = run(tmp_path, f"connector-host {command}")
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        assert words in done.stderr or not valid
+
+
 def test_linking_twice_is_linking_once(tmp_path: Path) -> None:
     listed = "connector-host plugins list --output json"
     done = run(tmp_path, f"connector-host plugins new acme && connector-host plugins link acme && {listed}")

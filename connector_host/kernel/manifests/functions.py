@@ -1,4 +1,4 @@
-"""Holds an author's functions against the manifest by reading their source; nothing is run."""
+"""Holds an author's Python against the manifest by reading its source; nothing is run."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -36,11 +36,45 @@ def check_functions(document: Document, value: Mapping[str, Any]) -> list[Proble
         ]
     try:
         functions = {function.name: function for function in _functions(source)}
-    except (SyntaxError, ValueError, UnicodeDecodeError) as error:
-        line = getattr(error, "lineno", 1) or 1
-        cause = f"This is not Python: {error.args[0]}."
-        return [Problem(str(source), line, cause, "Mend the syntax.", "python-syntax")]
+    except (SyntaxError, ValueError) as error:
+        return [_no_python(source, error)]
     return list(_Comparison(document, source, commands, functions).problems())
+
+
+def check_sandbox(document: Document, value: Mapping[str, Any]) -> list[Problem]:
+    """Tell of a sandbox that is not there, or has not the two names that make one."""
+    if "sandbox" not in value:
+        return []
+    source = Path(document.file).with_name(value["sandbox"])
+    try:
+        tree = ast.parse(source.read_text("utf-8"), str(source))
+    except OSError as error:
+        cause = f"The file {value['sandbox']} can not be read ({error.strerror})."
+        return [document.problem(("sandbox",), "sandbox", cause, "Add it, or remove 'sandbox': the samples make one.")]
+    except (SyntaxError, ValueError) as error:
+        return [_no_python(source, error)]
+    missing = [name for name in ("OPTIONS", "build") if name not in set(_names(tree))]
+    if not missing:
+        return []
+    cause = f"{value['sandbox']} has no {' and no '.join(missing)}."
+    advice = "A sandbox has 'OPTIONS', the JSON Schemas of its options by name, and 'build(**options)', its ASGI app."
+    return [document.problem(("sandbox",), "sandbox", cause, advice)]
+
+
+def _names(tree: ast.Module) -> Iterator[str]:
+    """Return the names that a module's top level defines or imports."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        else:
+            yield from (one.id for one in ast.walk(node) if isinstance(one, ast.Name))
+
+
+def _no_python(source: Path, error: SyntaxError | ValueError) -> Problem:
+    cause = f"This is not Python: {error.args[0]}."
+    return Problem(str(source), getattr(error, "lineno", 1) or 1, cause, "Mend the syntax.", "python-syntax")
 
 
 @dataclass(frozen=True, slots=True)
