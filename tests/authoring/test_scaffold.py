@@ -205,6 +205,17 @@ def test_a_cookie_shows_who_asks_and_names_keep_apart(tmp_path: Path) -> None:
     }
     request = value["commands"]["pet"]["request"]
     assert (request["path"], request["query"]) == ("/pets/{$.input.pet_id}", {"petId": "$.input.query_pet_id"})
+    value = read_yaml(tmp_path / "pets" / "manifest.yaml").value
+    assert "test_connection" not in value["commands"], "each GET wants to know which pet"
+    text = {"content": {"text/csv": {}}, "description": "ok"}
+    document["paths"]["/me"] = {"get": {"operationId": "me", "responses": {"200": text}}}  # type: ignore[index]
+    document["paths"]["/pets"] = {"get": {"operationId": "Pet", **answer}}  # type: ignore[index]
+    (tmp_path / "api.json").write_text(json.dumps(document))
+    done = run(tmp_path, "connector-host plugins new tested --from-openapi api.json#pet")
+    tested = read_yaml(tmp_path / "tested" / "manifest.yaml").value
+    assert tested["commands"]["test_connection"]["request"]["path"] == "/pets", "the other does not answer in JSON"
+    done = run(tmp_path, "connector-host plugins new twice --from-openapi api.json#pet,Pet")
+    assert "Two operations would be the command 'pet'" in done.stderr
     document["paths"]["/pets/{petId}"]["get"]["parameters"] = [{"$ref": "other.json#/pet"}]  # type: ignore[index]
     (tmp_path / "api.json").write_text(json.dumps(document))
     done = run(tmp_path, "connector-host plugins new more --from-openapi api.json#pet")

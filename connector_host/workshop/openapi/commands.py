@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import yaml
@@ -48,11 +48,12 @@ def _manifest(plugin: str, file: str, names: str) -> tuple[str, dict[str, str]]:
     commands: dict[str, dict[str, Any]] = {}
     for one in api.chosen(wanted):
         with _as_described(f"The operation '{one.id}'"):
+            if snake(one.id) in commands:
+                raise WrongUse(f"Two operations would be the command '{snake(one.id)}'. Leave '{one.id}' out.")
             commands[snake(one.id)] = command_of(api, one)
-    test = _test_operation(api)
+    test = next(_tests(api), None)
     if test is not None:
-        with _as_described(f"The operation '{test.id}', which is to test connections,"):
-            commands["test_connection"] = _as_test(command_of(api, test))
+        commands.setdefault("test_connection", test)
     files: dict[str, str] = {}
     for name, command in commands.items():
         output = command["output"]
@@ -90,14 +91,16 @@ def _head(plugin: str, api: OpenApi) -> dict[str, Any]:
     }
 
 
-def _test_operation(api: OpenApi) -> Operation | None:
-    """Return a GET without required parameters, that sounds like a check if there is one."""
+def _tests(api: OpenApi) -> Iterator[dict[str, Any]]:
+    """Return commands that test a connection: of each GET without required parameters, what sounds so first."""
     free = [
         one
         for one in api.operations.values()
         if one.method == "GET" and not any(_demanded(parameter) for parameter in one.parameters)
     ]
-    return min(free, key=lambda one: (*(not words.search(one.path) for words in _TESTS), len(one.path)), default=None)
+    for one in sorted(free, key=lambda one: (*(not sound.search(one.path) for sound in _TESTS), len(one.path))):
+        with suppress(WrongUse), _as_described(one.id):
+            yield _as_test(command_of(api, one))
 
 
 def _demanded(parameter: Mapping[str, Any]) -> bool:

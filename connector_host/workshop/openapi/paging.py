@@ -10,7 +10,7 @@ _OFFSETS = ("offset", "startAt", "start_at", "skip")
 _NUMBERS = ("page", "page_number", "pageNumber", "page[number]")
 _CURSORS = ("cursor", "after", "page_token", "pageToken", "next_token", "nextToken", "starting_after", "page[after]")
 _MORE = ("more", "has_more", "hasMore", "isMore")
-_TOTALS = ("total", "total_count", "totalCount", "count")
+_TOTALS = ("total", "total_count", "totalCount")  # not `count`: with some that is the page's
 _PAGES = ("total_pages", "totalPages", "pages", "pageCount", "page_count")
 _MARKS = ("next_cursor", "nextCursor", "next_page_token", "nextPageToken", "next_token", "nextToken")
 _AROUND = ("", "meta", "pagination", "paging", "links", "_links", "response_metadata", "metadata")
@@ -54,7 +54,8 @@ def _style(queries: Iterable[str], answer: Mapping[str, Any], link_header: bool)
     if number:
         end = {"pages": fields[pages]} if pages else {"more": fields[more]} if more else {}
         return {"style": "page", "position_parameter": number, **end}
-    return {"style": "link", "next": fields["next"]} if "next" in fields else {}
+    following = _fields(answer, "string").get("next")
+    return {"style": "link", "next": following} if following else {}
 
 
 def _first(names: Iterable[str], among: Iterable[str]) -> str | None:
@@ -62,13 +63,14 @@ def _first(names: Iterable[str], among: Iterable[str]) -> str | None:
     return next((name for name in names if name in known), None)
 
 
-def _fields(answer: Mapping[str, Any]) -> dict[str, str]:
-    """Return the paths of an answer's fields by name: those at the top, and in the objects where paging is told of."""
+def _fields(answer: Mapping[str, Any], kind: str | None = None) -> dict[str, str]:
+    """Return the paths of an answer's fields by name, of all or one kind: at the top, and where paging is told of."""
     found: dict[str, str] = {}
     for place in _AROUND:
         part = answer.get("properties", {}).get(place, {}) if place else answer
         for name, one in part.get("properties", {}).items():
-            kinds = one.get("type") or []
-            if not {"object", "array"} & set([kinds] if isinstance(kinds, str) else kinds):
+            told = one.get("type") or []
+            kinds = {told} if isinstance(told, str) else set(told)
+            if not {"object", "array"} & kinds and (kind is None or kind in kinds):
                 found.setdefault(name, f"$.{place}.{name}" if place else f"$.{name}")
     return found
