@@ -64,3 +64,41 @@ def test_a_spoiled_document_is_refused_or_taken(tmp_path: Path, seed: int) -> No
         assert not (tmp_path / "pets").exists()
     else:
         assert "commands" in read_yaml(tmp_path / "pets" / "manifest.yaml").value
+
+
+TEXT, NUMBER, TRUTH = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
+
+
+@pytest.mark.parametrize(
+    ("queries", "fields", "paging"),
+    [
+        (["limit", "offset"], {"more": TRUTH}, {"style": "offset", "more": "$.more", "size_parameter": "limit"}),
+        (["maxResults", "startAt"], {"total": NUMBER}, {"style": "offset", "position_parameter": "startAt", "total": "$.total", "size_parameter": "maxResults"}),
+        (["limit", "offset"], {"count": NUMBER, "next": TEXT}, {"style": "link", "next": "$.next", "size_parameter": "limit"}),
+        (["limit", "offset"], {"count": NUMBER}, None),
+        (["cursor"], {"meta": {"type": "object", "properties": {"next_cursor": TEXT}}}, {"style": "cursor", "next": "$.meta.next_cursor", "size_parameter": ""}),
+        (["pageToken"], {"nextPageToken": TEXT}, {"style": "cursor", "position_parameter": "pageToken", "next": "$.nextPageToken", "size_parameter": ""}),
+        (["page", "per_page"], {"total_pages": NUMBER}, {"style": "page", "pages": "$.total_pages", "size_parameter": "per_page"}),
+        (["page"], {}, {"style": "page", "size_parameter": ""}),
+        ([], {"next": NUMBER}, None),
+        (["q"], {}, None),
+    ],
+)  # fmt: skip
+def test_paging_is_told_by_its_names(tmp_path: Path, queries: list[str], fields: Any, paging: Any) -> None:
+    records = {"type": "array", "items": {"type": "object"}}
+    schema = {"type": "object", "properties": {"pets": records, **fields}}
+    parameters = [{"name": name, "in": "query", "schema": TEXT} for name in queries]
+    reply = {"200": {"description": "ok", "content": {"application/json": {"schema": schema}}}}
+    document = {
+        "openapi": "3.1.0",
+        "paths": {"/pets": {"get": {"operationId": "pets", "parameters": parameters, "responses": reply}}},
+    }
+    (tmp_path / "api.json").write_text(json.dumps(document))
+    scaffold("pets", tmp_path / "pets", f"{tmp_path / 'api.json'}#pets")
+    command = read_yaml(tmp_path / "pets" / "manifest.yaml").value["commands"]["pets"]
+    found = command["request"].get("paging")
+    sized = {"size": 100} if (paging or {}).get("size_parameter") else {}
+    assert found == (None if paging is None else {**sized, **paging})
+    known = {"q", *(queries if paging is None else [])} & set(queries)
+    assert set(command.get("input", {}).get("properties", {})) == known
+    assert ("collect" in command["request"]) is (paging is not None or not set(queries) - {"q"})

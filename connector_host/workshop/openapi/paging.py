@@ -9,6 +9,7 @@ _SIZES = ("limit", "per_page", "perPage", "page_size", "pageSize", "page[size]",
 _OFFSETS = ("offset", "startAt", "start_at", "skip")
 _NUMBERS = ("page", "page_number", "pageNumber", "page[number]")
 _CURSORS = ("cursor", "after", "page_token", "pageToken", "next_token", "nextToken", "starting_after", "page[after]")
+_KEYS = {*_SIZES, *_OFFSETS, *_NUMBERS, *_CURSORS}
 _MORE = ("more", "has_more", "hasMore", "isMore")
 _TOTALS = ("total", "total_count", "totalCount")  # not `count`: with some that is the page's
 _PAGES = ("total_pages", "totalPages", "pages", "pageCount", "page_count")
@@ -21,14 +22,15 @@ def paging_of(
     api: OpenApi, operation: Operation, answer: Mapping[str, Any], reply: Mapping[str, Any]
 ) -> tuple[dict[str, Any], frozenset[str]]:
     """Return the manifest's `paging` and the query keys that it takes care of; nothing where the names do not tell."""
-    queries = {one["name"]: one for one in operation.parameters if one["in"] == "query"}
+    asked = [one for one in operation.parameters if one["in"] == "query"]
+    queries = {one["name"]: one for one in asked if "enum" not in api.schema(one.get("schema", {}))}  # no size: small
     size = _first(_SIZES, queries)
     found = _style(queries, answer, "link" in {name.lower() for name in reply.get("headers", {})})
     if not found:
         return {}, frozenset()
     most = api.schema(queries[size].get("schema", {})).get("maximum", _MOST) if size else _MOST
     sized = {"size": min(most, _MOST), "size_parameter": size} if size else {"size_parameter": ""}
-    taken = frozenset(name for name in (size, found.get("position_parameter")) if name)
+    taken = frozenset(_KEYS & queries.keys())
     if found.get("position_parameter") == found["style"]:
         del found["position_parameter"]
     return {**found, **sized}, taken
@@ -36,7 +38,7 @@ def paging_of(
 
 def looks_paged(operation: Operation) -> bool:
     """Whether an operation can be asked for a part of its list: without knowing how, the rest would be missed."""
-    return bool(_first((*_SIZES, *_OFFSETS, *_NUMBERS, *_CURSORS), (one["name"] for one in operation.parameters)))
+    return any(one["name"] in _KEYS for one in operation.parameters)
 
 
 def _style(queries: Iterable[str], answer: Mapping[str, Any], link_header: bool) -> dict[str, Any]:  # noqa: FBT001 - one room
