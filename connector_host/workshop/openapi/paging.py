@@ -22,8 +22,8 @@ def paging_of(
     api: OpenApi, operation: Operation, answer: Mapping[str, Any], reply: Mapping[str, Any]
 ) -> tuple[dict[str, Any], frozenset[str]]:
     """Return the manifest's `paging` and the query keys that it takes care of; nothing where the names do not tell."""
-    asked = [one for one in operation.parameters if one["in"] == "query"]
-    queries = {one["name"]: one for one in asked if "enum" not in api.schema(one.get("schema", {}))}  # no size: small
+    free = [one for one in operation.parameters if "enum" not in api.schema(one.get("schema", {}))]  # not `size: small`
+    queries = {one["name"]: one for one in free if one["in"] == "query"}
     size = _first(_SIZES, queries)
     found = _style(queries, answer, "link" in {name.lower() for name in reply.get("headers", {})})
     if not found:
