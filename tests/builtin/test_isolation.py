@@ -48,7 +48,7 @@ from connector_host import ApiError, AsyncCall, Call, Failed, InvalidInput, Item
 ODD = {"nan": float("nan"), "object": object(), "set": {1}, "bytes": b"x", "date": datetime.date(2026, 1, 1), "loop": []}
 ODD["loop"].append(ODD["loop"])
 ODD |= {"tuple": (1, 2), "keys": {1: 2}, "deep": 1, "surrogate": "\\ud800"}
-for _ in range(5000):
+for _ in range(100_000):
     ODD["deep"] = [ODD["deep"]]
 
 WRONG = {
