@@ -60,6 +60,7 @@ WRONG = {
     "input": lambda call: InvalidInput(1, 2, 3),
     "key": lambda call: Item("k", ValueError("x")),
     "page": lambda call: Page(None),
+    "own-page": lambda call: Page([{1, 2}]),
     "note": lambda call: call.note(5),
     "concealed": lambda call: call.conceal(None),
     "reason": lambda call: call.stopped(3, complete=False),
@@ -360,7 +361,20 @@ def test_what_is_not_json_is_the_plugins_fault(tmp_path: Path, isolation: str, w
 @pytest.mark.parametrize("isolation", ["none", "process"])
 @pytest.mark.parametrize(
     "what",
-    ["detail", "assistance", "kind", "status", "api-error", "input", "key", "page", "note", "concealed", "reason"],
+    [
+        "detail",
+        "assistance",
+        "kind",
+        "status",
+        "api-error",
+        "input",
+        "key",
+        "page",
+        "own-page",
+        "note",
+        "concealed",
+        "reason",
+    ],
 )
 def test_what_an_author_gets_wrong_is_one_failure(tmp_path: Path, isolation: str, what: str) -> None:
     result = run(acme(tmp_path, "http://127.0.0.1:1", isolation), "go", {"what": f"wrong-{what}"})
