@@ -107,6 +107,13 @@ def pagerduty_sandbox(*, certificate: str | None = None, key: str | None = None,
 
 
 @contextmanager
+def serving_app(app: Any, *, certificate: str | None = None, key: str | None = None) -> Iterator[str]:
+    """Serve an ASGI app of the test's; gives its base URL."""
+    with serving(app, certificate=certificate, key=key) as base:
+        yield base
+
+
+@contextmanager
 def raw_server(*answers: bytes | None, repeat: bool = True) -> Iterator[tuple[str, list[bytes]]]:
     """Serve the given bytes, one answer per connection (None: never answer); gives base URL and what was received."""
     received: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Ids that sort by time."""
+"""Ids: those that sort by time, and a plugin's."""
 
 import os
 import time
@@ -18,3 +18,8 @@ def id_at(moment: str) -> str:
     """Return a bound that sorts after every id made before an ISO 8601 time."""
     milliseconds = int(datetime.fromisoformat(moment).timestamp() * 1000)
     return str(UUID(int=(milliseconds + 1) << 80))
+
+
+def plugin_id(written: str) -> str:
+    """Return the id that an author means by `acme`, `acme-cloud` or `plugins/acme/`; it may still be none."""
+    return written.rstrip("/").rpartition("/")[2].replace("-", "_")

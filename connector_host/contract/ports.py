@@ -112,6 +112,13 @@ class Transport(Protocol):
         """Return a session; what is wrong with `tls` is told by its first request over TLS."""
 
 
+class Shielded(dict[str, Any]):
+    """A connection's parameters and secrets; its repr shows the names only."""
+
+    def __repr__(self) -> str:
+        return f"<{', '.join(sorted(self))}>"
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class OpenConnection:
     """A connection in use: its parameters and opened secrets, and its wire.

@@ -24,6 +24,7 @@ class Memory:
         self._home = home
         self._folder = home / "cache"
         self._made_by = [FORMAT, _stamp(schemas / "plugin-manifest.schema.json")]
+        self._maker = json.dumps(self._made_by)
 
     def recall(self, name: str) -> Any:
         """Return what was kept under a name, or None where there is nothing, or a file changed since."""
@@ -43,7 +44,7 @@ class Memory:
         return kept["made_by"] == self._made_by and all(_stamp(Path(file)) == stamp for file, stamp in kept["files"])
 
     def _place(self, name: str) -> tuple[str, str]:
-        return json.dumps(self._made_by), name
+        return self._maker, name
 
     def keep(self, name: str, files: Iterable[Path], value: Any) -> None:
         """Keep a value made of these files."""

@@ -11,7 +11,6 @@ from typing import Any
 from connector_host.app import Joiner
 from connector_host.builtin.runners.template import compile_value
 from connector_host.configuration import Configuration
-from connector_host.contract.connection import Change
 from connector_host.contract.documents import as_document, as_json
 from connector_host.contract.errors import ConnectorHostError
 from connector_host.contract.manifest import Command, Manifest
@@ -22,7 +21,7 @@ from connector_host.testing.answers import TOKEN, Answer, BySamples
 from connector_host.testing.overheard import logs_heard
 from connector_host.testing.samples import Arrived, asks_for_token
 from connector_host.testing.script import Answering, QuickClock, Script, plug, use_script
-from connector_host.testing.values import connection_values
+from connector_host.testing.values import change_of, connection_values
 
 NAME = "bench"
 DEADLINE = 60.0
@@ -79,7 +78,6 @@ class Bench:
     host: Host
     script: Script
     canaries: Mapping[str, str] = field(repr=False)
-    leaks: list[str] = field(default_factory=list)
 
     def asks_for_token(self, request: Request) -> bool:
         """Whether a request is one for an access token, which the host makes and no sample tells of."""
@@ -107,7 +105,6 @@ class Bench:
                 raised = error
         texts = [*heard, repr(raised) if raised else "", as_json(as_document(result)) if result else "", repr(result)]
         leaks = tuple(name for name, canary in self.canaries.items() if any(canary in text for text in texts))
-        self.leaks += [f"{command.id}: {name}" for name in leaks]
         return Run(result, raised, tuple(self.script.requests[before:]), leaks)
 
     def _spooled(self, command: Command, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,7 +149,5 @@ async def bench_of(manifest: Manifest) -> AsyncIterator[Bench]:
             plugs=(plug(),),
         )
         async with Joiner(configuration).open() as host:
-            secrets = {name: value for name, value in values.items() if name in manifest.secret_names}
-            parameters = {name: value for name, value in values.items() if name not in secrets}
-            await host.connections.add(NAME, manifest.id, Change(parameters=parameters, secrets=secrets))
+            await host.connections.add(NAME, manifest.id, change_of(manifest, values))
             yield Bench(manifest, host, script, canaries)

@@ -1,7 +1,6 @@
 """A stand-in API server for any plugin: its own sandbox, or one made of the samples in its manifest."""
 
 import asyncio
-import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from connector_host.contract.requests import ErrorPaths, Server
 from connector_host.contract.workshop import StandIn
 from connector_host.testing.answers import TOKEN, Answer, failure, told
 from connector_host.testing.samples import Arrived, Told, arrived, asks_for_token, chosen, exchanges
-from connector_host.testing.values import connection_values
+from connector_host.testing.values import change_of, connection_values
 
 OPTIONS: Mapping[str, Any] = {
     "latency": {
@@ -32,7 +31,6 @@ OPTIONS: Mapping[str, Any] = {
         "pattern": "^[45][0-9][0-9]:[0-9]+$",
     },
 }
-_PLACED = re.compile(r"\{\$[^{}]*\}")
 
 
 def stand_in_of(manifest: Manifest) -> StandIn:
@@ -79,8 +77,7 @@ def connection_to(manifest: Manifest, base: str) -> Change:
                 f"parameter, as $.connection.server_url."
             )
         values[name] = base
-    secrets = {name: value for name, value in values.items() if name in manifest.secret_names}
-    return Change(parameters={name: value for name, value in values.items() if name not in secrets}, secrets=secrets)
+    return change_of(manifest, values)
 
 
 def build(manifest: Manifest, **options: Any) -> Any:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from connector_host.contract.connection import Change
 from connector_host.contract.manifest import Command, Manifest
 from connector_host.kernel.schema import Checker
 
@@ -35,6 +36,12 @@ def connection_values(manifest: Manifest) -> tuple[dict[str, Any], dict[str, str
             if value is not None and (name in required or "default" not in schema):
                 values[name] = value
     return _without_hidden(manifest, values), canaries
+
+
+def change_of(manifest: Manifest, values: Mapping[str, Any]) -> Change:
+    """Return a connection's values as what adds it: the parameters, and the secrets apart."""
+    secrets = {name: value for name, value in values.items() if name in manifest.secret_names}
+    return Change(parameters={name: value for name, value in values.items() if name not in secrets}, secrets=secrets)
 
 
 def _without_hidden(manifest: Manifest, values: dict[str, Any]) -> dict[str, Any]:

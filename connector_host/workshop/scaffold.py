@@ -6,6 +6,7 @@ from pathlib import Path
 
 from connector_host.configuration import bundled
 from connector_host.contract.errors import WrongUse
+from connector_host.contract.ids import plugin_id
 from connector_host.contract.modules import MANIFEST
 
 EDITOR_SCHEMA = "plugin-manifest.draft-07.schema.json"
@@ -15,7 +16,7 @@ _ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 def scaffold(plugin: str, folder: Path, openapi: str | None) -> Sequence[Path]:
     """Write a new plugin's files; raises WrongUse where the id is none, or something is there already."""
-    plugin = plugin.rstrip("/").rpartition("/")[2].replace("-", "_")
+    plugin = plugin_id(plugin)
     if not _ID.fullmatch(plugin):
         raise WrongUse(f"'{plugin}' can not be a plugin's id: small letters, digits and underscores, a letter first.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

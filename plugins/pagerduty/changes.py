@@ -7,7 +7,7 @@ from connector_host import ApiError, AsyncCall, Failed, InvalidInput, Item
 from .incidents import id_of
 from .shapes import list_in
 
-BATCH = 250
+BATCH = 250  # PUT /incidents answers 413 beyond
 ALREADY_RESOLVED = "1001"
 ABOUT_THE_REQUESTER = frozenset({"1008", "2011", "2016"})
 

@@ -11,7 +11,6 @@ from .incidents import NewestFirst, id_of
 from .search import query_of, time_range
 from .shapes import list_in
 
-BATCH = 250  # PUT /incidents answers 413 beyond
 SERVER_ERROR = 500
 
 

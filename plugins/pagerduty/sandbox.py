@@ -4,7 +4,7 @@ Shapes, codes and limits follow PagerDuty's public API reference; what it accept
 way round. Any non-empty key is accepted unless `api_key` or `integration_key` say which.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from .sandbox_account import Account
 from .sandbox_directory import DirectoryApi
-from .sandbox_events import judge_change, judge_event
+from .sandbox_events import Judge, judge_change, judge_event
 from .sandbox_faults import Faults
 from .sandbox_people import populate
 from .sandbox_rest import Handler, RestApi, as_json
@@ -98,8 +98,14 @@ def build(**given: Any) -> Starlette:
     faults = Faults(options)
     routes = rest_routes(api, TeamApi(account, api), DirectoryApi(account, api))
     made = [Route(path, faults.around(api.guarded(handler)), methods=[method]) for method, path, handler in routes]
-    made.append(Route("/v2/change/enqueue", faults.around(_enqueue_change(account, options)), methods=["POST"]))
-    made.append(Route("/v2/enqueue", faults.around(_enqueue(account, options)), methods=["POST"]))
+    made.append(
+        Route(
+            "/v2/change/enqueue",
+            faults.around(_taking(judge_change, account.changes.append, options)),
+            methods=["POST"],
+        )
+    )
+    made.append(Route("/v2/enqueue", faults.around(_taking(judge_event, account.take, options)), methods=["POST"]))
     app = Starlette(routes=made, exception_handlers={404: _not_found, 405: _not_found})
     app.state.account = account
     app.state.faults = faults
@@ -107,21 +113,11 @@ def build(**given: Any) -> Starlette:
     return app
 
 
-def _enqueue(account: Account, options: Mapping[str, Any]) -> Handler:
+def _taking(judge: Judge, take: Callable[[dict[str, Any]], Any], options: Mapping[str, Any]) -> Handler:
     async def enqueue(request: Request) -> Response:
-        status, answer, event = judge_event(await request.body(), options["integration_key"])
+        status, answer, event = judge(await request.body(), options["integration_key"])
         if event is not None:
-            account.take(event)
-        return as_json(answer, status)
-
-    return enqueue
-
-
-def _enqueue_change(account: Account, options: Mapping[str, Any]) -> Handler:
-    async def enqueue(request: Request) -> Response:
-        status, answer, event = judge_change(await request.body(), options["integration_key"])
-        if event is not None:
-            account.changes.append(event)
+            take(event)
         return as_json(answer, status)
 
     return enqueue

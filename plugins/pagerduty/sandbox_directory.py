@@ -1,6 +1,5 @@
 """The stand-in's directory: users, on-calls, schedules, services, teams, priorities and maintenance windows."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +8,7 @@ from starlette.responses import Response
 
 from .sandbox_account import Account, Stored, new_id, reference
 from .sandbox_people import links
-from .sandbox_rest import Refusal, RestApi, as_json
+from .sandbox_rest import RestApi, as_json, body_of, invalid
 
 ROLES = {"admin", "limited_user", "observer", "owner", "read_only_user", "restricted_access", "user"}
 ROLES |= {"read_only_limited_user"}
@@ -27,7 +26,7 @@ class DirectoryApi:
         self._api.sender(request)
         asked = await self._user_asked(request)
         if asked["email"].casefold() in self._account.emails:
-            raise _invalid("Email has already been taken.")
+            raise invalid("Email has already been taken.")
         user_id = new_id("P")
         user = {"id": user_id, "type": "user", "summary": asked["name"], **links("users", user_id)}
         user |= {"time_zone": "UTC", "color": "green", "role": "user", "avatar_url": "", "description": None}
@@ -82,19 +81,19 @@ class DirectoryApi:
     async def overrides(self, request: Request) -> Response:
         schedule = self._api.one(self._account.schedules, request).data["id"]
         if not {"since", "until"} <= request.query_params.keys():
-            raise _invalid("since and until are required.")
+            raise invalid("since and until are required.")
         since, until = request.query_params["since"], request.query_params["until"]
         kept = self._account.overrides.get(schedule, [])
         return as_json({"overrides": [one for one in kept if one["start"] < until and one["end"] > since]})
 
     async def create_override(self, request: Request) -> Response:
         schedule = self._api.one(self._account.schedules, request).data["id"]
-        body = json.loads(await request.body())
+        body = await body_of(request)
         answers = []
         for asked in body.get("overrides", []):
             user = self._account.users.get(str(asked.get("user", {}).get("id")))
             if user is None or not asked.get("start", "") < asked.get("end", ""):
-                raise _invalid("Override must end after its start, and name a user.")
+                raise invalid("Override must end after its start, and name a user.")
             made = {"id": new_id("O"), "start": asked["start"], "end": asked["end"]}
             made["user"] = reference(user.data, "user_reference")
             self._account.overrides.setdefault(schedule, []).append(made)
@@ -121,10 +120,10 @@ class DirectoryApi:
 
     async def create_maintenance_window(self, request: Request) -> Response:
         self._api.sender(request)
-        asked = json.loads(await request.body()).get("maintenance_window", {})
+        asked = (await body_of(request)).get("maintenance_window", {})
         services = [self._account.services.get(str(one.get("id"))) for one in asked.get("services", [])]
         if not services or None in services or not asked.get("start_time", "") < asked.get("end_time", ""):
-            raise _invalid("End time must be after start time, and services must be there.")
+            raise invalid("End time must be after start time, and services must be there.")
         window_id, words = new_id("M"), asked.get("description") or "Maintenance"
         window = {"id": window_id, "type": "maintenance_window", "summary": words}
         window |= {**links("maintenance_windows", window_id), "description": words, "teams": []}
@@ -139,11 +138,11 @@ class DirectoryApi:
         return self._api.page(request, name, found)
 
     async def _user_asked(self, request: Request) -> dict[str, Any]:
-        asked = json.loads(await request.body()).get("user", {})
+        asked = (await body_of(request)).get("user", {})
         if not asked.get("name") or "@" not in asked.get("email", ""):
-            raise _invalid("Name and email must be given.")
+            raise invalid("Name and email must be given.")
         if asked.get("role", "user") not in ROLES:
-            raise _invalid("Role is invalid.")
+            raise invalid("Role is invalid.")
         return dict(asked)
 
 
@@ -160,7 +159,3 @@ def _rule(user_id: str, urgency: str) -> dict[str, Any]:
         "urgency": urgency,
         "contact_method": {**contact, "self": None, "html_url": None},
     }
-
-
-def _invalid(reason: str) -> Refusal:
-    return Refusal(400, 2001, "Invalid Input Provided", [reason])

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 LARGEST = 512 * 1024
@@ -13,6 +13,9 @@ SEVERITIES = ("critical", "warning", "error", "info")
 INVALID = "Event object is invalid"
 
 
+Judge = Callable[[bytes, str | None], tuple[int, dict[str, Any], dict[str, Any] | None]]
+
+
 def judge_event(body: bytes, integration_key: str | None) -> tuple[int, dict[str, Any], dict[str, Any] | None]:
     """Status, answer and, where it is accepted, the event."""
     if len(body) > LARGEST:
@@ -21,11 +24,8 @@ def judge_event(body: bytes, integration_key: str | None) -> tuple[int, dict[str
             {"status": "invalid event", "message": INVALID, "errors": ["The event is larger than 512 KB"]},
             None,
         )
-    try:
-        event = json.loads(body)
-    except ValueError:
-        event = None
-    if not isinstance(event, dict):
+    event = _object(body)
+    if event is None:
         answer = {
             "status": "Unrecognized object",
             "message": "Event object format is unrecognized",
@@ -41,17 +41,23 @@ def judge_event(body: bytes, integration_key: str | None) -> tuple[int, dict[str
 
 def judge_change(body: bytes, integration_key: str | None) -> tuple[int, dict[str, Any], dict[str, Any] | None]:
     """Status, answer and, where it is accepted, the change event."""
-    try:
-        change = json.loads(body)
-    except ValueError:
-        change = None
-    payload = change.get("payload") if isinstance(change, dict) else None
-    if not isinstance(change, dict) or not isinstance(payload, dict) or not payload.get("summary"):
+    change = _object(body)
+    payload = None if change is None else change.get("payload")
+    if change is None or not isinstance(payload, dict) or not payload.get("summary"):
         return 400, {"status": "invalid event", "message": INVALID, "errors": ["'payload.summary' is missing"]}, None
     errors = list(_key_errors(change, integration_key))
     if errors:
         return 400, {"status": "invalid event", "message": INVALID, "errors": errors}, None
     return 202, {"status": "success", "message": "Change event processed"}, change
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that was sent; None for anything else."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _key_errors(event: Mapping[str, Any], integration_key: str | None) -> Iterator[str]:

@@ -35,6 +35,27 @@ class Refusal(Exception):
         self.body = {"error": {"message": message, "code": code, **({"errors": errors} if errors else {})}}
 
 
+def invalid(reason: str) -> Refusal:
+    """Return the refusal of what was sent."""
+    return Refusal(400, 2001, "Invalid Input Provided", [reason])
+
+
+async def content_of(request: Request) -> Any:
+    """Return the JSON that was sent; raises Refusal for what is none."""
+    try:
+        return json.loads(await request.body())
+    except ValueError:
+        raise invalid("params must be a Hash") from None
+
+
+async def body_of(request: Request) -> dict[str, Any]:
+    """Return the JSON object that was sent; raises Refusal."""
+    body = await content_of(request)
+    if not isinstance(body, dict):
+        raise invalid("params must be a Hash")
+    return body
+
+
 class RestApi:
     """The REST API v2, as far as this plugin and PagerDuty's own client need it."""
 
@@ -96,7 +117,7 @@ class RestApi:
         return self.page(request, "users", found)
 
     async def me(self, _: Request) -> Response:
-        raise Refusal(400, 2001, "Invalid Input Provided", ["This endpoint requires a user-level API key."])
+        raise invalid("This endpoint requires a user-level API key.")
 
     async def user(self, request: Request) -> Response:
         return as_json({"user": self.one(self._account.users, request).data})
@@ -175,23 +196,20 @@ class RestApi:
 async def _changes(request: Request) -> list[Mapping[str, Any]]:
     """Return the incidents of a PUT, checked as PagerDuty checks them."""
     if "json" not in request.headers.get("content-type", ""):
-        raise Refusal(400, 2001, "Invalid Input Provided", ["params must be a Hash"])
-    try:
-        body = json.loads(await request.body())
-    except ValueError:
-        raise Refusal(400, 2001, "Invalid Input Provided", ["params must be a Hash"]) from None
+        raise invalid("params must be a Hash")
+    body = await content_of(request)
     changes = body.get("incidents") if isinstance(body, dict) else None
     if not isinstance(changes, list) or not all(isinstance(change, dict) and change.get("id") for change in changes):
-        raise Refusal(400, 2001, "Invalid Input Provided", ["Incidents must be a list of objects with an id."])
+        raise invalid("Incidents must be a list of objects with an id.")
     if any(change.get("status") not in {"resolved", "acknowledged"} for change in changes):
-        raise Refusal(400, 2001, "Invalid Input Provided", ["Status must be acknowledged or resolved."])
+        raise invalid("Status must be acknowledged or resolved.")
     return changes
 
 
 def _whole(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, str(default))
     if not text.isdigit():
-        raise Refusal(400, 2001, "Invalid Input Provided", [f"{name.capitalize()} must be an integer."])
+        raise invalid(f"{name.capitalize()} must be an integer.")
     return int(text)
 
 

@@ -1,6 +1,5 @@
 """The stand-in's REST API for single incidents: changes, notes, responders, log entries, what is like them."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .sandbox_account import Account, Stored, incident_of, new_id, now, reference
-from .sandbox_rest import Refusal, RestApi, as_json
+from .sandbox_rest import Refusal, RestApi, as_json, body_of, invalid
 
 STATUSES = {"acknowledged", "resolved", "triggered"}
 
@@ -26,11 +25,11 @@ class TeamApi:
         asked = await _object(request, "incident")
         service = self._account.services.get(_id_of(asked.get("service")))
         if not asked.get("title") or service is None:
-            raise _invalid("Title can't be blank." if not asked.get("title") else "Service not found.")
+            raise invalid("Title can't be blank." if not asked.get("title") else "Service not found.")
         key = asked.get("incident_key") or new_id("K")
         opened = [one.data for one in self._account.incidents.values() if one.data["status"] != "resolved"]
         if key in {one["incident_key"] for one in opened}:
-            raise _invalid("Open incident with matching dedup key already exists on this service.")
+            raise invalid("Open incident with matching dedup key already exists on this service.")
         number = len(self._account.incidents) + 1
         incident = incident_of(new_id("Q"), number, asked["title"], key, now(), service.data)
         incident |= {name: asked[name] for name in ("urgency", "body") if name in asked}
@@ -46,7 +45,7 @@ class TeamApi:
         asked = await _object(request, "incident")
         status = asked.get("status")
         if status is not None and status not in STATUSES:
-            raise _invalid("Status must be acknowledged, resolved or triggered.")
+            raise invalid("Status must be acknowledged, resolved or triggered.")
         if status == "resolved" and incident.data["status"] == "resolved":
             raise Refusal(400, 1001, "Incident Already Resolved")
         changes: dict[str, Any] = {name: asked[name] for name in ("title", "urgency", "status") if name in asked}
@@ -64,7 +63,7 @@ class TeamApi:
 
     async def merge(self, request: Request) -> Response:
         sender, incident = self._sender(request), self._api.one(self._account.incidents, request)
-        sources = (await _body(request)).get("source_incidents")
+        sources = (await body_of(request)).get("source_incidents")
         ids = [_id_of(one) for one in sources] if isinstance(sources, list) else []
         if not ids or any(one not in self._account.incidents for one in ids):
             raise Refusal(404, 2100, "Not Found")
@@ -73,9 +72,9 @@ class TeamApi:
 
     async def snooze(self, request: Request) -> Response:
         self._sender(request)
-        incident, seconds = self._api.one(self._account.incidents, request), (await _body(request)).get("duration")
+        incident, seconds = self._api.one(self._account.incidents, request), (await body_of(request)).get("duration")
         if not isinstance(seconds, int) or not 1 <= seconds <= 604_800:
-            raise _invalid("Duration must be between 1 and 604800.")
+            raise invalid("Duration must be between 1 and 604800.")
         until = datetime.fromtimestamp(datetime.now(UTC).timestamp() + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         incident.change(status="acknowledged", pending_actions=[{"type": "unacknowledge", "at": until}])
         return as_json({"incident": incident.data}, 201)
@@ -88,7 +87,7 @@ class TeamApi:
         user, incident = self._user_of(self._sender(request)), self._api.one(self._account.incidents, request)
         content = (await _object(request, "note")).get("content")
         if not content:
-            raise _invalid("Content can't be blank.")
+            raise invalid("Content can't be blank.")
         note = {"id": new_id("N"), "user": user, "channel": {"summary": "The PagerDuty website or APIs"}}
         note |= {"content": content, "created_at": now()}
         self._account.notes.setdefault(incident.data["id"], []).append(note)
@@ -103,11 +102,11 @@ class TeamApi:
         return self._api.page(request, "log_entries", found)
 
     async def add_responders(self, request: Request) -> Response:
-        incident, asked = self._api.one(self._account.incidents, request), await _body(request)
+        incident, asked = self._api.one(self._account.incidents, request), await body_of(request)
         targets = asked.get("responder_request_targets")
         requester = self._account.users.get(str(asked.get("requester_id")))
         if requester is None or not isinstance(targets, list) or not targets:
-            raise _invalid("Requester or targets are missing.")
+            raise invalid("Requester or targets are missing.")
         users = [self._account.users.get(_id_of(one.get("responder_request_target"))) for one in targets]
         if None in users:
             raise Refusal(404, 2100, "Not Found")
@@ -119,10 +118,10 @@ class TeamApi:
         return as_json({"responder_request": answer})
 
     async def send_status_update(self, request: Request) -> Response:
-        user, asked = self._user_of(self._sender(request)), await _body(request)
+        user, asked = self._user_of(self._sender(request)), await body_of(request)
         self._api.one(self._account.incidents, request)
         if not asked.get("message"):
-            raise _invalid("Message can't be blank.")
+            raise invalid("Message can't be blank.")
         update = {"id": new_id("S"), "message": asked["message"], "created_at": now(), "sender": user}
         update |= {name: asked[name] for name in ("subject", "html_message") if asked.get(name)}
         return as_json({"status_update": update})
@@ -179,26 +178,12 @@ def _assignments(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"at": now(), "assignee": one.get("assignee")} for one in asked.get("assignments", [])]
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    try:
-        body = json.loads(await request.body())
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise _invalid("params must be a Hash")
-    return body
-
-
 async def _object(request: Request, name: str) -> dict[str, Any]:
-    found = (await _body(request)).get(name)
+    found = (await body_of(request)).get(name)
     if not isinstance(found, dict):
-        raise _invalid(f"{name.capitalize()} is missing.")
+        raise invalid(f"{name.capitalize()} is missing.")
     return found
 
 
 def _id_of(thing: Any) -> str:
     return str(thing.get("id")) if isinstance(thing, dict) else ""
-
-
-def _invalid(reason: str) -> Refusal:
-    return Refusal(400, 2001, "Invalid Input Provided", [reason])

@@ -1,5 +1,8 @@
 """What is remembered of manifests is trusted only while every file it was made of is the same."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,3 +72,19 @@ def test_looking_makes_no_data_folder(configuration: Configuration, tmp_path: Pa
     elsewhere = Configuration(home=tmp_path / "none", manifest=configuration.manifest)
     assert registry(elsewhere).plugins
     assert not (tmp_path / "none").exists()
+
+
+def test_a_cache_of_another_format_is_read_anew(configuration: Configuration) -> None:
+    """What another release kept may mean something else: here it would give the plugin another name."""
+    assert list(registry(configuration).plugins) == ["acme"]
+    for file in (configuration.resolved_home() / "cache").iterdir():
+        kept = json.loads(file.read_bytes())
+        kept["made_by"][0] += 1
+        file.write_text(json.dumps(kept).replace('"Acme"', '"Impostor"'))
+    program = (
+        "import sys, pathlib; from connector_host.app import Joiner; from connector_host import Configuration; "
+        "print(Joiner(Configuration(home=pathlib.Path(sys.argv[1]), manifest=pathlib.Path(sys.argv[2]))).registry.plugin('acme').name)"
+    )
+    command = [sys.executable, "-c", program, str(configuration.home), str(configuration.manifest)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "Acme", done.stderr

@@ -15,7 +15,7 @@ from connector_host.kernel.host import Host
 from connector_host.kernel.redaction import MASK, Redactor
 from tests.world import World, http, raw_server
 
-SECRET = 'p/a"ss w\\ör+d=7'
+SECRET = 'p/a"ss w\\ör+d=7ÿ?>~u'
 
 
 def forms(secret: str) -> dict[str, str]:
@@ -34,6 +34,12 @@ def forms(secret: str) -> dict[str, str]:
         "JSON without escapes": json.dumps(secret, ensure_ascii=False)[1:-1],
         "PHP's JSON": secret.replace("/", "\\/"),
     }
+
+
+def test_the_forms_are_different_ones() -> None:
+    found = forms(SECRET)
+    assert found["base64 for urls"] != found["base64"]
+    assert len(set(found.values())) == len(found)
 
 
 @pytest.mark.parametrize("form", forms(SECRET))
@@ -60,7 +66,7 @@ def test_keys_are_redacted_too() -> None:
     assert Redactor(["secret-secret"]).value({"x": {"secret-secret": 1}}) == {"x": {MASK: 1}}
 
 
-KEY = SECRET.replace("ö", "o")  # a header carries ASCII only
+KEY = SECRET.replace("ö", "o").replace("ÿ", "y")  # a header carries ASCII only
 
 
 @pytest.mark.parametrize("form", forms(KEY))
@@ -81,8 +87,9 @@ def test_a_server_that_reflects_the_key(world: World, caplog: pytest.LogCaptureF
         history = world.use(lambda host: host.history())
         for text in (as_json(as_document(result)), repr(result), repr(history), caplog.text):
             for hidden in (KEY, said):
-                assert hidden not in text
-                assert json.dumps(hidden)[1:-1] not in text
+                for written in (hidden, json.dumps(hidden)[1:-1], repr(hidden)[1:-1], repr(json.dumps(hidden))[2:-2]):
+                    assert written not in text
+        assert "********" in as_json(as_document(result))
 
 
 def test_no_secret_in_a_bugs_traceback_or_in_errors(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -26,11 +26,12 @@ def sql(world: World, statement: str, *values: Any) -> list[Any]:
 
 def test_no_secret_stands_in_the_data_folder(prod: World) -> None:
     prod.run("list_users")
-    for file in prod.home.rglob("*"):
-        if file.is_file():
-            content = file.read_bytes()
-            assert API_KEY.encode() not in content
-            assert INTEGRATION_KEY.encode() not in content
+    files = [file for file in prod.home.rglob("*") if file.is_file()]
+    assert {"connector-host.db", "master.key"} <= {file.name for file in files}
+    for file in files:
+        content = file.read_bytes()
+        assert API_KEY.encode() not in content
+        assert INTEGRATION_KEY.encode() not in content
 
 
 def test_data_folder_is_for_its_owner_only(prod: World) -> None:

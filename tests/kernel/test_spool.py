@@ -8,7 +8,7 @@ import pytest
 
 from connector_host import ConnectorHostError
 from connector_host.kernel.settings import Limits
-from connector_host.kernel.spool import KEPT_SECONDS, FileSpool
+from connector_host.kernel.spool import FileSpool
 
 
 @pytest.fixture
@@ -34,11 +34,16 @@ def test_a_file_and_all_of_them_have_a_limit(spool: FileSpool) -> None:
 
 def test_what_nobody_came_for_is_gone_after_a_day(spool: FileSpool, tmp_path: Path) -> None:
     old, young = spool.put("a", b"1"), spool.put("b", b"2")
-    past = time.time() - KEPT_SECONDS - 1
+    past = time.time() - 24 * 3600 - 1
     for file in (tmp_path / "spool").glob(f"{old.removeprefix('spool:')}.*"):
         os.utime(file, (past, past))
     spool.put("c", b"3")
     assert spool.find(old) is None
+    assert spool.find(young) is not None
+    almost = time.time() - 24 * 3600 + 60
+    for file in (tmp_path / "spool").glob(f"{young.removeprefix('spool:')}.*"):
+        os.utime(file, (almost, almost))
+    spool.put("d", b"4")
     assert spool.find(young) is not None
 
 

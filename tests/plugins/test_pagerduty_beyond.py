@@ -104,10 +104,8 @@ def test_all_of_them_work(prod: World, sandbox: Sandbox) -> None:
     manifest = Joiner().registry.plugin("pagerduty")
     assert set(did) == set(list(manifest.commands)[10:])
     assert did["get_incident"][0]["priority"]["id"] == "PP1"
-    assert (
-        "priority" not in did["find_incident"]["incidents"][0]
-        or did["find_incident"]["incidents"][0]["urgency"] == "high"
-    )
+    [found] = did["find_incident"]["incidents"]
+    assert (found["incident_key"], found["urgency"], found["priority"]["id"]) == ("disk", "high", "PP1")
     assert did["update_incident"]["incident"]["title"] == "Disk is full"
     assert [one["content"] for one in did["list_incident_notes"]["notes"]] == ["Two lines\nof it"]
     assert (

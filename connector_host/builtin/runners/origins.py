@@ -55,7 +55,7 @@ class Origin:
             )
         headers = {**self._headers, **{name: _header(name, value) for name, value in order.headers.items()}}
         if body is not None:
-            headers = _typed(headers, content_type, order)
+            _set_type(headers, content_type, declared_holds=order.parts is None)
         query = _query({**order.query, **self._query})
         idempotent = order.method in _IDEMPOTENT if order.idempotent is None else order.idempotent
         return Request(
@@ -138,12 +138,12 @@ def _header(name: str, value: Any) -> str:
     return text
 
 
-def _typed(headers: Mapping[str, str], content_type: str, order: Order) -> dict[str, str]:
-    """Return headers with the body's type: the declared one, as application/merge-patch+json, save for parts."""
+def _set_type(headers: dict[str, str], content_type: str, *, declared_holds: bool) -> None:
+    """Give headers the body's type, unless one is declared and holds: a multipart body's has a boundary in it."""
     declared = next((name for name in headers if name.lower() == "content-type"), None)
-    if declared is not None and order.parts is None:
-        return dict(headers)
-    return {**{name: value for name, value in headers.items() if name != declared}, "Content-Type": content_type}
+    if declared is None or not declared_holds:
+        headers.pop(declared or "", None)
+        headers["Content-Type"] = content_type
 
 
 def _checked_path(path: str) -> str:

@@ -70,6 +70,6 @@ class SqlitePlaces:
         try:
             yield
         except StoreError as error:
-            if isinstance(error.__cause__, sqlite3.IntegrityError):
+            if isinstance(error.__cause__, sqlite3.IntegrityError) and "constraint failed" in str(error.__cause__):
                 raise refusal from error
             raise

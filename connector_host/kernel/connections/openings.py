@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 
 from connector_host.contract.connection import StoredConnection
-from connector_host.contract.ports import Clock, OpenConnection, Tls, Transport
+from connector_host.contract.ports import Clock, OpenConnection, Shielded, Tls, Transport
 from connector_host.kernel.connections.values import OpenedValues
 from connector_host.kernel.redaction import RedactingFilter, Redactor, leaves
 
@@ -16,13 +16,6 @@ KEPT = 256  # connections whose wires stay open while nobody uses them
 Secrets = Mapping[str, Any]
 OpenValues = Callable[[StoredConnection, Secrets | None], Awaitable[OpenedValues]]
 Renew = Callable[[str, str, str], Awaitable[int]]  # connection, secret, its new value -> the connection's new version
-
-
-class Shielded(dict[str, Any]):
-    """A connection's parameters and secrets; its repr shows the names only."""
-
-    def __repr__(self) -> str:
-        return f"<{', '.join(sorted(self))}>"
 
 
 @dataclass(slots=True, eq=False)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connector_host.contract.errors import TimedOut
-from connector_host.contract.manifest import Command
+from connector_host.contract.manifest import Command, Sample
 from connector_host.contract.requests import ErrorPaths
 from connector_host.testing.answers import Answer, BySamples, failure
 from connector_host.testing.bench import Bench, Run
@@ -49,7 +49,7 @@ def _judged(command: Command, run: Run, kinds: frozenset[str], status_code: str 
 
 @rule("http-failures", "silver", "401, 403, 404, 429 and 500 fail with their kind, code and failure indicator.")
 async def http_failures(bench: Bench, command: Command) -> Seen:
-    if not good_runs(command):
+    if good_sample(command) is None:
         return NOT_APPLICABLE
     for name, (status, headers, kinds) in TROUBLES.items():
         if _rules_speak_of(bench, command, status):
@@ -69,21 +69,21 @@ def _shaped(bench: Bench, request: Arrived, status: int, headers: Mapping[str, s
     return code, dict(headers), body
 
 
-def good_runs(command: Command) -> bool:
-    """Whether there is a passing sample to begin with, of a command that asks a server at all."""
-    return any(sample.status == "Passed" and sample.http for sample in command.samples)
+def good_sample(command: Command) -> Sample | None:
+    """Return the first passing sample that asks a server; None where there is none to begin with."""
+    return next((sample for sample in command.samples if sample.status == "Passed" and sample.http), None)
 
 
 @rule("timeout", "silver", "A server that does not answer in time fails the command as a time-out.")
 async def timeout(bench: Bench, command: Command) -> Seen:
-    if not good_runs(command):
+    if good_sample(command) is None:
         return NOT_APPLICABLE
     return _judged(command, await _in_trouble(bench, command, TimedOut()), frozenset({"timeout"}), None)
 
 
 @rule("malformed-reply", "silver", "A reply that is not JSON fails the command, and says so.")
 async def malformed_reply(bench: Bench, command: Command) -> Seen:
-    if not good_runs(command):
+    if good_sample(command) is None:
         return NOT_APPLICABLE
     run = await _in_trouble(bench, command, (200, {}, GARBAGE))
     return _judged(command, run, frozenset({"unexpected_reply"}), "200")
@@ -91,7 +91,7 @@ async def malformed_reply(bench: Bench, command: Command) -> Seen:
 
 @rule("empty-reply", "silver", "An empty reply passes where nothing is promised, and fails where something is.")
 async def empty_reply(bench: Bench, command: Command) -> Seen:
-    if not good_runs(command):
+    if good_sample(command) is None:
         return NOT_APPLICABLE
     run = await _in_trouble(bench, command, (200, {}, b""))
     if run.result is None or "internal" in run.kinds:
@@ -135,9 +135,9 @@ def _status_of(statuses: tuple[str, ...]) -> int:
 
 @rule("retries-harmless", "gold", "What may be repeated is; what a repeat could do twice is sent once.")
 async def retries_harmless(bench: Bench, command: Command) -> Seen:
-    if not good_runs(command):
+    sample = good_sample(command)
+    if sample is None:
         return NOT_APPLICABLE
-    sample = next(one for one in command.samples if one.status == "Passed")
     by_sample = BySamples(bench.manifest, (command.id, sample))
     times: dict[str, int] = {}
 

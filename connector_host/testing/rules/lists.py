@@ -7,7 +7,7 @@ from connector_host.contract.manifest import Command
 from connector_host.kernel.schema import Checker
 from connector_host.testing.answers import Answer, BySamples, failure
 from connector_host.testing.bench import Bench
-from connector_host.testing.rules.failures import good_runs
+from connector_host.testing.rules.failures import good_sample
 from connector_host.testing.rules.ruling import NOT_APPLICABLE, Seen, rule
 from connector_host.testing.samples import Arrived, put_at
 from connector_host.testing.values import good_inputs
@@ -17,7 +17,7 @@ MOST_PAGES = 12
 
 @rule("partial-success", "gold", "Of several items those that fail are told one by one; the others are not harmed.")
 async def partial_success(bench: Bench, command: Command) -> Seen:
-    if command.each is None or not good_runs(command):
+    if command.each is None or good_sample(command) is None:
         return NOT_APPLICABLE
     inputs = good_inputs(command)
     good = inputs[command.each][0]
@@ -44,9 +44,9 @@ async def partial_success(bench: Bench, command: Command) -> Seen:
 async def pagination_ends(bench: Bench, command: Command) -> Seen:
     template = command.request
     paging = bench.manifest.paging if template is None else template.paging
-    if command.collect is None or paging is None or not good_runs(command):
+    sample = good_sample(command)
+    if command.collect is None or paging is None or sample is None:
         return NOT_APPLICABLE
-    sample = next(one for one in command.samples if one.status == "Passed")
     page = next((one for one in sample.http if isinstance(one.body, dict | list)), None)
     if page is None:
         return NOT_APPLICABLE

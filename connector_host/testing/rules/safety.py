@@ -15,7 +15,7 @@ from connector_host.contract.modules import CODE
 from connector_host.testing.answers import Answer
 from connector_host.testing.bench import DEADLINE, Bench
 from connector_host.testing.overheard import connects_heard
-from connector_host.testing.rules.failures import good_runs
+from connector_host.testing.rules.failures import good_sample
 from connector_host.testing.rules.ruling import NOT_APPLICABLE, Seen, rule
 from connector_host.testing.samples import Arrived
 from connector_host.testing.values import good_inputs
@@ -35,7 +35,7 @@ async def no_secret_out(bench: Bench, command: Command) -> Seen:
         run = await bench.run(command, good_inputs(command), bench.always((status, {}, everything)))
         if run.leaks:
             return f"With a server that repeats secrets, {run.leaks[0]} came out ({run.status})."
-    if bench.canaries and good_runs(command):
+    if bench.canaries and good_sample(command):
         run = await bench.run(command, good_inputs(command))
         urls = [one.url for one in run.requests if any(canary in one.url for canary in bench.canaries.values())]
         if urls and not _query_is_declared(bench):
@@ -78,7 +78,7 @@ def _imports(file: Path) -> Iterator[tuple[str, int]]:
 
 @rule("deadline-kept", "gold", "A server that never answers ends with the deadline, as a time-out.")
 async def deadline_kept(bench: Bench, command: Command) -> Seen:
-    if not good_runs(command):
+    if good_sample(command) is None:
         return NOT_APPLICABLE
 
     async def late(_request: Arrived) -> Answer:
@@ -98,7 +98,7 @@ async def _never(_request: Arrived) -> Answer:
 
 @rule("cancellation-clean", "gold", "A run that is cancelled leaves the connection as it was.")
 async def cancellation_clean(bench: Bench, command: Command) -> Seen:
-    if not good_runs(command):
+    if good_sample(command) is None:
         return NOT_APPLICABLE
     with anyio.move_on_after(SHORT):
         await bench.run(command, good_inputs(command), _never)

@@ -10,6 +10,7 @@ from connector_host.builtin.surfaces.cli.problems import FORMATS, show_problems
 from connector_host.builtin.surfaces.cli.words import counted
 from connector_host.contract.errors import WrongUse
 from connector_host.contract.face import Entrance
+from connector_host.contract.ids import plugin_id
 from connector_host.contract.modules import MANIFEST
 
 GRADES = ("bronze", "silver", "gold", "platinum")
@@ -55,7 +56,7 @@ def validate(entrance: Entrance, plugin: str, output: str, fix: bool) -> int:  #
 @click.pass_obj
 def new(entrance: Entrance, plugin: str, folder: Path | None, openapi: str | None, no_link: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Write a new plugin: manifest, tests and packaging, ready to run."""
-    name = plugin.rstrip("/").rpartition("/")[2].replace("-", "_")
+    name = plugin_id(plugin)
     if not no_link and name in entrance.catalogue.plugins:
         raise WrongUse(f"There is a plugin '{name}' already. Choose another id, or give --no-link.")
     folder = folder or Path(plugin)

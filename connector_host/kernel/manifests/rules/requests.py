@@ -23,8 +23,7 @@ _CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 
 def check_requests(plugin: Plugin) -> Iterator[Problem]:
     """Check the requests of all commands, how lists are paged, and what replies mean."""
-    shared = plugin.value.get("paging", {})
-    yield from _check_paging(plugin, ("paging",), shared, shared.get("style", "offset"))
+    yield from _check_paging(plugin, ("paging",), plugin.value.get("paging", {}))
     for name, command in plugin.commands.items():
         where: Where = ("commands", name)
         yield from check_responses(plugin, (*where, "responses"), command.get("responses", []))
@@ -42,10 +41,8 @@ def _check_request(plugin: Plugin, where: Where, command: Mapping[str, Any]) -> 
     yield from _check_shape(plugin, where, command, request)
     if "transform" in request:
         yield from plugin.templates((*here, "transform"), request["transform"], {**roots, "reply": frozenset()})
-    paging = request.get("paging")
-    if isinstance(paging, Mapping):
-        style = paging.get("style", plugin.value.get("paging", {}).get("style", "offset"))
-        yield from _check_paging(plugin, (*here, "paging"), paging, style)
+    if isinstance(request.get("paging"), Mapping):
+        yield from _check_paging(plugin, (*here, "paging"), request["paging"])
     if "poll" in request:
         poll = request["poll"]
         for key in ("until", "message"):
@@ -89,8 +86,9 @@ def _check_shape(
         yield plugin.document.problem((*here, "poll"), "useless-key", cause, "Remove 'poll' or 'collect'.", key=True)
 
 
-def _check_paging(plugin: Plugin, where: Where, paging: Mapping[str, Any], style: str) -> Iterator[Problem]:
+def _check_paging(plugin: Plugin, where: Where, paging: Mapping[str, Any]) -> Iterator[Problem]:
     """Tell of keys that do nothing: those of other styles, and `more` beside what is surer."""
+    style = {**plugin.value.get("paging", {}), **paging}.get("style", "offset")
     if style not in _PAGED_BY:
         return
     surer = {"total", "pages"} & paging.keys() & _PAGED_BY[style]

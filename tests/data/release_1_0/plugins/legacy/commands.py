@@ -1,0 +1,9 @@
+"""A command as authors wrote it for release 1.0."""
+
+from connector_host import AsyncCall, Item, command, url
+
+
+@command(each="ids")
+async def read_things(call: AsyncCall, item: str, sender: str = "nobody") -> Item:
+    """Read one thing."""
+    return Item(item, await call.request("GET", url("/things/{}", item), query={"from": sender}))
