@@ -59,6 +59,12 @@ def test_a_secret_that_is_an_object_opens_whole(old: World) -> None:
     assert "header X-N" in entry.message
 
 
+def test_what_is_no_text_in_a_secret_comes_back_as_it_was(old: World, tmp_path: Path) -> None:
+    world = World(old.home, plugin_folders=(MADE / "plugins" / "legacy",))
+    result = world.use(lambda host: host.run("legacy", "tell_extra", "odd"))
+    assert result.raw_data == {"yes": True, "none": None, "n": 1.5}
+
+
 def test_its_audit_verifies_and_goes_on(old: World) -> None:
     async def verified(host: Any) -> Any:
         return await host.audit.verify()
@@ -107,10 +113,11 @@ def test_its_plugins_load_and_run(tmp_path: Path, clock: FastClock, plugin: str)
     with raw_server(http("200 OK", b'{"id": "1"}')) as (base, received):
         change = Change(parameters={"server_url": base}, secrets={secret: "k" * 20})
         world.use(lambda host: host.connections.add("own", plugin, change))
-        command, inputs = {
+        calls: dict[str, tuple[str, dict[str, Any]]] = {
             "acme": ("get_ticket", {"ticket_ids": ["1"]}),
             "legacy": ("read_things", {"ids": ["1"], "sender": "ada"}),
-        }[plugin]
+        }
+        command, inputs = calls[plugin]
         result = world.use(lambda host: host.run(plugin, command, "own", inputs))
         assert (result.status, result.raw_data) == (Status.PASSED, [{"id": "1"}]), result.errors
     assert received[0].startswith({"acme": b"GET /tickets/1 ", "legacy": b"GET /things/1?from=ada "}[plugin])

@@ -7,3 +7,9 @@ from connector_host import AsyncCall, Item, command, url
 async def read_things(call: AsyncCall, item: str, sender: str = "nobody") -> Item:
     """Read one thing."""
     return Item(item, await call.request("GET", url("/things/{}", item), query={"from": sender}))
+
+
+@command
+async def tell_extra(call: AsyncCall) -> object:
+    """Give what is no text of a secret that is an object."""
+    return {name: value for name, value in call.connection["extra"].items() if not isinstance(value, str)}
