@@ -8,9 +8,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from connector_host.app import Joiner
+from connector_host.authoring.scaffold import scaffold
 from connector_host.configuration import bundled
-from connector_host.kernel.manifests.reading import examine
+from connector_host.manifests.reading import examine
 
 ROUNDS = 15
 
@@ -40,7 +40,7 @@ def authoring() -> dict[str, Any]:
 
 def ten_commands(folder: Path) -> Path:
     """Write a plugin of ten commands, each as the scaffold's one."""
-    Joiner().workshop.new("ten", folder / "ten")
+    scaffold("ten", folder / "ten", None)
     file = folder / "ten" / "manifest.yaml"
     text = file.read_text("utf-8")
     start = text.index("  get_ticket:")

@@ -19,7 +19,7 @@ FEW, MANY, DUE, ROUNDS = 100, 100_000, 1000, 30
 
 
 def changed(base: str, number: int, *, due: bool = False) -> Any:
-    from connector_host import Change, HealthCheck
+    from connector_host.model.connection import Change, HealthCheck
 
     fields: dict[str, Any] = {"site": f"site-{number % 50}", "description": f"Number {number}"}
     if due:
@@ -29,9 +29,9 @@ def changed(base: str, number: int, *, due: bool = False) -> Any:
 
 
 async def places(host: Any) -> None:
-    await host.places.put_tenant("us", master=True)
+    await host.sites.put_tenant("us", master=True)
     for number in range(50):
-        await host.places.put_site(f"site-{number}")
+        await host.sites.put_site(f"site-{number}")
 
 
 async def timed(work: Callable[[int], Awaitable[Any]]) -> float:
@@ -45,36 +45,39 @@ async def timed(work: Callable[[int], Awaitable[Any]]) -> float:
 
 
 async def grow(base: str, home: str, count: int) -> dict[str, float]:
-    from connector_host import Caller, Configuration, Selection, State, open_host
-    from connector_host.contract.errors import UnknownConnection
+    from connector_host import Configuration, open_host
+    from connector_host.model.caller import Caller
+    from connector_host.model.connection import Selection, State
+    from connector_host.model.errors import UnknownConnection
 
-    async with open_host(Configuration(home=Path(home))) as host:
+    async with open_host(Configuration(home=Path(home))) as opened:
+        host = opened.as_operator()
         await places(host)
         begun = time.perf_counter()
         for number in range(count):
             await host.connections.add(f"c{number:06}", "pagerduty", changed(base, number))
         added = (time.perf_counter() - begun) * 1000 / count
         step = max(1, count // (ROUNDS + 1))
-        eve = Caller("eve", (), "site-1")
+        others = opened.acting_for(Caller("eve", (), "site-1"))
 
         async def refused(name: str) -> None:
             try:
-                await host.connections.get(name, eve)
+                await others.connections.show(name)
             except UnknownConnection:
                 return
             raise AssertionError(name)
 
         selections = {
-            "list, first 50 by name": (Selection(limit=50), Caller()),
-            "list, 50 of a site": (Selection(site="site-7", limit=50), Caller()),
-            "list, one by pattern": (Selection(name=f"*{count - 1:06}", limit=50), Caller()),
-            "list, 50 by state": (Selection(state=State.UNTESTED, limit=50), Caller()),
-            "list, state that none has": (Selection(state=State.FAILING, limit=50), Caller()),
-            "list, 50 that a caller sees": (Selection(limit=50), eve),
+            "list, first 50 by name": (Selection(limit=50), host),
+            "list, 50 of a site": (Selection(site="site-7", limit=50), host),
+            "list, one by pattern": (Selection(name=f"*{count - 1:06}", limit=50), host),
+            "list, 50 by state": (Selection(state=State.UNTESTED, limit=50), host),
+            "list, state that none has": (Selection(state=State.FAILING, limit=50), host),
+            "list, 50 that a caller sees": (Selection(limit=50), others),
         }
         found = {"add": added}
-        for title, (selection, caller) in selections.items():
-            found[title] = await timed(lambda _, s=selection, c=caller: host.connections.list(s, c))  # type: ignore[misc]
+        for title, (selection, session) in selections.items():
+            found[title] = await timed(lambda _, s=selection, one=session: one.connections.list(s))  # type: ignore[misc]
         found["show"] = await timed(lambda turn: host.connections.show(f"c{turn * step:06}"))
         found["an invocation, first of its connection"] = await timed(
             lambda turn: host.run("pagerduty", "list_users", f"c{turn * step:06}")
@@ -89,7 +92,8 @@ async def check(home: str) -> dict[str, Any]:
     from connector_host import Configuration, open_host
 
     before, begun = peak_mb(), time.perf_counter()
-    async with open_host(Configuration(home=Path(home))) as host:
+    async with open_host(Configuration(home=Path(home))) as opened:
+        host = opened.as_operator()
         done = await host.health.run_due()
     return {
         "passed": done.passed,
@@ -112,13 +116,15 @@ def health(base: str, folder: Path) -> dict[str, Any]:
     home = folder / "health"
 
     async def fill() -> None:
-        async with open_host(Configuration(home=home)) as host:
+        async with open_host(Configuration(home=home)) as opened:
+            host = opened.as_operator()
             await places(host)
             for number in range(DUE):
                 await host.connections.add(f"c{number:04}", "pagerduty", changed(base, number, due=True))
 
     async def count() -> tuple[int, int]:
-        async with open_host(Configuration(home=home)) as host:
+        async with open_host(Configuration(home=home)) as opened:
+            host = opened.as_operator()
             runs = await host.history(10 * DUE)
             return len(runs), len({one.connection_id for one in runs})
 

@@ -57,10 +57,12 @@ def official_alerts(base: str, ca: str, _home: str) -> dict[str, Any]:
 
 def hosted(base: str, ca: str, home: str, work: Callable[[Any], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
     """Run async work with a host whose connection `bench` leads to the sandbox, warmed by one call."""
-    from connector_host import Change, Configuration, open_host
+    from connector_host import Configuration, open_host
+    from connector_host.model.connection import Change
 
     async def go() -> dict[str, Any]:
-        async with open_host(Configuration(home=Path(home))) as host:
+        async with open_host(Configuration(home=Path(home))) as opened:
+            host = opened.as_operator()
             parameters = {"server_url": base, "event_url": base, "ca_bundle": ca}
             limits = {"rest_requests_per_minute": 10**9, "events_per_minute": 10**9}
             secrets = {"api_key": KEY, "integration_key": KEY}
@@ -103,7 +105,7 @@ def ours_intake(base: str, ca: str, home: str) -> dict[str, Any]:
     async def work(host: Any) -> dict[str, Any]:
         inputs = fetch_inputs()
         return await timed_result(
-            lambda: host.take_in("pagerduty", "fetch_incident", "bench", inputs), lambda one: int(one.raw_data["new"])
+            lambda: host.ingest("pagerduty", "fetch_incident", "bench", inputs), lambda one: int(one.raw_data["new"])
         )
 
     return hosted(base, ca, home, work)

@@ -1,16 +1,15 @@
-"""The program: opens the command line on the host that the environment describes."""
+"""The program: runs one command line on the host that the environment describes."""
 
 import sys
 
-from connector_host.app import Joiner
+from connector_host.cli.main import run
 
 
 def main() -> int:
     """Run one command line; its exit code."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # text streams, unless embedded
-    joiner = Joiner()
-    return joiner.surface("cli").main(joiner, sys.argv[1:])
+    return run(sys.argv[1:])
 
 
 if __name__ == "__main__":

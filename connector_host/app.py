@@ -1,84 +1,77 @@
-"""Joins kernel and parts: reads the host manifest, fills the slots, hands out a Host."""
+"""The app: reads the host manifest, fills the parts, and opens a host."""
 
-import importlib
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from connector_host.configuration import DEFAULT, Configuration, SystemClock, bundled
-from connector_host.contract.connection import Change
-from connector_host.contract.errors import BadSetting
-from connector_host.contract.face import Surface
-from connector_host.contract.ports import Runner, Step, Surroundings
-from connector_host.contract.stores import Store
-from connector_host.contract.workshop import Workshop
-from connector_host.kernel.audit import Auditor
-from connector_host.kernel.connections.diagnosis import Diagnosis
-from connector_host.kernel.connections.manager import ConnectionManager
-from connector_host.kernel.connections.openings import Openings
-from connector_host.kernel.connections.transfer import Transfer
-from connector_host.kernel.connections.values import ValueSource
-from connector_host.kernel.desks import Desks
-from connector_host.kernel.health.attention import Attention
-from connector_host.kernel.health.checks import HealthChecks
-from connector_host.kernel.host import Host
-from connector_host.kernel.links import Links
-from connector_host.kernel.memory import Memory
-from connector_host.kernel.pipeline import Parts
-from connector_host.kernel.places import PlaceManager
-from connector_host.kernel.plugins import Registry
-from connector_host.kernel.recording import Recorder
-from connector_host.kernel.redaction import RedactingFilter
-from connector_host.kernel.secrets import SecretKeeper
-from connector_host.kernel.settings import Settings, settings_from
-from connector_host.kernel.spool import FileSpool
-from connector_host.kernel.vault import VaultDesk
-from connector_host.plugging import Plugging
+from connector_host.host.audit import Audit
+from connector_host.host.connections.pool import ConnectionPool, Wiring
+from connector_host.host.connections.service import Connections
+from connector_host.host.connections.values import ValueSource
+from connector_host.host.core import Core
+from connector_host.host.history import History
+from connector_host.host.host import Host
+from connector_host.host.invocation import fetch_credential
+from connector_host.host.plan import Planner
+from connector_host.host.redaction import RedactingFilter
+from connector_host.host.secrets import Secrets
+from connector_host.host.settings import Settings, settings_from
+from connector_host.host.uploads import Uploads
+from connector_host.host.vaults import Vaults
+from connector_host.manifests.cache import ManifestCache
+from connector_host.manifests.registry import LinkedFolders, PluginRegistry
+from connector_host.model.caller import OPERATOR
+from connector_host.model.connection import Change
+from connector_host.model.errors import BadSetting
+from connector_host.parts import LazyParts, PartRegistry
+from connector_host.ports.parts import Step, Surroundings
+from connector_host.ports.stores import Store
 
 LOGGERS = ("connector_host", "connector_host.requests", "connector_host.plugins")
-_DEFAULT_SLOTS = {
-    "store": "sqlite",
-    "cipher": "aes-256-gcm",
-    "transport": "httpx2",
-    "envelope": "hpke",
-    "workshop": "authors",
-}
+_DEFAULT_SLOTS = {"store": "sqlite", "cipher": "aes-256-gcm", "transport": "httpx2", "envelope": "hpke"}
 
 
-class Joiner:
-    """The sockets, and what was plugged into them; everything is made when it is first asked for."""
+class App:
+    """A host before it is opened: its settings, its plugins and its parts, each made when it is first asked for."""
 
     def __init__(self, configuration: Configuration = DEFAULT) -> None:
         self._configuration = configuration
-        self._memory = Memory(configuration.resolved_home(), bundled() / "schemas")
-        self._plugging = Plugging(configuration.plugs)
+        self._cache = ManifestCache(configuration.resolved_home(), bundled() / "schemas")
+        self._parts = PartRegistry(configuration.plugs)
+
+    @property
+    def home(self) -> Path:
+        """The data folder."""
+        return self._configuration.resolved_home()
 
     @cached_property
     def settings(self) -> Settings:
         """The host manifest's settings; raises ManifestError, BadSetting."""
         file = self._configuration.resolved_manifest()
-        value = self._memory.recall(str(file))
+        value = self._cache.recall(str(file))
         if value is None:
-            from connector_host.kernel.manifests.strict_yaml import read_yaml  # noqa: PLC0415 - what is known needs no YAML
+            from connector_host.manifests.strict_yaml import read_yaml  # noqa: PLC0415 - what is known needs no YAML
 
             value = read_yaml(file).value
-            self._memory.keep(str(file), [file], value)
+            self._cache.keep(str(file), [file], value)
         if not isinstance(value, dict):
             raise BadSetting(f"The host manifest {file} must be a mapping of settings.")
         return settings_from(value, file.parent, bundled() / "schemas")
 
     @cached_property
-    def registry(self) -> Registry:
+    def plugins(self) -> PluginRegistry:
         """The plugins; none of their code is run."""
-        provided = [Path(folder) for folders in self._plugging.ask("connectors") for folder in folders]
-        folders = [*self.settings.plugins, *self._plugging.folders, *provided, *self._configuration.plugin_folders]
-        registry = Registry(folders, self.settings.schemas, self._memory, Links(self._configuration.resolved_home()))
-        registry.broken |= self._plugging.quarantined
+        provided = [Path(folder) for folders in self._parts.ask("connectors") for folder in folders]
+        folders = [*self.settings.plugins, *self._parts.folders, *provided, *self._configuration.plugin_folders]
+        registry = PluginRegistry(folders, self.settings.schemas, self._cache, LinkedFolders(self.home))
+        registry.broken |= self._parts.quarantined
         return registry
 
     @cached_property
@@ -86,30 +79,20 @@ class Joiner:
         """What every part is made with."""
         configuration = self._configuration
         return Surroundings(
-            home=configuration.resolved_home(),
+            home=self.home,
             database=configuration.database or os.environ.get("CONNECTOR_HOST_DATABASE", ""),
             key=configuration.key or os.environ.get("CONNECTOR_HOST_KEY", "") or "file",
             clock=configuration.clock or SystemClock(),
-            observe=self._observe,
-            options=self._options,
+            observe=self._observe if self._parts.listens("observe") else _ignore,
+            options=self.settings.options,
         )
-
-    @cached_property
-    def workshop(self) -> Workshop:
-        """What authors are served with."""
-        made: Workshop = self._part("workshop", self._slot("workshop"))
-        return made
-
-    @property
-    def catalogue(self) -> Registry:
-        """The plugins, as surfaces see them."""
-        return self.registry
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Host]:
         """Open a host for the time of an `async with`."""
         log_filter = RedactingFilter()
-        host = self._host(log_filter)
+        runners, agents = self._all("runner"), self._all("agent")
+        host = Host(self._core(log_filter, runners, agents))
         loggers = [logging.getLogger(name) for name in LOGGERS]
         for logger in loggers:
             logger.addFilter(log_filter)
@@ -117,132 +100,81 @@ class Joiner:
             yield host
         finally:
             await host.close()
-            for runner in self._runners.made:
-                await runner.close()
+            await runners.close()
+            await agents.close()
             for logger in loggers:
                 logger.removeFilter(log_filter)
 
-    def at(self, home: Path) -> "Joiner":
+    def at(self, home: Path) -> "App":
         """Return the same with another data folder, its own database and its own key."""
-        linked = tuple(Links(self._configuration.resolved_home()).folders())
+        linked = tuple(LinkedFolders(self.home).folders())
         database = f"sqlite:///{home}/connector-host.db"
-        return Joiner(replace(self._configuration, home=home, database=database, key="file", plugin_folders=linked))
+        return App(replace(self._configuration, home=home, database=database, key="file", plugin_folders=linked))
 
-    def surface(self, name: str) -> Surface:
-        """One of the host's faces."""
-        surface: Surface = self._part("surface", name)
-        return surface
-
-    def _host(self, log_filter: RedactingFilter) -> Host:
-        """Fill every slot."""
-        self._runners = _Made(self, "runner")
-        registry, steps, clock = self.registry, self._steps(), self.surroundings.clock
-        transport = self._part("transport", self._slot("transport"))
-        cipher = self._part("cipher", self._slot("cipher"))
-        keys = self._part("keys", self.surroundings.key.partition(":")[0])
-        notifiers = [self._part("notifier", name) for name in self.settings.notifiers]
-        store: Store = self._part("store", self._slot("store"))  # last: what is opened must be closed
-        auditor = Auditor(store.audit, clock)
-        keeper = SecretKeeper(cipher, keys, store, auditor)
-
-        async def gone(connection_id: str) -> None:
-            await openings.forget(connection_id)
-
-        connections = ConnectionManager(registry, store, keeper, self.settings, auditor, clock, gone)
-        vaults = VaultDesk(store, clock, auditor, self.settings.vault_cache_seconds)
-        values = ValueSource(registry, keeper, vaults, self.settings)
+    def _core(self, log_filter: RedactingFilter, runners: LazyParts, agents: LazyParts) -> Core:
+        """Fill every slot; the store last, because what is opened must be closed."""
+        settings, plugins, clock = self.settings, self.plugins, self.surroundings.clock
+        wiring = Wiring(self._steps(), self._all("transport"), self._slot("transport"))
+        cipher = self._part("cipher")
+        keys = self._parts.part("keys", self.surroundings.key.partition(":")[0], self.surroundings)
+        notifiers = [self._parts.part("notifier", name, self.surroundings) for name in settings.notifiers]
+        store: Store = self._part("store")
+        audit = Audit(store.audit, clock)
+        secrets = Secrets(cipher, keys, store, audit)
+        vaults = Vaults(store, clock, audit, settings.vault_cache_seconds)
+        values = ValueSource(plugins, secrets, vaults, settings)
+        planner = Planner(settings, runners, agents)
 
         async def renew(connection: str, secret: str, value: str) -> int:
-            return (await connections.edit(connection, Change(secrets={secret: value}))).version
+            change = Change(secrets={secret: value})
+            return (await Connections(core, OPERATOR).edit(connection, change)).version
 
-        openings = Openings(transport, values.open, renew, log_filter, clock)
-        spool = FileSpool(self.surroundings.home, self.settings.limits)
-        parts = Parts(
-            settings=self.settings,
-            openings=openings,
-            runners=self._runners,
-            agents=_Made(self, "agent"),
-            steps=steps,
-            recorder=Recorder(store.history, auditor, self.settings, clock),
-            attention=Attention(store.health),
-            store=store,
+        core = Core(
+            settings=settings,
             clock=clock,
             observe=self.surroundings.observe,
-            spool=spool,
-        )
-        desks = Desks(
-            places=PlaceManager(store.places, auditor),
-            keys=keeper,
-            audit=auditor,
-            transfer=Transfer(
-                registry, store, keeper, connections, auditor, lambda: self._part("envelope", self._slot("envelope"))
-            ),
+            registry=plugins,
+            store=store,
+            audit=audit,
+            history=History(store.history, audit, settings, clock),
+            secrets=secrets,
             vaults=vaults,
-            diagnosis=Diagnosis(store, connections, keeper, auditor, registry),
-            health=partial(HealthChecks, store, clock, self.settings, notifiers),
+            pool=ConnectionPool(store.connections, planner, wiring, values.open, renew, log_filter, clock),
+            planner=planner,
+            uploads=Uploads(self.home, settings.limits),
+            runners=runners,
+            agents=agents,
+            notifiers=notifiers,
+            envelope=partial(self._part, "envelope"),
         )
-        return Host(registry, connections, parts, desks)
+        vaults.attach(partial(fetch_credential, core))
+        return core
 
-    def _slot(self, name: str) -> str:
-        return self.settings.slots.get(name, _DEFAULT_SLOTS[name])
+    def _slot(self, slot: str) -> str:
+        return self.settings.slots.get(slot, _DEFAULT_SLOTS[slot])
+
+    def _part(self, slot: str) -> Any:
+        return self._parts.part(slot, self._slot(slot), self.surroundings)
+
+    def _all(self, slot: str) -> LazyParts:
+        return LazyParts(self._parts, slot, self.surroundings)
 
     def _steps(self) -> list[Step]:
         known: dict[str, Step] = {}
-        for steps in self._plugging.ask("steps", surroundings=self.surroundings):
+        for steps in self._parts.ask("steps", surroundings=self.surroundings):
             known.update(steps)
         missing = [name for name in self.settings.steps if name not in known]
         if missing:
             raise BadSetting(f"There is no step '{missing[0]}'. There are: {', '.join(sorted(known))}.")
         return [known[name] for name in self.settings.steps]
 
-    def _part(self, slot: str, name: str) -> Any:
-        """Make the part of that name; raises BadSetting where nobody provides it."""
-        offers = self._plugging.offers(slot)
-        if name not in offers:
-            raise BadSetting(
-                f"The slot '{slot}' can not be filled with '{name}'. There are: {', '.join(sorted(offers)) or 'none'}."
-            )
-        module, _, attribute = offers[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)(self.surroundings)
-
-    def _options(self, part: str) -> Mapping[str, Any]:
-        return self.settings.options(part)
-
     def _observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        if self._plugging.listens("observe"):
-            for _ in self._plugging.ask("observe", event=event, facts=facts):
-                pass
+        for _ in self._parts.ask("observe", event=event, facts=facts):
+            pass
 
 
-class _Made(Mapping[str, Runner]):
-    """The runners, or the agents, by name, each imported for the first command that needs it."""
-
-    def __init__(self, joiner: Joiner, slot: str) -> None:
-        self._joiner = joiner
-        self._slot = slot
-        self._made: dict[str, Runner] = {}
-
-    @property
-    def made(self) -> list[Runner]:
-        """Those that were made."""
-        return list(self._made.values())
-
-    @cached_property
-    def _offers(self) -> Mapping[str, str]:
-        return self._joiner._plugging.offers(self._slot)  # noqa: SLF001 - the joiner's own mapping
-
-    def __getitem__(self, name: str) -> Runner:
-        if name not in self._made:
-            if name not in self._offers:
-                raise KeyError(name)
-            self._made[name] = self._joiner._part(self._slot, name)  # noqa: SLF001 - the joiner's own mapping
-        return self._made[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._offers)
-
-    def __len__(self) -> int:
-        return len(self._offers)
+def _ignore(_event: str, _facts: Mapping[str, Any]) -> None:
+    """Take what nobody listens to."""
 
 
 def open_host(configuration: Configuration = DEFAULT) -> AbstractAsyncContextManager[Host]:
@@ -250,4 +182,4 @@ def open_host(configuration: Configuration = DEFAULT) -> AbstractAsyncContextMan
 
     Raises ManifestError or BadSetting for a wrong host manifest, StoreError where the store can not be opened.
     """
-    return Joiner(configuration).open()
+    return App(configuration).open()

@@ -2,13 +2,13 @@
 
 import os
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
+from msgspec import Struct
 
-from connector_host.contract.ports import Clock
+from connector_host.ports.parts import Clock
 
 _HERE = Path(__file__).parent
 
@@ -29,8 +29,7 @@ class SystemClock:
         await anyio.sleep(seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """Where a host finds its things; each field falls back to an environment variable, then to a default.
 
     home: data folder (CONNECTOR_HOST_HOME, else ~/.connector-host). database: a URL (CONNECTOR_HOST_DATABASE).

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from connector_host import Change, Options, Result
+from connector_host.model.connection import Change
+from connector_host.model.invocation import Options
+from connector_host.model.result import Result
 from tests.world import World
 
 SECRET = "s3cret/of+the=plugin"

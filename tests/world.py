@@ -11,11 +11,14 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
-from connector_host import Change, Configuration, Options, Result, open_host
-from connector_host.app import Joiner
-from connector_host.builtin.surfaces.loopback import serving
-from connector_host.contract.modules import plugin_module
-from connector_host.kernel.host import Host
+from connector_host import Caller, Configuration, open_host
+from connector_host.app import App
+from connector_host.cli.sandbox import serving
+from connector_host.host.host import Session
+from connector_host.model.connection import Change
+from connector_host.model.invocation import Options
+from connector_host.model.result import Result
+from connector_host.running.python import plugin_module
 
 API_KEY = "u+DoSecretApiKey/bgRQ"
 INTEGRATION_KEY = "34be7512aaaabbbbccccdddd3c3534ca"
@@ -50,12 +53,12 @@ class World:
         self.home = home
         self.configuration = Configuration(home=home, **configuration)
 
-    def use(self, work: Callable[[Host], Any]) -> Any:
-        """Open the host, do async work, close it."""
+    def use(self, work: Callable[[Session], Any], caller: Caller | None = None) -> Any:
+        """Open the host, do async work in the operator's session or a caller's, close it."""
 
         async def go() -> Any:
             async with open_host(self.configuration) as host:
-                return await work(host)
+                return await work(host.as_operator() if caller is None else host.acting_for(caller))
 
         return anyio.run(go)
 
@@ -82,6 +85,14 @@ class World:
         return result
 
 
+async def opened(session: Any, name: str) -> dict[str, Any]:
+    """Return a connection's secrets in the clear: there is no call for that, so a test looks inside."""
+    core = session._core
+    stored = await core.store.connections.get(name)
+    found: dict[str, Any] = await core.secrets.open(stored)
+    return found
+
+
 class Sandbox:
     """PagerDuty's stand-in while it is being served."""
 
@@ -100,7 +111,7 @@ class Sandbox:
 
 @contextmanager
 def pagerduty_sandbox(*, certificate: str | None = None, key: str | None = None, **options: Any) -> Iterator[Sandbox]:
-    manifest = Joiner().registry.plugin("pagerduty")
+    manifest = App().plugins.plugin("pagerduty")
     app = plugin_module(manifest, "sandbox").build(**options)
     with serving(app, certificate=certificate, key=key) as base:
         yield Sandbox(app, base)

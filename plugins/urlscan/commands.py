@@ -8,7 +8,7 @@ NOT_YET = 404
 PAUSE = 5
 
 
-@command(each="urls")
+@command
 async def scan_urls(
     call: AsyncCall, item: str, visibility: str = "private", wait_seconds: int = 120
 ) -> dict[str, Any] | Failed:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from connector_host.app import Joiner
+from connector_host.authoring.scaffold import scaffold
 
 SERVER = os.environ.get("YAML_LANGUAGE_SERVER") or shutil.which("yaml-language-server")
 pytestmark = pytest.mark.skipif(SERVER is None, reason="yaml-language-server (npm) is not here")
@@ -99,7 +99,7 @@ def editor(tmp_path: Path) -> Iterator[Editor]:
 
 
 def test_completion_hover_and_the_right_lines(editor: Editor, tmp_path: Path) -> None:
-    Joiner().workshop.new("acme", tmp_path / "acme")
+    scaffold("acme", tmp_path / "acme", None)
     file = tmp_path / "acme" / "manifest.yaml"
     text, uri = file.read_text("utf-8"), file.as_uri()
     assert editor.problems(text, uri, 1) == []

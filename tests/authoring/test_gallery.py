@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from connector_host.app import Joiner
+from connector_host.authoring.checking import validate
 from connector_host.configuration import bundled
-from connector_host.contract.problems import Problem
+from connector_host.model.problems import Problem
+
+SCHEMAS = bundled() / "schemas"
 
 GALLERY = Path(__file__).parent / "broken"
 CASES = sorted(GALLERY.iterdir())
 
 
 def found(folder: Path) -> list[Problem]:
-    return list(Joiner().workshop.validate(folder).problems)
+    return list(validate(folder, SCHEMAS).problems)
 
 
 def told(problem: Problem) -> str:
@@ -43,7 +45,7 @@ def fixable() -> list[Path]:
 @pytest.mark.parametrize("folder", fixable(), ids=lambda folder: folder.name)
 def test_what_a_machine_can_mend_is_mended(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "manifest.yaml").write_text((folder / "manifest.yaml").read_text("utf-8"), "utf-8")
-    findings = Joiner().workshop.validate(tmp_path, fix=True)
+    findings = validate(tmp_path, SCHEMAS, fix=True)
     assert (findings.mended, findings.problems) == (1, ())
 
 
@@ -54,7 +56,7 @@ def test_two_mistakes_on_one_line_are_mended(tmp_path: Path) -> None:
     (tmp_path / "manifest.yaml").write_text(
         text.replace(right, "since: {titl: Since, typee: string, formatt: date-time}"), "utf-8"
     )
-    assert Joiner().workshop.validate(tmp_path, fix=True).mended == 3
+    assert validate(tmp_path, SCHEMAS, fix=True).mended == 3
     assert right in (tmp_path / "manifest.yaml").read_text("utf-8")
 
 

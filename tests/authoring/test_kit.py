@@ -7,16 +7,17 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from connector_host import WrongUse
-from connector_host.app import Joiner
-from connector_host.builtin.surfaces.loopback import serving
+from connector_host.authoring.kit.bench import RULES
+from connector_host.authoring.kit.kit import Check, Report, grade_of, run_kit
+from connector_host.authoring.kit.stand_in import build
+from connector_host.authoring.page import page_of
+from connector_host.cli.sandbox import serving
 from connector_host.configuration import bundled
-from connector_host.contract.workshop import Check, Report
-from connector_host.kernel.manifests.loading import load_manifest
+from connector_host.manifests.structuring import load_manifest
+from connector_host.model.errors import WrongUse
 from connector_host.testing import plugin_suite
-from connector_host.testing.kit import grade_of, run_kit
-from connector_host.testing.rules.ruling import RULES
-from connector_host.testing.stand_in import build
+
+SCHEMAS = bundled() / "schemas"
 
 BAD = Path(__file__).parent / "bad"
 WORDS = {"command-described", "connection-described", "plugin-described", "error-sample", "read-only-told"}
@@ -214,7 +215,7 @@ def test_a_command_that_asks_no_server_can_be_platinum(tmp_path: Path) -> None:
     assert ("sample-round-trip", "passed") in {
         (one.rule, one.outcome) for one in report.checks if one.about == "reckon"
     }
-    assert "## Reckon" in Joiner().workshop.page(tmp_path)
+    assert "## Reckon" in page_of(load_manifest(tmp_path, SCHEMAS))
 
 
 def test_a_stand_in_wants_credentials(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from connector_host import WrongUse
-from connector_host.kernel.manifests.strict_yaml import read_yaml
-from connector_host.workshop.scaffold import scaffold
+from connector_host.authoring.scaffold import scaffold
+from connector_host.manifests.strict_yaml import read_yaml
+from connector_host.model.errors import WrongUse
 
 PETS = Path(__file__).parent / "pets.yaml"
 OPERATIONS = ("listPets", "addPet", "putPhoto", "search", "history", "all", "mood")

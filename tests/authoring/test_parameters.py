@@ -8,11 +8,17 @@ from typing import Any
 
 import pytest
 
-from connector_host import Change, Result, WrongUse
-from connector_host.app import Joiner
+from connector_host.app import App
+from connector_host.authoring.checking import validate
+from connector_host.authoring.comparing import Comparison, compare
 from connector_host.configuration import bundled
-from connector_host.contract.workshop import Comparison
+from connector_host.manifests.structuring import load_manifest
+from connector_host.model.connection import Change
+from connector_host.model.errors import WrongUse
+from connector_host.model.result import Result
 from tests.world import FastClock, World, http, raw_server
+
+SCHEMAS = bundled() / "schemas"
 
 MANIFEST = """\
 id: acme
@@ -105,7 +111,7 @@ def test_callers_are_told_of_what_is_deprecated(world: World) -> None:
 
 
 def test_order_and_advanced(world: World) -> None:
-    command = Joiner(world.configuration).registry.plugin("acme").commands["send"]
+    command = App(world.configuration).plugins.plugin("acme").commands["send"]
     assert list(command.input["properties"]) == ["kind", "address", "number", "levels", "old", "team", "late"]
     assert command.input["properties"]["old"]["deprecated"] is True, "JSON Schema's own word"
 
@@ -171,7 +177,7 @@ def test_words_for_what_is_not_there_are_a_problem(tmp_path: Path) -> None:
     (tmp_path / "manifest.yaml").write_text(MANIFEST)
     (tmp_path / "locales").mkdir()
     (tmp_path / "locales" / "fr.yaml").write_text("commands:\n  sned: {title: Envoyer}\n  send: {titel: Envoyer}\n")
-    problems = Joiner().workshop.validate(tmp_path).problems
+    problems = validate(tmp_path, SCHEMAS).problems
     told = [(Path(one.path).name, one.line, one.cause, one.assistance) for one in problems if one.rule == "locale"]
     assert told == [
         (
@@ -263,7 +269,7 @@ def compared(tmp_path: Path, old: str, new: str) -> Comparison:
     for name, text in (("old", old), ("new", new)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.yaml").write_text(text)
-    return Joiner().workshop.compare(tmp_path / "old", tmp_path / "new")
+    return compare(load_manifest(tmp_path / "old", SCHEMAS), load_manifest(tmp_path / "new", SCHEMAS))
 
 
 def test_before_1_0_a_minor_number_may_break(tmp_path: Path) -> None:
@@ -301,7 +307,7 @@ def test_versions_are_compared(tmp_path: Path, old: str, new: str, release: str,
         (tmp_path / name / "manifest.yaml").write_text(
             text.replace("command: teams,", "command: squads,") if "squads:" in text else text
         )
-    found = Joiner().workshop.compare(tmp_path / "old", tmp_path / "new")
+    found = compare(load_manifest(tmp_path / "old", SCHEMAS), load_manifest(tmp_path / "new", SCHEMAS))
     assert found.release == release
     assert what in " ".join(one.what for one in found.differences)
     assert found.enough is (release != "major")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connector_host.kernel.manifests.strict_yaml import read_yaml
+from connector_host.manifests.strict_yaml import read_yaml
 from tests.world import SHARED
 
 DOCUMENT = SHARED / "pagerduty" / "rest-openapi.json"
@@ -257,7 +257,7 @@ def test_a_package_is_found_by_its_entry_point_without_running_it(tmp_path: Path
     )
     (site / "worse.py").write_text("raise SystemExit('the whole host')\n")
     (site / "hooked.py").write_text(
-        "from connector_host.contract.hooks import plug\n\n@plug\ndef connectors():\n    return 1 / 0\n"
+        "from connector_host.ports.hookspecs import plug\n\n@plug\ndef connectors():\n    return 1 / 0\n"
     )
     done = run(tmp_path, f"PYTHONPATH={site} connector-host plugins list --output json")
     assert done.returncode == 0, done.stderr

@@ -9,11 +9,12 @@ import anyio
 import pluggy
 import pytest
 
-from connector_host import Options, Status
-from connector_host.builtin.steps.limit import Limiter
-from connector_host.contract.errors import RateLimited
-from connector_host.contract.hooks import PROJECT
-from connector_host.contract.ports import Allowance, Reply, Request, Surroundings
+from connector_host.http.limits import Limiter
+from connector_host.model.errors import RateLimited
+from connector_host.model.invocation import Options
+from connector_host.model.result import Status
+from connector_host.ports.hookspecs import PROJECT
+from connector_host.ports.parts import Allowance, Reply, Request, Surroundings
 from tests.own import add, own, run
 from tests.world import FastClock, World, http, pagerduty_sandbox, raw_server
 

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connector_host import Change, Result, Status
-from connector_host.builtin.surfaces.loopback import serving
+from connector_host.cli.sandbox import serving
+from connector_host.model.connection import Change
+from connector_host.model.result import Result, Status
 from tests.world import FastClock, World
 
 SECRET = "s3cret-of-acme"
@@ -221,7 +222,7 @@ def test_parts_without_a_file(acme: Any, server: Server) -> None:
     assert body.count(b'name="tag"') == 2
 
 
-def test_files_go_through_a_spool_of_limited_size(acme: Any, server: Server, tmp_path: Path) -> None:
+def test_uploads_are_of_limited_size(acme: Any, server: Server, tmp_path: Path) -> None:
     parts = (
         INPUT + "request: {server: api, method: POST, path: /x, multipart: {name: $.input.name, file: $.input.file}}"
     )
@@ -229,23 +230,23 @@ def test_files_go_through_a_spool_of_limited_size(acme: Any, server: Server, tmp
     world = World(tmp_path / "home", manifest=tmp_path / "manifest.yaml")
 
     async def put(host: Any, content: bytes) -> Any:
-        return host.files.put("../../a.txt", content, "text/plain")
+        return host.uploads.put("../../a.txt", content, "text/plain")
 
     reference = world.use(lambda host: put(host, b"hello"))
-    spool = tmp_path / "home" / "spool"
-    assert {file.stat().st_mode & 0o777 for file in spool.iterdir()} == {0o600}
+    folder = tmp_path / "home" / "uploads"
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
     server.seen.clear()
     result = acme(parts, {"name": "n", "file": reference})
     assert result.status is Status.PASSED, result.errors
     [(_, _, _, body)] = server.seen
     assert b'filename="a.txt"' in body
     assert b"Content-Type: text/plain\r\n\r\nhello\r\n" in body
-    assert list(spool.iterdir()) == [], "used once, and gone"
+    assert list(folder.iterdir()) == [], "used once, and gone"
     again = acme(parts, {"file": reference})
-    assert "is no file in the spool" in again.errors[0].detail
+    assert "is no uploaded file" in again.errors[0].detail
     large = world.use(lambda host: put(host, b"x" * 2000))
     assert "at most 1024 are taken" in acme(parts, {"file": large}).errors[0].detail
-    assert "is no file in the spool" in acme(parts, {"file": "/etc/passwd"}).errors[0].detail
+    assert "is no uploaded file" in acme(parts, {"file": "/etc/passwd"}).errors[0].detail
 
 
 def paged(style: str, **more: str) -> str:

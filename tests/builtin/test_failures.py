@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connector_host import Result, Status
+from connector_host.model.result import Result, Status
 from tests.kernel.test_inputs import GOOD
 from tests.world import SHARED, FastClock, World, http, raw_server
 

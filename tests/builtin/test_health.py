@@ -17,9 +17,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from connector_host import Change, HealthCheck, Selection, State, WrongUse
-from connector_host.contract.errors import NoticeUndelivered
-from connector_host.contract.ports import Notice
+from connector_host.model.connection import Change, HealthCheck, Selection, State
+from connector_host.model.errors import NoticeUndelivered, WrongUse
+from connector_host.ports.parts import Notice
 from tests.certificates import write_certificate
 from tests.openbao import free_port
 from tests.world import API_KEY, FastClock, Sandbox, World, pagerduty_sandbox
@@ -157,7 +157,7 @@ def test_a_mail_that_did_not_go_out_is_tried_again(
 
 
 def test_what_the_mail_server_refuses_is_told(smtp: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    from connector_host.builtin.notifiers.smtp import SmtpNotifier
+    from connector_host.notifiers.smtp import SmtpNotifier
 
     class Part:
         def __init__(self, **more: Any) -> None:
@@ -250,7 +250,7 @@ def test_each_check_is_in_the_history_with_its_error_log(checked: World, sandbox
 
 def test_a_claim_that_was_left_behind_lapses(checked: World) -> None:
     async def leave(host: Any) -> Any:
-        log, now = host._parts.store.health, host._parts.clock.now()
+        log, now = host._core.store.health, host._core.clock.now()
         return await log.claim("a program that was killed", now, now + dt.timedelta(seconds=360), 10)
 
     assert len(checked.use(leave)) == 1
@@ -261,10 +261,10 @@ def test_a_claim_that_was_left_behind_lapses(checked: World) -> None:
 
 def test_a_late_finisher_does_not_overwrite(checked: World) -> None:
     async def late(host: Any) -> Any:
-        log, now = host._parts.store.health, host._parts.clock.now()
+        log, now = host._core.store.health, host._core.clock.now()
         [(connection_id, before)] = await log.claim("late", now, now + dt.timedelta(seconds=1), 10)
-        await host._parts.clock.sleep(2)
-        await host.health.run_due()
+        await host._core.clock.sleep(2)
+        await host.as_operator().health.run_due()
         return await log.finish(connection_id, "late", before, 1.0)
 
     assert checked.use(late) is False
@@ -274,7 +274,7 @@ def test_a_late_finisher_does_not_overwrite(checked: World) -> None:
 def test_a_check_that_is_cut_off_gives_its_claim_up(checked: World, sandbox: Sandbox) -> None:
     async def cut(host: Any) -> None:
         with anyio.move_on_after(0.3):
-            await host.health.run_due()
+            await host.as_operator().health.run_due()
 
     with pagerduty_sandbox(latency=5000) as slow:
         checked.point_to(slow.base)
@@ -326,7 +326,7 @@ async def main():
     async with open_host(Configuration(home=Path(sys.argv[1]))) as host:
         print("ready", flush=True)
         sys.stdin.readline()
-        done = await host.health.run_due()
+        done = await host.as_operator().health.run_due()
         print(done.passed, done.failed)
 anyio.run(main)
 """
@@ -402,8 +402,8 @@ def test_another_channel_comes_in_by_the_slot(
     import yaml
 
     from connector_host import Configuration
-    from connector_host.app import Joiner
-    from connector_host.contract.hooks import plug
+    from connector_host.app import App
+    from connector_host.ports.hookspecs import plug
 
     (tmp_path / "pager.py").write_text(PAGER)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -416,12 +416,13 @@ def test_another_channel_comes_in_by_the_slot(
 
     async def work() -> None:
         clock = checked.configuration.clock
-        joiner = Joiner(Configuration(home=checked.home, manifest=file, clock=clock, plugs=(package,)))
+        joiner = App(Configuration(home=checked.home, manifest=file, clock=clock, plugs=(package,)))
         async with joiner.open() as host:
-            await host.health.run_due()
+            await host.as_operator().health.run_due()
             sandbox.options["api_key"] = API_KEY
-            await host._parts.clock.sleep(12 * 60)
-            await host.health.run_due()
+            assert clock is not None
+            await clock.sleep(12 * 60)
+            await host.as_operator().health.run_due()
 
     anyio.run(work)
     paged = (checked.home / "paged").read_text().splitlines()

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from connector_host import Change, Status
-from connector_host.contract.errors import SealError
+from connector_host.model.connection import Change
+from connector_host.model.errors import SealError
+from connector_host.model.result import Status
 from tests.certificates import write_certificate
 from tests.openbao import OpenBao
 from tests.world import FastClock, World, http, pagerduty_sandbox, raw_server, serving_app

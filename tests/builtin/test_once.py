@@ -12,9 +12,11 @@ import anyio
 import pluggy
 import pytest
 
-from connector_host import Change, ConnectorHostError, Options, Status
-from connector_host.contract.errors import StoreError
-from connector_host.contract.hooks import PROJECT
+from connector_host.model.connection import Change
+from connector_host.model.errors import ConnectorHostError, StoreError
+from connector_host.model.invocation import Options
+from connector_host.model.result import Status
+from connector_host.ports.hookspecs import PROJECT
 from tests.own import HEAD, SECRET, add, own, run
 from tests.world import FastClock, World, http, raw_server
 
@@ -159,7 +161,7 @@ def test_a_write_whose_audit_record_fails_changes_nothing(prod: World) -> None:
         lambda host: host.connections.add("new", "pagerduty", Change({}, parameters, {"api_key": "k" * 20})),
         lambda host: host.connections.edit("prod", Change({"description": "new"}, secrets={"api_key": "n" * 20})),
         lambda host: host.connections.remove("prod"),
-        lambda host: host.places.put_tenant("us", master=True),
+        lambda host: host.sites.put_tenant("us", master=True),
         lambda host: host.run("pagerduty", "list_users", "prod"),
     )
     for write in writes:

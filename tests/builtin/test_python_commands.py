@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from connector_host import Change, Options, Result, Status
-from connector_host.app import Joiner
+from connector_host.app import App
+from connector_host.model.connection import Change
+from connector_host.model.invocation import Options
+from connector_host.model.result import Result, Status
 from tests.world import World, http, raw_server
 
 HEAD = """\
@@ -43,7 +45,7 @@ def own_world(folder: Path, code: str, commands: list[str], *, key: str = "k" * 
     (plugin / "commands.py").write_text(IMPORTS + code)
     (folder / "manifest.yaml").write_text("plugins: [own]\nsteps: [retry, limit, audit]\n")
     world = World(folder / "home", manifest=folder / "manifest.yaml")
-    assert Joiner(world.configuration).registry.broken == {}
+    assert App(world.configuration).plugins.broken == {}
     parameters = {"url": url} if url else {}
     world.use(lambda host: host.connections.add("own", "own", Change(parameters=parameters, secrets={"key": key})))
     return world
@@ -75,7 +77,7 @@ def plain_items(call, ids=(), n=1):
     for one in ids:
         yield Item(one, {"id": one} if one != "bad" else Failed("Bad.", code=7))
 
-@command(each="ids")
+@command
 async def each(call, item, n):
     if item == "bad":
         raise Failed("Bad.", kind="not_found")
@@ -84,7 +86,7 @@ async def each(call, item, n):
     await call.sleep(0.03 if item.endswith("3") else 0)
     return {"id": item, "n": n}
 
-@command(each="ids")
+@command
 def plain_each(call, item, n):
     if item == "bug":
         raise KeyError(item)
@@ -240,7 +242,7 @@ async def reads(call):
     from starlette.responses import Response
     from starlette.routing import Route
 
-    from connector_host.builtin.surfaces.loopback import serving
+    from connector_host.cli.sandbox import serving
 
     lines: list[bytes] = []
 
@@ -312,8 +314,8 @@ async def go(call):
 
 
 def test_url_keeps_each_part_in_its_place() -> None:
-    from connector_host import url
-    from connector_host.contract.errors import RequestRefused
+    from connector_host.model.authoring import url
+    from connector_host.model.errors import RequestRefused
 
     assert url("/incidents/{}/alerts", "P1/../../abilities?x=") == "/incidents/P1%2F..%2F..%2Fabilities%3Fx%3D/alerts"
     assert url("/a/{}/{}", 7, "ü") == "/a/7/%C3%BC"

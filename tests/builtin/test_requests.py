@@ -8,11 +8,13 @@ from typing import Any
 import anyio
 import pytest
 
-from connector_host import Change, Options, Status
-from connector_host.app import Joiner
-from connector_host.builtin.steps.limit import Limiter
-from connector_host.contract.errors import RateLimited
-from connector_host.contract.ports import Allowance, Reply, Request
+from connector_host.app import App
+from connector_host.http.limits import Limiter
+from connector_host.model.connection import Change
+from connector_host.model.errors import RateLimited
+from connector_host.model.invocation import Options
+from connector_host.model.result import Status
+from connector_host.ports.parts import Allowance, Reply, Request
 from tests.world import API_KEY, FastClock, World, http, pagerduty_sandbox, raw_server
 
 GOOD = http("200 OK", b'{"users": [{"id": "P1"}], "more": false}')
@@ -134,7 +136,7 @@ def run_own(home: Path, clock: FastClock, base: str, commands: str, inputs: Any 
     manifest = home / "manifest.yaml"
     manifest.write_text("plugins: [acme]\nsteps: [retry, limit, audit]\n")
     own = World(home / f"home-{len(list(home.iterdir()))}", manifest=manifest, clock=clock)
-    assert Joiner(own.configuration).registry.broken == {}
+    assert App(own.configuration).plugins.broken == {}
     change = Change(parameters={"url": base}, secrets={"key": API_KEY})
     own.use(lambda host: host.connections.add("own", "acme", change))
     return own.use(lambda host: host.run("acme", name, "own", inputs, options=Options(deadline_seconds=60)))
@@ -208,7 +210,7 @@ def test_redirects_in_a_circle_end(world: World) -> None:
 
 
 def test_plain_http_is_for_loopback_only(world: World) -> None:
-    from connector_host import WrongUse
+    from connector_host.model.errors import WrongUse
 
     with pytest.raises(WrongUse, match="unencrypted"):
         world.add("http://api.pagerduty.com")
@@ -232,8 +234,8 @@ def test_an_untrusted_certificate_is_refused_and_a_ca_bundle_mends_it(world: Wor
 
 
 def test_verification_can_not_be_switched_off() -> None:
-    from connector_host.builtin.transport.tls import TlsContexts
-    from connector_host.contract.ports import Tls
+    from connector_host.http.tls import TlsContexts
+    from connector_host.ports.parts import Tls
 
     for context in (TlsContexts().get(Tls()), TlsContexts().none()):
         assert context.verify_mode is ssl.CERT_REQUIRED
@@ -248,14 +250,14 @@ def test_one_wire_serves_many_invocations_and_is_closed_with_its_version(world: 
         async def work(host: Any) -> tuple[int, int]:
             for _ in range(5):
                 await host.run("pagerduty", "list_users", "prod")
-            openings = host._parts.openings._open
+            openings = host._core.pool._open
             [first] = openings.values()
-            before = len(first.connection.session._pools)
+            before = len(first.wires["httpx2"]._pools)
             await host.connections.edit("prod", Change(fields={"description": "changed"}))
             await host.run("pagerduty", "list_users", "prod")
             [second] = openings.values()
             assert second is not first
-            return before, len(first.connection.session._pools)
+            return before, len(first.wires["httpx2"]._pools)
 
         assert world.use(work) == (1, 0)
 
@@ -273,12 +275,12 @@ def test_a_change_lets_invocations_under_way_finish_and_then_closes_their_wire(w
             async with anyio.create_task_group() as group:
                 group.start_soon(run)
                 await anyio.sleep(0.15)
-                [old] = host._parts.openings._open.values()
+                [old] = host._core.pool._open.values()
                 await host.connections.edit("prod", Change(fields={"description": "changed"}))
                 await run()
-                pools = len(old.connection.session._pools)
+                pools = len(old.wires["httpx2"]._pools)
             await host.connections.remove("prod")
-            return [*results, pools, len(old.connection.session._pools), host._parts.openings._open]
+            return [*results, pools, len(old.wires["httpx2"]._pools), host._core.pool._open]
 
         first, second, _, closed, left = world.use(work)
     assert (first.status, second.status, closed, left) == (Status.PASSED, Status.PASSED, 0, {})

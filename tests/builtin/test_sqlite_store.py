@@ -11,25 +11,29 @@ from typing import Any
 
 import pytest
 
-from connector_host import Change, Status, WrongUse
-from connector_host.contract.audit import AuditEntry
-from connector_host.contract.connection import StoredConnection
-from connector_host.contract.errors import (
+from connector_host.host.connections.service import drafted_edit
+from connector_host.model.audit import AuditEntry
+from connector_host.model.caller import OPERATOR
+from connector_host.model.connection import Change, StoredConnection
+from connector_host.model.errors import (
     ConnectionChanged,
     ConnectionExists,
     StoreError,
     StoreTooNew,
     UnknownConnection,
+    WrongUse,
 )
-from connector_host.contract.model import HistoryRecord
+from connector_host.model.result import HistoryRecord, Status
 from tests.world import Sandbox, World
 
 ADDS_FOR_EVER = """
 import sys, anyio
 from pathlib import Path
-from connector_host import Change, Configuration, open_host
+from connector_host.model.connection import Change
+from connector_host import Configuration, open_host
 async def main():
-    async with open_host(Configuration(home=Path(sys.argv[1]))) as host:
+    async with open_host(Configuration(home=Path(sys.argv[1]))) as opened:
+        host = opened.as_operator()
         parameters = {"server_url": "http://127.0.0.1:1", "event_url": "http://127.0.0.1:1"}
         for number in range(100_000):
             name = f"{sys.argv[2]}-{number}"
@@ -114,10 +118,10 @@ def test_writing_waits_for_another_program_that_writes(prod: World) -> None:
 def test_concurrent_edits_are_detected(prod: World) -> None:
     async def work(host: Any) -> None:
         shown = await host.connections.show("prod")
-        _, draft = await host.connections.draft_edit("prod", Change(fields={"description": "lost"}))
+        _, draft = await drafted_edit(host._core, OPERATOR, "prod", Change(fields={"description": "lost"}))
         await host.connections.edit("prod", Change(fields={"description": "first"}))
         with pytest.raises(ConnectionChanged):  # seen by another program when it writes
-            await host._parts.store.connections.change(StoredConnection(draft.connection), AuditEntry("", "", ""))
+            await host._core.store.connections.change(StoredConnection(draft.connection), AuditEntry("", "", ""))
         with pytest.raises(ConnectionChanged):  # or made for what was seen a while ago
             await host.connections.edit("prod", Change(fields={"description": "second"}, version=shown["version"]))
 
@@ -134,7 +138,7 @@ def test_names_are_unique_and_can_be_changed(prod: World, sandbox: Sandbox) -> N
     prod.use(lambda host: host.connections.edit("twin", Change(fields={"name": "other"})))
     assert [one.connection.name for one in prod.use(lambda host: host.connections.list())] == ["other", "prod"]
     with pytest.raises(UnknownConnection, match="Did you mean 'other'"):
-        prod.use(lambda host: host.connections.get("othr"))
+        prod.use(lambda host: host.connections.show("othr"))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +181,7 @@ def test_history_is_kept_for_the_retention(prod: World) -> None:
     record = HistoryRecord("0000", "pagerduty", "list_users", "prod", "operator", "Passed", old, 1, "{}")
 
     async def age(host: Any) -> int:
-        await host._parts.store.history.append(record, AuditEntry(old, "test", "invocation.finished"))
+        await host._core.store.history.append([(record, AuditEntry(old, "test", "invocation.finished"))])
         return len(await host.history())
 
     assert prod.use(age) == 1
@@ -191,11 +195,11 @@ def test_history_is_kept_for_the_retention(prod: World) -> None:
 def test_records_are_taken_in_once(prod: World, sandbox: Sandbox) -> None:
     from tests.plugins.test_pagerduty_commands import RANGE
 
-    first = prod.use(lambda host: host.take_in("pagerduty", "fetch_incident", "prod", RANGE))
-    again = prod.use(lambda host: host.take_in("pagerduty", "fetch_incident", "prod", RANGE))
+    first = prod.use(lambda host: host.ingest("pagerduty", "fetch_incident", "prod", RANGE))
+    again = prod.use(lambda host: host.ingest("pagerduty", "fetch_incident", "prod", RANGE))
     assert (first.status, first.raw_data) == (Status.PASSED, {"fetched": 4, "new": 4, "known": 0})
     assert again.raw_data == {"fetched": 4, "new": 0, "known": 4}
-    records = prod.use(lambda host: host.taken_in("fetch_incident", "prod"))
+    records = prod.use(lambda host: host.ingested("fetch_incident", "prod"))
     assert {one.unique_key for one in records} == set(sandbox.account.incidents)
     import json
 
@@ -208,7 +212,7 @@ def test_a_store_of_the_first_schema_is_brought_up_to_date(prod: World, sandbox:
     """A database as the first schema left it, with sites and tenants that were only words then."""
     prod.run("list_users")
     old = prod.home / "old.db"
-    folder = Path(__file__).parents[2] / "connector_host/builtin/stores/migrations"
+    folder = Path(__file__).parents[2] / "connector_host/stores/migrations"
     with sqlite3.connect(old) as database:
         database.executescript((folder / "0001_start.sql").read_text())
         database.execute("attach ? as now", (str(prod.home / "connector-host.db"),))
@@ -226,7 +230,7 @@ def test_a_store_of_the_first_schema_is_brought_up_to_date(prod: World, sandbox:
     world = World(prod.home, database=f"sqlite:///{old}")
 
     async def look(host: Any) -> None:
-        places = await host.places.map()
+        places = await host.sites.map()
         assert (places.master, sorted(places.tenants), list(places.sites)) == ("master", ["acme", "master"], ["hq"])
         shown = await host.connections.show("prod")
         assert (shown["site"], shown["tenants"], shown["health_check"]["interval_minutes"]) == ("hq", ["acme"], 7)

@@ -56,7 +56,7 @@ def test_the_embedding_example_runs(tmp_path: Path, sandbox: Any, world: Any) ->
 
 
 def test_the_plugin_example_loads(tmp_path: Path) -> None:
-    from connector_host.kernel.manifests.loading import load_manifest
+    from connector_host.manifests.structuring import load_manifest
 
     [manifest] = blocks("yaml")
     (tmp_path / "manifest.yaml").write_text(manifest)
@@ -84,7 +84,7 @@ def all_documents() -> str:
 def test_every_command_of_the_command_line_is_documented() -> None:
     import click
 
-    from connector_host.builtin.surfaces.cli.main import program
+    from connector_host.cli.main import program
 
     text = all_documents()
     for name in program.list_commands(click.Context(program)):
@@ -99,14 +99,15 @@ def test_every_socket_port_error_and_manifest_key_is_documented() -> None:
     import inspect
     import json
 
-    from connector_host.contract import errors, hooks, ports, stores
+    from connector_host.model import errors
+    from connector_host.ports import calls, hookspecs, parts, stores
 
     text = all_documents()
     names = [name for name, one in vars(errors).items() if inspect.isclass(one) and issubclass(one, Exception)]
-    names += [name for name, one in vars(hooks).items() if hasattr(one, "connector_host_spec")]
+    names += [name for name, one in vars(hookspecs).items() if hasattr(one, "connector_host_spec")]
     names += [
         name
-        for module in (ports, stores)
+        for module in (calls, parts, stores)
         for name, one in vars(module).items()
         if getattr(one, "_is_protocol", False) and one.__module__ == module.__name__
     ]
@@ -143,7 +144,7 @@ def test_every_test_that_the_documents_name_exists() -> None:
 
 
 def test_the_table_of_rights_is_the_one_in_force() -> None:
-    from connector_host.kernel.access import RULES, Right
+    from connector_host.host.access import RULES, Right
 
     words = {frozenset(Right): "all", frozenset({Right.USE}): "use", frozenset[Right](): "-"}
     text = (ROOT / "docs" / "connections.md").read_text("utf-8")

@@ -7,14 +7,14 @@ import jsonschema
 import jsonschema_rs
 import pytest
 
-from connector_host.app import Joiner
+from connector_host.app import App
 from connector_host.configuration import bundled
 
 FILES = sorted(file for file in (bundled() / "schemas").glob("*.schema.json") if "draft-07" not in file.name)
 
 
 def test_the_editors_schema_is_made_of_the_published_one() -> None:
-    from connector_host.workshop.editor_schema import as_text, editor_schema
+    from connector_host.authoring.published import as_text, editor_schema
 
     text = (bundled() / "schemas" / "plugin-manifest.draft-07.schema.json").read_text("utf-8")
     assert text == as_text(editor_schema())
@@ -24,12 +24,12 @@ def test_the_editors_schema_is_made_of_the_published_one() -> None:
 
 
 def test_the_reference_is_made_of_the_schema() -> None:
-    from connector_host.workshop.reference import reference
+    from connector_host.authoring.published import reference
 
     file = bundled() / "docs" / "manifest.md"
     if not file.exists():
         pytest.skip("the documents are not beside the package")
-    assert file.read_text("utf-8") == reference(), "python -m connector_host.workshop.reference > docs/manifest.md"
+    assert file.read_text("utf-8") == reference(), "python -m connector_host.authoring.published > docs/manifest.md"
 
 
 def test_there_are_four() -> None:
@@ -70,7 +70,7 @@ def test_result_schema_refuses_dishonest_results() -> None:
 
 
 def parameters() -> list[Any]:
-    manifest = Joiner().registry.plugin("pagerduty")
+    manifest = App().plugins.plugin("pagerduty")
     found = [("connection", name, schema) for name, schema in manifest.connection["properties"].items()]
     for command in manifest.commands.values():
         found += [(command.id, name, schema) for name, schema in command.input["properties"].items()]

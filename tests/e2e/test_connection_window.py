@@ -2,16 +2,18 @@
 
 import json
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
-from connector_host import Caller, Change, HealthCheck, Selection, State, Status, VaultReference, WrongUse
-from connector_host.contract.errors import ConnectionChanged
-from tests.world import API_KEY, INTEGRATION_KEY, FastClock, Sandbox, World, pagerduty_sandbox
+from connector_host.model.caller import Caller
+from connector_host.model.connection import Change, HealthCheck, Selection, State, VaultReference
+from connector_host.model.errors import ConnectionChanged, WrongUse
+from connector_host.model.result import Status
+from tests.world import API_KEY, INTEGRATION_KEY, FastClock, Sandbox, World, opened, pagerduty_sandbox
 
 SEVERAL = ["a", "b", "c"]
 
@@ -43,9 +45,9 @@ def test_an_inactive_connection_refuses_what_is_queued_already(tmp_path: Path, c
 
 def test_a_removed_connection_refuses_what_is_queued_already(prod: World, sandbox: Sandbox) -> None:
     async def work(host: Any) -> Any:
-        stored = await host.connections.get("prod")
+        stored = await host._core.store.connections.get("prod")
         await host.connections.remove("prod")
-        return await host._check(stored)
+        return await host.health._run_test(stored)
 
     [entry] = prod.use(work).errors
     assert "is not active" in entry.message
@@ -65,15 +67,21 @@ def test_an_agent_that_nobody_provides_is_a_clear_failure(prod: World, sandbox: 
 
 
 AGENT = """
-from connector_host import Item
+from connector_host.model.authoring import Item
 
 
 class Far:
     def __init__(self, surroundings):
         pass
 
-    async def run(self, job):
-        job.outcome.add(Item(None, {"users": [], "ran_at": "far-away", "command": job.command.id}))
+    def prepare(self, command, opened):
+        async def run(invocation, output):
+            output.add(Item(None, {"users": [], "ran_at": "far-away", "command": command.id}))
+
+        return run
+
+    async def close(self):
+        pass
 """
 
 
@@ -82,8 +90,8 @@ def test_an_agent_that_is_provided_carries_the_command_out(
 ) -> None:
     import types
 
-    from connector_host.app import Joiner
-    from connector_host.contract.hooks import plug
+    from connector_host.app import App
+    from connector_host.ports.hookspecs import plug
 
     (tmp_path / "far_agent.py").write_text(AGENT)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -91,9 +99,9 @@ def test_an_agent_that_is_provided_carries_the_command_out(
     edit(prod, agent="far-away")
 
     async def work() -> Any:
-        joiner = Joiner(replace(prod.configuration, plugs=(package,)))
+        joiner = App(replace(prod.configuration, plugs=(package,)))
         async with joiner.open() as host:
-            return await host.run("pagerduty", "get_all_schedules", "prod")
+            return await host.as_operator().run("pagerduty", "get_all_schedules", "prod")
 
     import anyio
 
@@ -105,10 +113,10 @@ def test_an_agent_that_is_provided_carries_the_command_out(
 def test_editing_one_secret_leaves_the_others(prod: World) -> None:
     prod.use(lambda host: host.connections.edit("prod", Change(secrets={"api_key": "another-key-another-key"})))
 
-    async def opened(host: Any) -> Any:
-        return await host.keys.open(await host.connections.get("prod"))
-
-    assert prod.use(opened) == {"api_key": "another-key-another-key", "integration_key": INTEGRATION_KEY}
+    assert prod.use(lambda host: opened(host, "prod")) == {
+        "api_key": "another-key-another-key",
+        "integration_key": INTEGRATION_KEY,
+    }
 
 
 def test_concurrent_edits_are_never_lost(prod: World) -> None:
@@ -169,8 +177,8 @@ def test_many_are_edited_each_by_itself(prod: World, sandbox: Sandbox) -> None:
 
 def test_the_filters_of_the_list_and_the_states_agree(prod: World, sandbox: Sandbox) -> None:
     async def fill(host: Any) -> None:
-        await host.places.put_tenant("us", master=True)
-        await host.places.put_site("hq")
+        await host.sites.put_tenant("us", master=True)
+        await host.sites.put_site("hq")
         parameters = {"server_url": sandbox.base, "event_url": sandbox.base}
         for name, fields, key in (
             ("good", {"site": "hq"}, API_KEY),
@@ -358,7 +366,7 @@ def test_without_sites_users_and_groups_alone_decide(prod: World) -> None:
         ({"allowed_users": (), "allowed_groups": ("soc",)}, bob, True),
     ):
         edit(prod, **fields)
-        seen = prod.use(lambda host, w=who: host.connections.list(caller=w))  # type: ignore[misc]
+        seen = prod.use(lambda host: host.connections.list(), who)
         assert bool(seen) is fits
 
 
@@ -381,8 +389,7 @@ def test_a_parameter_that_becomes_a_secret_is_sealed(tmp_path: Path, sandbox: Sa
     assert (exported["missing_secrets"], "a-pin-of-eight" in json.dumps(exported)) == (["key", "pin"], False)
     assert [one.error for one in world.use(lambda host: host.connections.upgrade())] == [""]
 
-    async def opened(host: Any) -> Any:
-        stored = await host.connections.get("c")
-        return stored.connection.parameters, await host.keys.open(stored)
+    async def look(host: Any) -> Any:
+        return (await host.connections.show("c"))["parameters"], await opened(host, "c")
 
-    assert world.use(opened) == ({"url": sandbox.base}, {"key": "k" * 20, "pin": "a-pin-of-eight"})
+    assert world.use(look) == ({"url": sandbox.base}, {"key": "k" * 20, "pin": "a-pin-of-eight"})

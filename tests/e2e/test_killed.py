@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.world import Sandbox, World
+from tests.world import Sandbox, World, opened
 
 KILLS = 200
 # Forks a program that adds, edits, rotates, retires and checks for ever, kills it somewhere in it, and goes on.
@@ -13,10 +13,11 @@ HARNESS = """
 import json, os, random, signal, sys, time
 from pathlib import Path
 import anyio
-import connector_host.builtin.stores.sqlite, connector_host.builtin.ciphers.key_file
-import connector_host.builtin.ciphers.aes_gcm, connector_host.builtin.transport.wire, jsonschema_rs
-from connector_host import Change, Configuration, HealthCheck, open_host
-from connector_host.contract.errors import ConnectorHostError
+import connector_host.stores.sqlite, connector_host.crypto.key_rings
+import connector_host.crypto.aes_gcm, connector_host.http.httpx2_transport, jsonschema_rs
+from connector_host.model.connection import Change, HealthCheck
+from connector_host import Configuration, open_host
+from connector_host.model.errors import ConnectorHostError
 
 home, base, kills = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 chance = random.Random(7)
@@ -32,16 +33,17 @@ async def busy(turn, tell):
             name = f"c{turn}-{number}"
             parameters = {"server_url": base, "event_url": base}
             secrets = {"api_key": f"key-of-{name}-padded", "integration_key": "i" * 32}
-            await host.connections.add(name, "pagerduty", Change({"health_check": HealthCheck(1)}, parameters, secrets))
+            session = host.as_operator()
+            await session.connections.add(name, "pagerduty", Change({"health_check": HealthCheck(1)}, parameters, secrets))
             say("add", name)
             for value in range(1, 4):
                 change = Change({"description": str(value)}, secrets={"api_key": f"key-of-{name}-edit-{value}"})
-                await host.connections.edit(name, change)
+                await session.connections.edit(name, change)
                 say("edit", name, value)
-            await host.keys.rotate()
-            await host.keys.retire()
+            await session.keys.rotate()
+            await session.keys.retire()
             say("rotate")
-            done = await host.health.run_due()
+            done = await session.health.run_due()
             say("checked", done.passed, done.failed)
 
 for turn in range(kills):
@@ -86,9 +88,9 @@ def test_nothing_acknowledged_is_lost(world: World, sandbox: Sandbox) -> None:
             names.add(name)
             value = int(one.connection.description or 0)
             assert value >= edited.get(name, 0)
-            opened = await host.keys.open(await host.connections.get(name))
+            secrets = await opened(host, name)
             key = f"key-of-{name}-edit-{value}" if value else f"key-of-{name}-padded"
-            assert opened == {"api_key": key, "integration_key": "i" * 32}
+            assert secrets == {"api_key": key, "integration_key": "i" * 32}
         assert set(added) <= names
         verdict = await host.audit.verify()
         assert verdict.problems == ()

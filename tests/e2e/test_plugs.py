@@ -8,8 +8,8 @@ import pluggy
 import pytest
 
 from connector_host import Configuration
-from connector_host.app import Joiner
-from connector_host.contract.hooks import PROJECT
+from connector_host.app import App
+from connector_host.ports.hookspecs import PROJECT
 
 plug = pluggy.HookimplMarker(PROJECT)
 
@@ -21,9 +21,9 @@ def test_a_plug_that_fails_is_asked_once(tmp_path: Path, caplog: pytest.LogCaptu
         asked.append("provide")
         raise SystemExit("the whole host")
 
-    joiner = Joiner(Configuration(home=tmp_path, plugs=(SimpleNamespace(provide=plug(provide)),)))
+    app = App(Configuration(home=tmp_path, plugs=(SimpleNamespace(provide=plug(provide)),)))
     for _ in range(2):
-        assert "pagerduty" in joiner.catalogue.plugins
-        assert joiner.surface("cli") is not None
+        assert "pagerduty" in app.plugins.plugins
+        assert "sqlite" in app._parts.offers("store")
     assert asked == ["provide"]
     assert "SystemExit: the whole host" in caplog.text

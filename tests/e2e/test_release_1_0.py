@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from connector_host import Change, Status
+from connector_host.model.connection import Change
+from connector_host.model.result import Status
 from tests.world import API_KEY, INTEGRATION_KEY, FastClock, Sandbox, World, http, pagerduty_sandbox, raw_server
 
 MADE = Path(__file__).resolve().parents[1] / "data" / "release_1_0"
@@ -59,6 +60,7 @@ def test_a_secret_that_is_an_object_opens_whole(old: World) -> None:
     assert "header X-N" in entry.message
 
 
+@pytest.mark.filterwarnings("ignore:@command:DeprecationWarning")
 def test_what_is_no_text_in_a_secret_comes_back_as_it_was(old: World, tmp_path: Path) -> None:
     world = World(old.home, plugin_folders=(MADE / "plugins" / "legacy",))
     result = world.use(lambda host: host.run("legacy", "tell_extra", "odd"))
@@ -83,7 +85,7 @@ def test_its_history_and_its_intake_are_read(old: World, sandbox: Sandbox) -> No
         for part in ("plugin", "command", "connection", "caller", "status", "started_at", "inputs", "error", "result"):
             assert getattr(record, part) == kept[record.invocation_id][part]
     assert len(records) == len(kept) >= 4
-    taken = old.use(lambda host: host.taken_in("fetch_incident", "prod", 3))
+    taken = old.use(lambda host: host.ingested("fetch_incident", "prod", 3))
     assert [(one.unique_key, one.raw, one.mapped, one.site) for one in taken] == [
         (one["unique_key"], one["raw"], one["mapped"], one["site"]) for one in FACTS["intake"]
     ]
@@ -93,9 +95,9 @@ def test_its_export_is_imported_with_its_secrets(tmp_path: Path, clock: FastCloc
     other = World(tmp_path / "other", clock=clock)
 
     async def fill(host: Any) -> Any:
-        await host.places.put_tenant("us", master=True)
-        await host.places.put_tenant("acme")
-        await host.places.put_site("hq")
+        await host.sites.put_tenant("us", master=True)
+        await host.sites.put_tenant("acme")
+        await host.sites.put_site("hq")
         document = yaml.safe_load((MADE / "export.yaml").read_text("utf-8"))
         return await host.transfer.take(document, private_key=(MADE / "private.pem").read_bytes())
 
@@ -105,6 +107,7 @@ def test_its_export_is_imported_with_its_secrets(tmp_path: Path, clock: FastCloc
     assert shown(other, "prod")["secrets"]["integration_key"].startswith(INTEGRATION_KEY[:4])
 
 
+@pytest.mark.filterwarnings("ignore:@command:DeprecationWarning")
 @pytest.mark.parametrize("plugin", ["acme", "legacy"])
 def test_its_plugins_load_and_run(tmp_path: Path, clock: FastClock, plugin: str) -> None:
     shutil.copytree(MADE / "plugins", tmp_path / "plugins")

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from connector_host import Change, Result, Selection, Status, VaultReference, WrongUse
+from connector_host.model.connection import Change, Selection, VaultReference
+from connector_host.model.errors import WrongUse
+from connector_host.model.result import Result, Status
 from tests.openbao import OpenBao
 from tests.world import FastClock, World, pagerduty_sandbox
 
@@ -152,7 +154,7 @@ def test_a_vault_in_use_is_kept_and_may_be_renamed(world: World) -> None:
     world.use(lambda host: host.connections.edit("corp-vault", Change(fields={"name": "main-vault"})))
     assert world.use(listed).status is Status.PASSED
     assert world.use(lambda host: host.connections.show("prod"))["vault"]["api_key"]["vault"] == "main-vault"
-    vault_id = world.use(lambda host: host.connections.get("main-vault")).connection.id
+    vault_id = world.use(lambda host: host.connections.show("main-vault"))["id"]
     users = world.use(lambda host: host.connections.list(Selection(uses_vault=vault_id)))
     assert [one.connection.name for one in users] == ["prod"]
     world.use(lambda host: host.connections.edit("prod", Change(secrets={"api_key": FIRST})))

@@ -4,11 +4,11 @@ from itertools import product
 
 import pytest
 
-from connector_host import Caller, Connection
-from connector_host.contract.places import PlaceMap, Site, Tenant
-from connector_host.kernel.access import RULES, Naming, Right, Standing, naming, rights, standing
+from connector_host.host.access import RULES, Naming, Right, Standing, naming, rights, standing
+from connector_host.model.caller import OPERATOR, Caller, Operator, Principal, Site, SiteMap, Tenant
+from connector_host.model.connection import Connection
 
-PLACES = PlaceMap(
+PLACES = SiteMap(
     {name: Tenant(name, master=name == "us") for name in ("us", "acme", "bolt")},
     {
         site.name: site
@@ -25,7 +25,6 @@ PLACES = PlaceMap(
 USE, ALL, NONE = {Right.USE}, {Right.USE, Right.ADMINISTER}, set[Right]()
 # What each rule grants: to a named administrator, to a named user, to anyone where no users are named, to others.
 TABLE = {
-    Standing.OPERATOR: (ALL, ALL, ALL, ALL),
     Standing.UNPLACED: (ALL, USE, USE, NONE),
     Standing.OWN_INTERNAL: (ALL, USE, USE, NONE),
     Standing.OWN_CLIENT: (ALL, USE, NONE, NONE),
@@ -49,7 +48,7 @@ WHERE = {
     "at a site that is gone": {"site": "nowhere"},
 }
 CALLERS: dict[str, dict[str, str]] = {
-    "nowhere": {},
+    "nowhere": {"user": "ann"},
     "hq": {"site": "hq"},
     "hq, and says so": {"site": "hq", "tenant": "us"},
     "hq, and says otherwise": {"site": "hq", "tenant": "acme"},
@@ -98,7 +97,8 @@ def test_where_each_caller_stands(where: str, who: str) -> None:
     expected = STANDS.get((where, who), Standing.ELSEWHERE)
     assert standing(PLACES, connection, caller) is expected
     assert rights(PLACES, connection, caller) == RULES[expected][Naming.NOBODY]
-    assert rights(PLACES, connection, Caller()) == ALL
+    assert rights(PLACES, connection, OPERATOR) == ALL
+    assert rights(PLACES, connection, Caller()) == NONE
 
 
 @pytest.mark.parametrize(
@@ -123,6 +123,9 @@ def test_who_is_named(
     assert naming(Connection("c", "p", **named), Caller(user, groups)) is expected  # type: ignore[arg-type]
 
 
-def test_only_a_caller_with_nothing_at_all_is_the_operator() -> None:
-    for caller in (Caller(user=""), Caller(groups=("",)), Caller(site=""), Caller(tenant=""), Caller(groups=[])):  # type: ignore[arg-type]
-        assert standing(PLACES, Connection("c", "p", site="hq"), caller) is Standing.ELSEWHERE
+@pytest.mark.parametrize("nothing", [{}, {"user": ""}, {"groups": ("",)}, {"site": ""}, {"tenant": ""}, {"groups": []}])
+def test_no_caller_is_the_operator_however_little_they_are(nothing: dict[str, object]) -> None:
+    caller: Principal = Caller(**nothing)  # type: ignore[arg-type]
+    assert caller != OPERATOR
+    assert not isinstance(caller, Operator)
+    assert rights(PLACES, Connection("c", "p", site="hq"), caller) == NONE

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from connector_host import Caller, Change
-from connector_host.contract.audit import AuditHead, AuditVerdict, digest_of
+from connector_host.model.audit import AuditHead, AuditVerdict, digest_of
+from connector_host.model.caller import Caller
+from connector_host.model.connection import Change
 from tests.world import API_KEY, INTEGRATION_KEY, Sandbox, World
 
 
@@ -62,7 +63,7 @@ def test_each_deed_is_recorded_without_a_secret(busy: World) -> None:
 
 
 def test_who_did_it_is_named(prod: World) -> None:
-    prod.use(lambda host: host.run("pagerduty", "list_users", "prod", caller=Caller("ann", ("soc",))))
+    prod.use(lambda host: host.run("pagerduty", "list_users", "prod"), Caller("ann", ("soc",)))
     [newest] = prod.use(lambda host: host.audit.newest(1))
     assert (newest.entry.actor, json.loads(newest.entry.details)["command"]) == ("ann", "list_users")
 
@@ -130,13 +131,15 @@ def test_programs_at_the_same_time_make_one_chain(prod: World) -> None:
     code = """
 import sys, anyio
 from pathlib import Path
-from connector_host import Change, Configuration, open_host
+from connector_host.model.connection import Change
+from connector_host import Configuration, open_host
 async def main():
-    async with open_host(Configuration(home=Path(sys.argv[1]))) as host:
+    async with open_host(Configuration(home=Path(sys.argv[1]))) as opened:
+        host = opened.as_operator()
         for number in range(40):
             await host.connections.edit(sys.argv[2], Change(fields={"description": str(number)}))
             for _ in range(10):
-                await host.audit.record("test.noted")
+                await host._core.audit.record("test.noted", host._caller)
 anyio.run(main)
 """
     prod.use(lambda host: host.connections.copy("prod", "twin"))
@@ -150,9 +153,9 @@ def test_keys_places_and_transfers_are_in_it(prod: World, sandbox: Sandbox) -> N
     async def work(host: Any) -> list[str]:
         await host.keys.rotate()
         await host.keys.retire()
-        await host.places.put_tenant("us", master=True)
-        await host.places.put_site("hq")
-        await host.places.remove_site("hq")
+        await host.sites.put_tenant("us", master=True)
+        await host.sites.put_site("hq")
+        await host.sites.remove_site("hq")
         await host.transfer.export()
         return [one.entry.action for one in await host.audit.newest(6)]
 

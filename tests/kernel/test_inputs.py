@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector_host import Status
-from connector_host.app import Joiner
-from connector_host.kernel.inputs import InputForm, parse_time
-from connector_host.kernel.schema import Checker
-from connector_host.kernel.settings import DateTimeSetting, Limits
+from connector_host.app import App
+from connector_host.host.inputs import InputForm, parse_time
+from connector_host.host.settings import DateTimeSetting, Limits
+from connector_host.manifests.schema import Checker
+from connector_host.model.result import Status
 from tests.world import Sandbox, World
 
 GOOD: dict[str, dict[str, Any]] = {
@@ -27,7 +27,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "resolve_incidents": {"incident_ids": ["Q1"]},
     "test_connection": {},
 }
-COMMANDS = Joiner().registry.plugin("pagerduty").commands
+COMMANDS = App().plugins.plugin("pagerduty").commands
 GOOD |= {name: dict(one.samples[0].input) for name, one in COMMANDS.items() if name not in GOOD}
 
 
@@ -71,14 +71,14 @@ def bad_values(schema: dict[str, Any]) -> Iterator[Any]:
 
 PARAMETERS = [
     (command.id, name)
-    for command in Joiner().registry.plugin("pagerduty").commands.values()
+    for command in App().plugins.plugin("pagerduty").commands.values()
     for name in command.input["properties"]
 ]
 
 
 @pytest.mark.parametrize(("command", "name"), PARAMETERS, ids=[f"{command}.{name}" for command, name in PARAMETERS])
 def test_bad_values_of_a_parameter(prod: World, sandbox: Sandbox, command: str, name: str) -> None:
-    found = Joiner().registry.plugin("pagerduty").commands[command]
+    found = App().plugins.plugin("pagerduty").commands[command]
     schema = found.input["properties"][name]
     title = schema.get("error_title", schema["title"])
 
@@ -101,7 +101,7 @@ def test_bad_values_of_a_parameter(prod: World, sandbox: Sandbox, command: str, 
 
 REQUIRED = [
     (command.id, name)
-    for command in Joiner().registry.plugin("pagerduty").commands.values()
+    for command in App().plugins.plugin("pagerduty").commands.values()
     for name in command.input.get("required", [])
 ]
 
@@ -110,7 +110,7 @@ REQUIRED = [
 def test_a_missing_parameter(prod: World, sandbox: Sandbox, command: str, name: str) -> None:
     for inputs in ({key: value for key, value in GOOD[command].items() if key != name}, {**GOOD[command], name: None}):
         [entry] = prod.run(command, inputs).errors
-        title = Joiner().registry.plugin("pagerduty").commands[command].input["properties"][name]["title"]
+        title = App().plugins.plugin("pagerduty").commands[command].input["properties"][name]["title"]
         assert entry.message == f"The value for parameter ({title}) is invalid."
         assert "required" in entry.detail
     assert sandbox.requests == []
@@ -173,7 +173,7 @@ def test_the_hosts_setting_of_times_is_followed(tmp_path: Any, sandbox: Sandbox)
 
 
 def test_a_wrong_setting_is_told(tmp_path: Any) -> None:
-    from connector_host import ConnectorHostError
+    from connector_host.model.errors import ConnectorHostError
 
     manifest = tmp_path / "manifest.yaml"
     for text, words in [
@@ -211,7 +211,7 @@ JSON = st.recursive(
 @given(data=st.data())
 def test_verdict_and_explanation_agree(command: str, data: st.DataObject) -> None:
     """jsonschema-rs gives the verdict, jsonschema the reasons: they must never contradict each other."""
-    found = Joiner().registry.plugin("pagerduty").commands[command]
+    found = App().plugins.plugin("pagerduty").commands[command]
     names = [*found.input["properties"], "other"]
     inputs = data.draw(st.dictionaries(st.sampled_from(names), JSON, max_size=4))
     checker = Checker(found.input)
@@ -222,9 +222,9 @@ def test_verdict_and_explanation_agree(command: str, data: st.DataObject) -> Non
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_whatever_comes_is_accepted_or_refused_as_input(command: str, data: st.DataObject) -> None:
-    from connector_host import InvalidInput
+    from connector_host.model.errors import InvalidInput
 
-    found = Joiner().registry.plugin("pagerduty").commands[command]
+    found = App().plugins.plugin("pagerduty").commands[command]
     form = InputForm(found.input, DateTimeSetting(), Limits())
     values = JSON | st.binary() | st.floats() | st.text(st.characters(codec=None))
     inputs = data.draw(st.dictionaries(st.sampled_from([*found.input["properties"], "other"]), values, max_size=3))

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from connector_host.app import Joiner
+from connector_host.app import App
 from connector_host.configuration import Configuration, bundled
-from connector_host.contract.errors import BrokenPlugin, ManifestError, UnknownCommand, UnknownPlugin
-from connector_host.kernel.manifests.loading import load_manifest
-from connector_host.kernel.manifests.strict_yaml import parse_yaml
-from connector_host.kernel.plugins import satisfies
+from connector_host.manifests.registry import satisfies
+from connector_host.manifests.strict_yaml import parse_yaml
+from connector_host.manifests.structuring import load_manifest
+from connector_host.model.errors import BrokenPlugin, ManifestError, UnknownCommand, UnknownPlugin
 
 GOOD = """\
 id: acme
@@ -41,7 +41,7 @@ commands:
         count: {title: Count, type: integer}
 """
 CODE = '''"""Acme."""
-from connector_host import command
+from connector_host.model.authoring import command
 
 
 @command
@@ -108,7 +108,7 @@ def test_wrong_manifests(tmp_path: Path, old: str, new: str, line: int, words: l
     folder = write(tmp_path / "acme", GOOD.replace(old, new, 1))
     host = tmp_path / "manifest.yaml"
     host.write_text("plugins: [acme]\n")
-    reason = Joiner(Configuration(home=tmp_path, manifest=host)).registry.broken["acme"].reason
+    reason = App(Configuration(home=tmp_path, manifest=host)).plugins.broken["acme"].reason
     problem = next(one for one in reason.splitlines() if all(word in one for word in words))
     assert problem.startswith(f"{folder}/manifest.yaml:{line}:")
 
@@ -128,7 +128,10 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
             ["/commands.py:12:", "'more' is a command", "not in the manifest"],
         ),
         (CODE + "\n\n@command\ndef get_thing(call, ids): ...\n", ["declared with a request"]),
-        (CODE.replace("@command", '@command(each="count")'), ["each"]),
+        (
+            CODE.replace("@command\ndef do_thing", "@command(each='ids')\ndef do_thing"),
+            ["each='ids'", "The manifest says each: None"],
+        ),
         ("def broken(:\n", ["/commands.py:1:", "not Python"]),
         (None, ["neither a request nor a function"]),
     ],
@@ -158,7 +161,7 @@ def test_a_broken_plugin_stops_no_other(tmp_path: Path) -> None:
     write(tmp_path / "bad", "id: [")
     host = tmp_path / "manifest.yaml"
     host.write_text("plugins: [bad, nowhere, good]\n")
-    registry = Joiner(Configuration(home=tmp_path, manifest=host)).registry
+    registry = App(Configuration(home=tmp_path, manifest=host)).plugins
     assert list(registry.plugins) == ["acme"]
     assert list(registry.broken) == ["bad", "nowhere"]
     assert "can not be read" in registry.broken["nowhere"].reason
@@ -175,7 +178,7 @@ def test_two_plugins_of_one_id(tmp_path: Path) -> None:
     write(tmp_path / "second")
     host = tmp_path / "manifest.yaml"
     host.write_text("plugins: [first, second]\n")
-    assert "is taken by" in Joiner(Configuration(home=tmp_path, manifest=host)).registry.broken["second"].reason
+    assert "is taken by" in App(Configuration(home=tmp_path, manifest=host)).plugins.broken["second"].reason
 
 
 @pytest.mark.parametrize(
@@ -230,7 +233,7 @@ def test_the_strict_reader_refuses(content: bytes) -> None:
 def test_plain_paths_agree_with_jsonpath_ng() -> None:
     from jsonpath_ng.ext.parser import parse
 
-    from connector_host.contract.paths import ABSENT, compile_path
+    from connector_host.model.paths import ABSENT, compile_path
 
     document = {"a": [{"b": 1, "c-d": None}, {"b": [2, 3]}, 7], "e": {"f": {"g": "x"}, "h": "y"}, "items": {"k": 1}}
     for text in (
@@ -264,7 +267,7 @@ def test_host_versions(mine: str, required: str, fits: bool) -> None:
 def test_listing_plugins_imports_neither_http_nor_jsonschema() -> None:
     import subprocess
 
-    code = "import sys; from connector_host.app import Joiner; assert Joiner().registry.plugins; print(*sys.modules)"
+    code = "import sys; from connector_host.app import App; assert App().plugins.plugins; print(*sys.modules)"
     loaded = set(
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     )

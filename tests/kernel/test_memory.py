@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from connector_host.app import Joiner
+from connector_host.app import App
 from connector_host.configuration import Configuration
-from connector_host.kernel.plugins import Registry
+from connector_host.manifests.registry import PluginRegistry
 from tests.kernel.test_manifests import CODE, GOOD, write
 
 
@@ -22,8 +22,8 @@ def configuration(tmp_path: Path) -> Configuration:
     return Configuration(home=tmp_path / "home", manifest=tmp_path / "manifest.yaml")
 
 
-def registry(configuration: Configuration) -> Registry:
-    return Joiner(configuration).registry
+def registry(configuration: Configuration) -> PluginRegistry:
+    return App(configuration).plugins
 
 
 def test_what_is_known_is_the_same_as_what_is_read(configuration: Configuration) -> None:
@@ -82,8 +82,8 @@ def test_a_cache_of_another_format_is_read_anew(configuration: Configuration) ->
         kept["made_by"][0] += 1
         file.write_text(json.dumps(kept).replace('"Acme"', '"Impostor"'))
     program = (
-        "import sys, pathlib; from connector_host.app import Joiner; from connector_host import Configuration; "
-        "print(Joiner(Configuration(home=pathlib.Path(sys.argv[1]), manifest=pathlib.Path(sys.argv[2]))).registry.plugin('acme').name)"
+        "import sys, pathlib; from connector_host.app import App; from connector_host import Configuration; "
+        "print(App(Configuration(home=pathlib.Path(sys.argv[1]), manifest=pathlib.Path(sys.argv[2]))).plugins.plugin('acme').name)"
     )
     command = [sys.executable, "-c", program, str(configuration.home), str(configuration.manifest)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

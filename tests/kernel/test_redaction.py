@@ -9,10 +9,9 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from connector_host import Change, ConnectorHostError
-from connector_host.contract.documents import as_document, as_json
-from connector_host.kernel.host import Host
-from connector_host.kernel.redaction import MASK, Redactor
+from connector_host.host.redaction import MASK, Redactor
+from connector_host.model.connection import Change
+from connector_host.model.errors import ConnectorHostError
 from tests.world import World, http, raw_server
 
 SECRET = 'p/a"ss w\\ör+d=7ÿ?>~u'
@@ -85,18 +84,18 @@ def test_a_server_that_reflects_the_key(world: World, caplog: pytest.LogCaptureF
             result = world.run("list_users", {"query": f"find {KEY}"})
         assert KEY.encode() in received[0]
         history = world.use(lambda host: host.history())
-        for text in (as_json(as_document(result)), repr(result), repr(history), caplog.text):
+        for text in (result.json(), repr(result), repr(history), caplog.text):
             for hidden in (KEY, said):
                 for written in (hidden, json.dumps(hidden)[1:-1], repr(hidden)[1:-1], repr(json.dumps(hidden))[2:-2]):
                     assert written not in text
-        assert "********" in as_json(as_document(result))
+        assert "********" in result.json()
 
 
 def test_no_secret_in_a_bugs_traceback_or_in_errors(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
     from tests.builtin.test_python_commands import own_world, run
 
     code = """
-from connector_host import Failed, command
+from connector_host.model.authoring import Failed, command
 
 @command
 async def go(call):
@@ -116,7 +115,7 @@ async def give(call):
     for command in ("go", "tell", "give"):
         with caplog.at_level(logging.DEBUG):
             result = run(world, command)
-        assert "s3cret-s3cret" not in as_json(as_document(result))
+        assert "s3cret-s3cret" not in result.json()
         assert "s3cret-s3cret" not in caplog.text
     assert "the key is ********" in caplog.text
     assert "ValueError" in caplog.text
@@ -125,7 +124,7 @@ async def give(call):
     )
 
 
-async def add(change: Change, host: Host) -> None:
+async def add(change: Change, host: Any) -> None:
     await host.connections.add("x", "pagerduty", change)
 
 

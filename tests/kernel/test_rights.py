@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from connector_host import Caller, Change, ConnectorHostError, Status, VaultReference
-from connector_host.contract.errors import NotAllowed, UnknownConnection
+from connector_host.model.caller import Caller
+from connector_host.model.connection import Change, VaultReference
+from connector_host.model.errors import ConnectorHostError, NotAllowed, UnknownConnection
+from connector_host.model.result import Status
 from tests.own import own
 from tests.own import run as run_own
 from tests.world import World
@@ -22,11 +24,11 @@ def placed(prod: World) -> World:
     """`prod` at the site hq, administered by Ann."""
 
     async def fill(host: Any) -> None:
-        await host.places.put_tenant("us", master=True)
-        await host.places.put_tenant("acme")
-        await host.places.put_site("hq")
-        await host.places.put_site("branch")
-        await host.places.put_site("shop", tenant="acme", internal=False)
+        await host.sites.put_tenant("us", master=True)
+        await host.sites.put_tenant("acme")
+        await host.sites.put_site("hq")
+        await host.sites.put_site("branch")
+        await host.sites.put_site("shop", tenant="acme", internal=False)
         await host.connections.edit("prod", Change({"site": "hq", "admin_users": ("ann",)}))
 
     prod.use(fill)
@@ -34,29 +36,29 @@ def placed(prod: World) -> World:
 
 
 def test_options_are_fetched_with_the_callers_rights(placed: World) -> None:
-    async def asked(host: Any, caller: Caller) -> Any:
-        return await host.choices("pagerduty", "create_incident", "service_id", "prod", caller)
+    async def asked(host: Any) -> Any:
+        return await host.choices("pagerduty", "create_incident", "service_id", "prod")
 
-    assert placed.use(lambda host: asked(host, ANN))
+    assert placed.use(asked, ANN)
     with pytest.raises(UnknownConnection):
-        placed.use(lambda host: asked(host, STRANGER))
+        placed.use(asked, STRANGER)
 
 
-PLACES: list[Callable[[Any, Caller], Awaitable[Any]]] = [
-    lambda host, who: host.places.map(who),
-    lambda host, who: host.places.put_tenant("new", caller=who),
-    lambda host, who: host.places.put_site("new", caller=who),
-    lambda host, who: host.places.remove_tenant("acme", who),
-    lambda host, who: host.places.remove_site("branch", who),
+SITES: list[Callable[[Any], Awaitable[Any]]] = [
+    lambda host: host.sites.map(),
+    lambda host: host.sites.put_tenant("new"),
+    lambda host: host.sites.put_site("new"),
+    lambda host: host.sites.remove_tenant("acme"),
+    lambda host: host.sites.remove_site("branch"),
 ]
 
 
-@pytest.mark.parametrize("number", range(len(PLACES)))
+@pytest.mark.parametrize("number", range(len(SITES)))
 def test_each_call_on_sites_and_tenants_refuses_a_caller(placed: World, number: int) -> None:
-    before = placed.use(lambda host: host.places.map())
+    before = placed.use(lambda host: host.sites.map())
     with pytest.raises(NotAllowed, match=REFUSED):
-        placed.use(lambda host: PLACES[number](host, ANN))
-    assert placed.use(lambda host: host.places.map()) == before
+        placed.use(SITES[number], ANN)
+    assert placed.use(lambda host: host.sites.map()) == before
 
 
 BOUNDARY = {
@@ -68,8 +70,8 @@ BOUNDARY = {
 @pytest.mark.parametrize("field", BOUNDARY)
 def test_an_administrator_moves_no_boundary(placed: World, field: str) -> None:
     with pytest.raises(NotAllowed, match=field):
-        placed.use(lambda host: host.connections.edit("prod", Change({field: BOUNDARY[field]}), ANN))
-    placed.use(lambda host: host.connections.edit("prod", Change({"description": "may"}), ANN))
+        placed.use(lambda host: host.connections.edit("prod", Change({field: BOUNDARY[field]})), ANN)
+    placed.use(lambda host: host.connections.edit("prod", Change({"description": "may"})), ANN)
 
 
 LOOK = """
@@ -98,8 +100,8 @@ def vaults(tmp_path: Path) -> World:
     world = own(tmp_path, f"{LOOK}  go: {{title: Go}}\n", code=CODE)
 
     async def fill(host: Any) -> None:
-        await host.places.put_tenant("us", master=True)
-        await host.places.put_site("hq")
+        await host.sites.put_tenant("us", master=True)
+        await host.sites.put_site("hq")
         await host.connections.edit("own", Change({"site": "hq", "allowed_users": ("ann",)}))
         reference = {"key": VaultReference("own", "a/b", "c")}
         for name in ("one", "two"):
@@ -114,16 +116,16 @@ def vaults(tmp_path: Path) -> World:
 def test_an_administrator_leads_no_looked_up_secret_to_another_server(vaults: World) -> None:
     away = Change(parameters={"url": "http://127.0.0.1:2"})
     with pytest.raises(NotAllowed, match="give its secrets again: key"):
-        vaults.use(lambda host: host.connections.edit("one", away, ANN))
+        vaults.use(lambda host: host.connections.edit("one", away), ANN)
     again = Change(parameters={"url": "http://127.0.0.1:2"}, vault={"key": VaultReference("own", "a/b", "c")})
-    vaults.use(lambda host: host.connections.edit("one", again, ANN))
+    vaults.use(lambda host: host.connections.edit("one", again), ANN)
 
 
 def test_an_administrator_refers_to_no_vault_that_he_may_not_use(vaults: World) -> None:
     ben = Caller(user="ben", site="hq")
     change = Change(vault={"key": VaultReference("own", "x", "y")})
     with pytest.raises(UnknownConnection, match="no connection 'own' that you may use"):
-        vaults.use(lambda host: host.connections.edit("one", change, ben))
+        vaults.use(lambda host: host.connections.edit("one", change), ben)
 
 
 def test_a_deactivated_vault_hands_out_nothing_that_is_kept(vaults: World) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from connector_host import Change, ConnectorHostError, Status
-from connector_host.contract.errors import KeyExposed, KeyMissing, SealError
+from connector_host.model.connection import Change
+from connector_host.model.errors import ConnectorHostError, KeyExposed, KeyMissing, SealError
+from connector_host.model.result import Status
 from tests.world import API_KEY, INTEGRATION_KEY, Sandbox, World
 
 KEY_FILE, DATABASE = "master.key", "connector-host.db"
@@ -46,7 +47,7 @@ def test_secrets_are_shown_masked(prod: World) -> None:
         "api_key": f"{API_KEY[:4]}************bgRQ",
         "integration_key": "34be************34ca",
     }
-    assert API_KEY not in repr(prod.use(lambda host: host.connections.get("prod")))
+    assert API_KEY not in repr(prod.use(lambda host: host.connections.list()))
 
 
 def test_a_missing_key_file_is_named_and_nothing_is_lost(prod: World) -> None:
@@ -199,7 +200,8 @@ import sys, anyio
 from pathlib import Path
 from connector_host import Configuration, open_host
 async def main():
-    async with open_host(Configuration(home=Path(sys.argv[1]))) as host:
+    async with open_host(Configuration(home=Path(sys.argv[1]))) as opened:
+        host = opened.as_operator()
         print("ready", flush=True)
         for _ in range(150):
             result = await host.run("pagerduty", "list_users", "prod")
@@ -240,9 +242,11 @@ def test_two_programs_at_first_start_agree_on_one_key(tmp_path: Path) -> None:
     code = """
 import sys, anyio
 from pathlib import Path
-from connector_host import Change, Configuration, open_host
+from connector_host.model.connection import Change
+from connector_host import Configuration, open_host
 async def main():
-    async with open_host(Configuration(home=Path(sys.argv[1]))) as host:
+    async with open_host(Configuration(home=Path(sys.argv[1]))) as opened:
+        host = opened.as_operator()
         parameters = {"server_url": "http://127.0.0.1:1", "event_url": "http://127.0.0.1:1"}
         await host.connections.add(sys.argv[2], "pagerduty", Change(parameters=parameters, secrets={"api_key": "k" * 20}))
 anyio.run(main)

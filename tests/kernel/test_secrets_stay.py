@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from connector_host import Change, Status
-from connector_host.builtin.ciphers.aes_gcm import AesGcm
+from connector_host.crypto.aes_gcm import AesGcm
+from connector_host.model.connection import Change
+from connector_host.model.result import Status
 from tests.own import SECRET, own, run
 from tests.world import API_KEY, World, http, raw_server
 
@@ -57,7 +58,7 @@ def test_an_echoed_key_is_not_in_the_intake_table(world: World) -> None:
     with raw_server(http("200 OK", body)) as (base, _):
         world.add(base)
         inputs = {"start_time": "2026-01-31 00:00", "end_time": "2026-02-01 00:00"}
-        result = world.use(lambda host: host.take_in("pagerduty", "fetch_incident", "prod", inputs))
+        result = world.use(lambda host: host.ingest("pagerduty", "fetch_incident", "prod", inputs))
         assert result.raw_data["fetched"] == 1
     with sqlite3.connect(world.home / "connector-host.db") as database:
         rows = database.execute("select unique_key, raw, mapped from intake_record").fetchall()
@@ -88,7 +89,7 @@ def test_each_field_of_an_error_row_is_clean(tmp_path: Path) -> None:
 
 def test_the_name_of_an_item_that_went_well_is_clean(tmp_path: Path) -> None:
     commands = "  go: {title: Go, each: ids, input: {properties: {ids: {title: IDs, type: array}}, required: [ids]}}\n"
-    code = '@command(each="ids")\nasync def go(call, item):\n    return {"id": 1}\n'
+    code = '@command\nasync def go(call, item):\n    return {"id": 1}\n'
     world = own(tmp_path, commands, code=code)
     assert run(world, "go", {"ids": [SECRET]}).context_data == [{"item": MASK, "value": {"id": 1}}]
 

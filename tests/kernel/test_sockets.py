@@ -12,8 +12,8 @@ from tests.world import http, raw_server
 PACKAGE = '''
 """A stranger's package."""
 from pathlib import Path
-from connector_host.builtin.ciphers.aes_gcm import AesGcm
-from connector_host.contract.hooks import plug
+from connector_host.crypto.aes_gcm import AesGcm
+from connector_host.ports.hookspecs import plug
 
 seen = []
 
@@ -45,10 +45,12 @@ def observe(event, facts):
 
 PROGRAM = """
 import json, sys, anyio
-from connector_host import Change, open_host
+from connector_host.model.connection import Change
+from connector_host import open_host
 import stranger
 async def main():
-    async with open_host() as host:
+    async with open_host() as opened:
+        host = opened.as_operator()
         await host.connections.add("c", "acme", Change(parameters={"url": sys.argv[1]}, secrets={"key": "k" * 20}))
         result = await host.run("acme", "get_thing", "c", {"ids": ["1"]})
         print(json.dumps([result.status, result.raw_data, stranger.seen]))

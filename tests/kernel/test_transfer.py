@@ -8,7 +8,9 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from connector_host import Change, HealthCheck, Selection, Status, VaultReference, WrongUse
+from connector_host.model.connection import Change, HealthCheck, Selection, VaultReference
+from connector_host.model.errors import WrongUse
+from connector_host.model.result import Status
 from tests.world import API_KEY, INTEGRATION_KEY, Sandbox, World
 
 
@@ -28,9 +30,9 @@ def full(prod: World, sandbox: Sandbox) -> World:
     """`prod` with every field, and `a-first`, whose key comes from the vault `z-vault`."""
 
     async def fill(host: Any) -> None:
-        await host.places.put_tenant("us", master=True)
-        await host.places.put_tenant("acme")
-        await host.places.put_site("hq")
+        await host.sites.put_tenant("us", master=True)
+        await host.sites.put_tenant("acme")
+        await host.sites.put_site("hq")
         fields = {
             "site": "hq",
             "tenants": ("acme",),
@@ -57,9 +59,9 @@ def empty(tmp_path: Any, full: World) -> World:
     """Another host, with the same places."""
 
     async def fill(host: Any) -> None:
-        await host.places.put_tenant("us", master=True)
-        await host.places.put_tenant("acme")
-        await host.places.put_site("hq")
+        await host.sites.put_tenant("us", master=True)
+        await host.sites.put_tenant("acme")
+        await host.sites.put_site("hq")
 
     other = World(tmp_path / "other")
     other.use(fill)

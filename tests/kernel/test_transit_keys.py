@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from connector_host import ConnectorHostError, Status
-from connector_host.contract.errors import KeyMissing
+from connector_host.model.errors import ConnectorHostError, KeyMissing
+from connector_host.model.result import Status
 from tests.openbao import OpenBao
 from tests.world import FastClock, Sandbox, World
 

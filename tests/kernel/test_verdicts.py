@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from connector_host import Change, HealthCheck, Options, Selection, State, Status
-from connector_host.contract.errors import StoreError
+from connector_host.model.connection import Change, HealthCheck, Selection, State
+from connector_host.model.errors import StoreError
+from connector_host.model.invocation import Options
+from connector_host.model.result import Status
 from tests.own import own, run
 from tests.world import FastClock, Sandbox, World, http, raw_server
 
@@ -44,7 +46,7 @@ def test_an_intake_whose_store_fails_says_so(world: World) -> None:
         world.add(base)
         damaged(world, "create trigger no before insert on intake_record begin select raise(abort, 'full'); end")
         with pytest.raises(StoreError, match="full"):
-            world.use(lambda host: host.take_in("pagerduty", "fetch_incident", "prod", WHEN))
+            world.use(lambda host: host.ingest("pagerduty", "fetch_incident", "prod", WHEN))
 
 
 def test_a_record_without_its_unique_key_is_told(tmp_path: Path) -> None:
@@ -62,7 +64,7 @@ async def take(call):
     yield Page([{"id": "1", "title": "a"}, {"title": "b"}, {"id": None, "title": "c"}])
 """
     world = own(tmp_path, commands, code=code)
-    result = world.use(lambda host: host.take_in("acme", "take", "own"))
+    result = world.use(lambda host: host.ingest("acme", "take", "own"))
     assert (result.status, result.raw_data) == (Status.PARTIAL, {"fetched": 3, "new": 1, "known": 0})
     assert [entry.message for entry in result.errors] == [
         "A record has no unique key, so it can not be told from others."
@@ -74,7 +76,7 @@ def test_a_fan_out_at_its_deadline_answers_for_each_item(tmp_path: Path) -> None
     code = """
 import anyio
 
-@command(each="ids")
+@command
 async def go(call, item):
     if item == "b":
         await anyio.sleep(60)
@@ -168,9 +170,9 @@ def test_a_failed_test_leaves_the_last_success_where_it_was(prod: World, sandbox
 
 def test_the_site_filter_finds_shared_connections_by_their_recipient_site(prod: World) -> None:
     async def work(host: Any) -> list[str]:
-        await host.places.put_tenant("us", master=True)
+        await host.sites.put_tenant("us", master=True)
         for name in ("hq", "branch"):
-            await host.places.put_site(name)
+            await host.sites.put_site(name)
         fields = {"shared_to_internal_sites": True, "recipient_site": "hq"}
         await host.connections.edit("prod", Change(fields))
         await host.connections.copy("prod", "at-branch", Change({"shared_to_internal_sites": False, "recipient_site": None, "site": "branch"}))  # fmt: skip

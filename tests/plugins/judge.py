@@ -13,9 +13,9 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from connector_host.app import Joiner
-from connector_host.builtin.surfaces.loopback import serving
-from connector_host.contract.modules import plugin_module
+from connector_host.app import App
+from connector_host.cli.sandbox import serving
+from connector_host.running.python import plugin_module
 from tests.world import SHARED
 
 DOCUMENTS = Path(os.environ.get("PAGERDUTY_OPENAPI") or SHARED / "pagerduty")
@@ -30,7 +30,7 @@ AMBIGUOUS = ("/log_entries", "/incidents/{id}/log_entries")
 
 
 @dataclass
-class Exchange:
+class HttpExchange:
     """One request, and its answer."""
 
     scope: dict[str, Any]
@@ -41,14 +41,14 @@ class Exchange:
 
 
 @contextmanager
-def recorded(**options: Any) -> Iterator[tuple[str, list[Exchange]]]:
+def recorded(**options: Any) -> Iterator[tuple[str, list[HttpExchange]]]:
     """Serve the stand-in, and keep all that is exchanged."""
-    exchanges: list[Exchange] = []
-    app = plugin_module(Joiner().registry.plugin("pagerduty"), "sandbox").build(**options)
+    exchanges: list[HttpExchange] = []
+    app = plugin_module(App().plugins.plugin("pagerduty"), "sandbox").build(**options)
 
     async def recorder(scope: Any, receive: Any, send: Any) -> None:
         body = await Request(scope, receive).body()
-        exchange = Exchange(dict(scope), body)
+        exchange = HttpExchange(dict(scope), body)
         exchanges.append(exchange)
 
         async def replay() -> Any:
@@ -68,7 +68,7 @@ def recorded(**options: Any) -> Iterator[tuple[str, list[Exchange]]]:
         yield base, exchanges
 
 
-def judged(exchange: Exchange) -> tuple[str, str]:
+def judged(exchange: HttpExchange) -> tuple[str, str]:
     """Return method and documented path; fails where request or answer are not as the documents say."""
     from openapi_core.contrib.starlette import StarletteOpenAPIRequest, StarletteOpenAPIResponse
 

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from connector_host import Status
-from connector_host.builtin.surfaces.loopback import serving
+from connector_host.cli.sandbox import serving
+from connector_host.model.result import Status
 from tests.plugins.test_pagerduty_commands import RANGE
 from tests.world import World, pagerduty_sandbox
 
@@ -128,9 +128,8 @@ def test_incidents_that_all_began_in_one_second_are_partial(world: World) -> Non
 
 
 def test_completeness_is_part_of_the_document(world: World) -> None:
-    from connector_host.contract.documents import as_document, as_json
 
     with pagerduty_sandbox() as sandbox:
         world.add(sandbox.base)
-        document = json.loads(as_json(as_document(world.run("list_users"))))
+        document = json.loads(world.run("list_users").json())
     assert document["completeness"] == {"complete": True, "returned": 6, "pages": 1, "stopped_because": None}

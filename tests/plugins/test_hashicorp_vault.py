@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from connector_host import Change, Result, Status, VaultReference
+from connector_host.model.connection import Change, VaultReference
+from connector_host.model.result import Result, Status
 from tests.certificates import write_certificate
 from tests.openbao import OpenBao
 from tests.world import FastClock, World

@@ -10,10 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from connector_host import Change, Result, Status, VaultReference, WrongUse
-from connector_host.app import Joiner
-from connector_host.builtin.surfaces.loopback import serving
-from connector_host.contract.modules import plugin_module
+from connector_host.app import App
+from connector_host.cli.sandbox import serving
+from connector_host.model.connection import Change, VaultReference
+from connector_host.model.errors import WrongUse
+from connector_host.model.result import Result, Status
+from connector_host.running.python import plugin_module
 from tests.certificates import write_certificate
 from tests.world import World, pagerduty_sandbox
 
@@ -22,7 +24,7 @@ PASSWORD = "u+DoSandboxSandboxbgRQ"
 
 @pytest.fixture
 def ccp(world: World) -> Iterator[Any]:
-    app = plugin_module(Joiner().registry.plugin("cyberark_ccp"), "sandbox").build()
+    app = plugin_module(App().plugins.plugin("cyberark_ccp"), "sandbox").build()
     with serving(app) as base:
         change = Change(parameters={"server_url": base, "app_id": "SOAR"})
         world.use(lambda host: host.connections.add("ccp", "cyberark_ccp", change))
@@ -31,7 +33,7 @@ def ccp(world: World) -> Iterator[Any]:
 
 def test_ccp_is_shown_the_client_certificate(world: World, tmp_path: Path) -> None:
     certificate, key = write_certificate(tmp_path)
-    app = plugin_module(Joiner().registry.plugin("cyberark_ccp"), "sandbox").build()
+    app = plugin_module(App().plugins.plugin("cyberark_ccp"), "sandbox").build()
     pem = certificate.read_text()
     with serving(app, certificate=str(certificate), key=str(key), client_ca=str(certificate)) as base:
         shown = {"server_url": base, "app_id": "SOAR", "ca_bundle": pem, "client_certificate": pem}
@@ -154,11 +156,11 @@ def test_the_general_vaults_refusals(house: World, path: str, field: str, words:
 
 def test_a_short_lease_ends_before_the_cache_time(house: World) -> None:
     async def work(host: Any) -> list[int]:
-        reference = VaultReference((await host.connections.get("house")).connection.id, "soar/pager duty", "api_key")
+        reference = VaultReference((await host.connections.show("house"))["id"], "soar/pager duty", "api_key")
         untils = []
         for pause in (0, 4, 2):
-            await host._parts.clock.sleep(pause)
-            untils.append((await host._parts.openings._open_values.__self__._vaults.look_up(reference, "x", "y")).until)
+            await host._core.clock.sleep(pause)
+            untils.append((await host._core.vaults.look_up(reference, "x", "y")).until)
         return untils
 
     first, second, third = house.use(work)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from connector_host import Result, Status
+from connector_host.model.result import Result, Status
 from tests.plugins.judge import judged, present, recorded
 from tests.world import Sandbox, World, pagerduty_sandbox
 
@@ -98,10 +98,10 @@ def work(world: World) -> dict[str, Any]:
 
 
 def test_all_of_them_work(prod: World, sandbox: Sandbox) -> None:
-    from connector_host.app import Joiner
+    from connector_host.app import App
 
     did = work(prod)
-    manifest = Joiner().registry.plugin("pagerduty")
+    manifest = App().plugins.plugin("pagerduty")
     assert set(did) == set(list(manifest.commands)[10:])
     assert did["get_incident"][0]["priority"]["id"] == "PP1"
     [found] = did["find_incident"]["incidents"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connector_host import Status
+from connector_host.model.result import Status
 from tests.world import INTEGRATION_KEY, Sandbox, World, pagerduty_sandbox
 
 NOW = dt.datetime.now(dt.UTC)

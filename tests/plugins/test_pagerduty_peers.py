@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from connector_host import Status
+from connector_host.model.result import Status
 from tests.certificates import write_certificate
 from tests.plugins.judge import judged, present, recorded
 from tests.plugins.test_pagerduty_commands import RANGE

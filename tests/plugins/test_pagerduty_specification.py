@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from connector_host.app import Joiner
-from connector_host.contract.manifest import Command, Manifest
-from connector_host.contract.manifest import Manifest as PluginManifest
+from connector_host.app import App
+from connector_host.model.manifest import Command, Manifest
+from connector_host.model.manifest import Manifest as PluginManifest
 from tests.world import World, http, pagerduty_sandbox, raw_server
 
 
 @pytest.fixture(scope="module")
 def manifest() -> PluginManifest:
-    return Joiner().registry.plugin("pagerduty")
+    return App().plugins.plugin("pagerduty")
 
 
 COMMANDS = [

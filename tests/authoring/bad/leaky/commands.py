@@ -3,7 +3,9 @@
 import socket
 import time
 
-from connector_host import ApiError, AsyncCall, Failed, command
+from connector_host.model.authoring import Failed, command
+from connector_host.model.errors import ApiError
+from connector_host.ports.calls import AsyncCall
 
 print("Leaky is here")  # noqa: T201 - planted: importing prints
 time.sleep(0.3)  # planted: importing is slow

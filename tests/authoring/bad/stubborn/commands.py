@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from importlib import import_module
 
-from connector_host import ApiError, AsyncCall, ConnectorHostError, Failed, Item, command
+from connector_host.model.authoring import Failed, Item, command
+from connector_host.model.errors import ApiError, ConnectorHostError
+from connector_host.ports.calls import AsyncCall
 
 
 @command
@@ -20,7 +22,7 @@ async def list_tickets(call: AsyncCall) -> AsyncIterator[Item]:
         page += 1
 
 
-@command(each="ticket_ids")
+@command
 async def close_tickets(call: AsyncCall, item: str) -> object:
     """Planted: sends again what may have arrived, and counts a missing one as closed."""
     try:

@@ -1,6 +1,7 @@
 """A command as authors wrote it for release 1.0."""
 
-from connector_host import AsyncCall, Item, command, url
+from connector_host.model.authoring import Item, command, url
+from connector_host.ports.calls import AsyncCall
 
 
 @command(each="ids")

@@ -1,0 +1,1 @@
+"""What authors are served with: scaffold, checks, documentation, comparison, conformance kit."""

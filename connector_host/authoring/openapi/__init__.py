@@ -1,0 +1,1 @@
+"""A plugin's manifest made of an OpenAPI document."""

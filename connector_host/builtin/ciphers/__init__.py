@@ -1,1 +1,0 @@
-"""Ciphers and key providers."""

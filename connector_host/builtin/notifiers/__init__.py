@@ -1,1 +1,0 @@
-"""Notifiers: how people are told."""

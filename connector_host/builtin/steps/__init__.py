@@ -1,1 +1,0 @@
-"""Steps: middleware around every request to a product."""

@@ -1,1 +1,0 @@
-"""Stores: the only room that knows SQL."""

@@ -1,1 +1,0 @@
-"""Surfaces: the faces of the host; they translate, and decide nothing."""

@@ -1,1 +1,0 @@
-"""Transports: the wire between the host and a product."""

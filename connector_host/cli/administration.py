@@ -1,0 +1,154 @@
+"""`keys …`, `vault …`, `sites …` and `tenants …`: what an operator sets up beside connections."""
+
+import click
+
+from connector_host.app import App
+from connector_host.cli.running import exit_code, output_option, print_rows, say, with_session
+from connector_host.cli.test_command import show
+from connector_host.host.host import Session
+from connector_host.model.connection import Selection, StoredConnection, VaultReference
+
+
+@click.group("keys", help="Rotate the master key.")
+def keys() -> None:
+    """Hold the subcommands."""
+
+
+@keys.command()
+@output_option
+@click.pass_obj
+def rotate(app: App, output: str) -> None:
+    """Make a new master key and put every connection under it.
+
+    Others may use the host meanwhile. An interrupted rotation goes on where it stopped. The older key is kept until
+    `keys retire`.
+    """
+    moved = with_session(app, lambda session: session.keys.rotate())
+    plural = "" if moved == 1 else "s"
+    words = f"{moved} connection{plural} put under the new master key."
+    say(output, {"rewrapped": moved}, f"{words}\nWhen no older program runs any more: connector-host keys retire")
+
+
+@keys.command()
+@output_option
+@click.pass_obj
+def retire(app: App, output: str) -> None:
+    """Forget the older master keys; refused while a connection still needs one."""
+    with_session(app, lambda session: session.keys.retire())
+    say(output, {"retired": True}, "The older master keys are gone.")
+
+
+@click.group("vault", help="See password vaults, and test look-ups.")
+def vault() -> None:
+    """Hold the subcommands."""
+
+
+@vault.command("list")
+@output_option
+@click.pass_obj
+def list_vaults(app: App, output: str) -> None:
+    """List the connections that values can be looked up through."""
+    plugins = [
+        one.id
+        for one in app.plugins.plugins.values()
+        if any(each.kind == "credential" for each in one.commands.values())
+    ]
+
+    async def work(session: Session) -> list[StoredConnection]:
+        return [found for plugin in plugins for found in await session.connections.list(Selection(plugin=plugin))]
+
+    found = with_session(app, work)
+    rows = [(one.connection.name, one.connection.plugin, one.state.value) for one in found]
+    document = [dict(zip(("name", "plugin", "state"), row, strict=True)) for row in rows]
+    print_rows(output, ("Vault", "Plugin", "State"), rows, document)
+
+
+@vault.command("test")
+@click.argument("name", metavar="VAULT")
+@click.option("--path", required=True, help="Where the secret stands in the vault.")
+@click.option("--field", required=True, help="Which field of it.")
+@output_option
+@click.pass_obj
+def test(app: App, name: str, path: str, field: str, output: str) -> int:
+    """Look a value up as a connection in use would; it is shown masked."""
+    result = with_session(app, lambda session: session.test_look_up(VaultReference(name, path, field)))
+    show(result, f"Look up {path}#{field}", output)
+    return exit_code(result)
+
+
+@click.group("sites", help="Add, change and remove sites.")
+def sites() -> None:
+    """Hold the subcommands."""
+
+
+@click.group("tenants", help="Add, change and remove tenants.")
+def tenants() -> None:
+    """Hold the subcommands."""
+
+
+@sites.command("add")
+@click.argument("name")
+@click.option("--tenant", help="The tenant it belongs to; by default the master tenant.")
+@click.option("--internal/--client", default=True, show_default=True, help="An internal site, or a client's.")
+@output_option
+@click.pass_obj
+def put_site(app: App, name: str, tenant: str | None, internal: bool, output: str) -> None:  # noqa: FBT001 - click passes it by name
+    """Add a site, or change it."""
+    site = with_session(app, lambda session: session.sites.put_site(name, tenant=tenant, internal=internal))
+    kind = "internal" if site.internal else "client"
+    words = f"{kind.capitalize()} site '{name}' of '{site.tenant}'."
+    say(output, {"name": site.name, "tenant": site.tenant, "kind": kind}, words)
+
+
+@sites.command("list")
+@output_option
+@click.pass_obj
+def list_sites(app: App, output: str) -> None:
+    """List sites."""
+    places = with_session(app, lambda session: session.sites.map())
+    rows = [(one.name, one.tenant, "internal" if one.internal else "client") for one in places.sites.values()]
+    document = [dict(zip(("name", "tenant", "kind"), row, strict=True)) for row in rows]
+    print_rows(output, ("Site", "Tenant", "Kind"), rows, document)
+
+
+@sites.command("remove")
+@click.argument("name")
+@output_option
+@click.pass_obj
+def remove_site(app: App, name: str, output: str) -> None:
+    """Remove a site that no connection belongs to."""
+    with_session(app, lambda session: session.sites.remove_site(name))
+    say(output, {"removed": name}, f"Removed site '{name}'.")
+
+
+@tenants.command("add")
+@click.argument("name")
+@click.option("--master", is_flag=True, help="The one that may share its connections with the others.")
+@output_option
+@click.pass_obj
+def put_tenant(app: App, name: str, master: bool, output: str) -> None:  # noqa: FBT001 - click passes it by name
+    """Add a tenant; the first must be the master tenant."""
+    tenant = with_session(app, lambda session: session.sites.put_tenant(name, master=master))
+    words = f"{'Master tenant' if tenant.master else 'Tenant'} '{name}'."
+    say(output, {"name": tenant.name, "master": tenant.master}, words)
+
+
+@tenants.command("list")
+@output_option
+@click.pass_obj
+def list_tenants(app: App, output: str) -> None:
+    """List tenants."""
+    places = with_session(app, lambda session: session.sites.map())
+    rows = [(one.name, "yes" if one.master else "") for one in places.tenants.values()]
+    document = [{"name": one.name, "master": one.master} for one in places.tenants.values()]
+    print_rows(output, ("Tenant", "Master"), rows, document)
+
+
+@tenants.command("remove")
+@click.argument("name")
+@output_option
+@click.pass_obj
+def remove_tenant(app: App, name: str, output: str) -> None:
+    """Remove a tenant that nothing belongs to."""
+    with_session(app, lambda session: session.sites.remove_tenant(name))
+    say(output, {"removed": name}, f"Removed tenant '{name}'.")

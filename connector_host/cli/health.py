@@ -1,0 +1,95 @@
+"""`health …` and `serve`: connections tested by themselves."""
+
+import signal
+from typing import Any
+
+import anyio
+import click
+
+from connector_host.app import App
+from connector_host.cli.connection_options import selection_of, selection_options
+from connector_host.cli.records import listed
+from connector_host.cli.running import output_option, print_rows, say, seconds, with_session
+from connector_host.host.host import Session
+from connector_host.model.connection import StoredConnection
+from connector_host.model.result import iso
+
+
+@click.group("health", help="See how connections fare, and run health checks.")
+def command() -> None:
+    """Hold the subcommands."""
+
+
+@command.command("list")
+@selection_options
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True)
+@output_option
+@click.pass_obj
+def list_all(app: App, /, limit: int, output: str, **given: Any) -> None:
+    """List how connections fare."""
+    selection = selection_of(app, given, limit)
+    found = with_session(app, lambda session: session.connections.list(selection))
+    documents = [_document(one) for one in found]
+    names = ("name", "state", "interval_minutes", "last_success", "last_failure", "failures", "attention")
+    rows = [
+        tuple(seconds(document[name]) if name.startswith("last") else document[name] for name in names)
+        for document in documents
+    ]
+    columns = ("Name", "State", "Every (min)", "Last success", "Last failure", "Failures", "Attention")
+    print_rows(output, columns, rows, documents)
+
+
+def _document(one: StoredConnection) -> dict[str, Any]:
+    health, check = one.health, one.connection.health_check
+    return {
+        "name": one.connection.name,
+        "state": one.state.value,
+        "interval_minutes": check.interval_minutes if check else None,
+        "last_run": iso(health.last_run) if health.last_run else None,
+        "last_success": iso(health.last_success) if health.last_success else None,
+        "last_failure": iso(health.last_failure) if health.last_failure else None,
+        "failures": health.failures,
+        "mailed": health.mailed,
+        "attention": health.attention or None,
+    }
+
+
+@command.command("history")
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@output_option
+@click.pass_obj
+def history(app: App, name: str, limit: int, output: str) -> None:
+    """List a connection's newest health checks; `history show` tells all of one."""
+    listed(with_session(app, lambda session: session.history(limit, name, checks=True)), output)
+
+
+@command.command("run-due")
+@output_option
+@click.pass_obj
+def run_due(app: App, output: str) -> None:
+    """Run every health check that is due now, once; for cron. Any number of these may run at the same time."""
+    done = with_session(app, lambda session: session.health.run_due())
+    words = f"{done.checked} connections checked: {done.passed} passed, {done.failed} failed."
+    say(output, {"checked": done.checked, "passed": done.passed, "failed": done.failed}, words)
+
+
+@click.command("serve")
+@click.pass_obj
+def serve(app: App) -> None:
+    """Run the health checks as they fall due, until Ctrl-C or SIGTERM; first upgrade what needs it."""
+
+    async def work(session: Session) -> None:
+        for outcome in await session.connections.upgrade():
+            words = outcome.error or "saved for the new version of its plugin"
+            click.echo(f"{outcome.name}: {words}", err=True)
+        async with anyio.create_task_group() as group:
+            group.start_soon(session.health.serve)
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                click.echo("Running health checks as they fall due (Ctrl-C ends it).", err=True)
+                async for _ in signals:
+                    click.echo("Stopped.", err=True)
+                    group.cancel_scope.cancel()
+                    return
+
+    with_session(app, work)

@@ -1,0 +1,116 @@
+"""Makes command-line options of a JSON Schema, and values of their text."""
+
+import json
+import mimetypes
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from connector_host.host.uploads import Uploads
+from connector_host.manifests.parameters import condition_in_words, labelled_options
+from connector_host.model.errors import WrongUse
+
+RESERVED = frozenset({"connection", "sandbox", "input", "options_of", "output", "timeout", "help"})
+
+
+def options_of(properties: Mapping[str, Any], required: list[str]) -> list[click.Option]:
+    """One option per parameter; the host, not the command line, decides whether a value is right."""
+    titles = {name: str(schema.get("title", name)) for name, schema in properties.items()}
+    return [
+        _option(name, schema, _traits(schema, titles, required=name in required))
+        for name, schema in properties.items()
+        if name not in RESERVED
+    ]
+
+
+def _traits(schema: Mapping[str, Any], titles: Mapping[str, str], *, required: bool) -> list[str]:
+    """Return what is said of a parameter in brackets."""
+    told = ["required"] if required else []
+    if "required_if" in schema:
+        told.append(f"required {condition_in_words(schema['required_if'], titles.__getitem__)}")
+    if "visible_if" in schema:
+        told.append(f"only {condition_in_words(schema['visible_if'], titles.__getitem__)}")
+    if "deprecation" in schema:
+        told.append("deprecated")
+    return told
+
+
+def _option(name: str, schema: Mapping[str, Any], traits: list[str]) -> click.Option:
+    flag = f"--{name.replace('_', '-')}"
+    if schema.get("type") == "boolean":
+        return click.Option([f"{flag}/--no-{name.replace('_', '-')}", name], default=None, help=_help(schema, traits))
+    shape = _shape(schema)
+    options = [str(value) for value, _ in labelled_options(schema)]
+    return click.Option([flag, name], metavar=shape, help=_help(schema, traits), shell_complete=lambda *_: options)
+
+
+def _shape(schema: Mapping[str, Any]) -> str:
+    kinds = schema.get("type", "string")
+    options = labelled_options(schema)
+    if options:
+        return "|".join(str(value) for value, _ in options)
+    if schema.get("format") == "file":
+        return "FILE"
+    if schema.get("format") == "date-time":
+        return "TIME"
+    words = {"array": "LIST", "object": "JSON", "integer": "NUMBER", "number": "NUMBER", "string": "TEXT"}
+    return words.get(kinds if isinstance(kinds, str) else kinds[0], "TEXT")
+
+
+def _help(schema: Mapping[str, Any], traits: list[str]) -> str:
+    parts = [f"{schema.get('title', '')}: {schema.get('description', '')}".strip(" :")]
+    if schema.get("examples"):
+        example = schema["examples"][0]
+        parts.append(f"Example: {example if isinstance(example, str) else json.dumps(example)}")
+    if "default" in schema:
+        parts.append(f"[default: {json.dumps(schema['default'])}]")
+    labels = [f"{value}: {label}" for value, label in labelled_options(schema) if label != str(value)]
+    parts += [f"({'; '.join(labels)})"] if labels else []
+    parts += [f"[{trait}]" for trait in traits]
+    return " ".join(parts)
+
+
+def value_of(text: Any, schema: Mapping[str, Any]) -> Any:
+    """Return the value that text means to a schema; what does not fit is left as text for the host to refuse."""
+    if not isinstance(text, str):
+        return text
+    kinds = schema.get("type", "string")
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if "string" in kinds:
+        return text
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return [text] if kinds == ["array"] and not text.lstrip().startswith("[") else text
+    return [value] if kinds == ["array"] and isinstance(value, str | int) else value
+
+
+def uploaded(uploads: Uploads, source: Any) -> Any:
+    """Put a file among the uploads, and return its reference; raises WrongUse. What is a reference already stays."""
+    if not isinstance(source, str) or source.startswith("upload:"):
+        return source
+    file = Path(source)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise WrongUse(f"The file {source} can not be read ({error.strerror}).") from error
+    return uploads.put(file.name, content, mimetypes.guess_type(file.name)[0] or "")
+
+
+def read_inputs(source: str | None) -> dict[str, Any]:
+    """Return the inputs in a JSON file, or on standard input for `-`; raises WrongUse."""
+    if source is None:
+        return {}
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text("utf-8")
+        value = json.loads(text)
+    except OSError as error:
+        raise WrongUse(f"The inputs can not be read from {source} ({error.strerror}).") from error
+    except (ValueError, RecursionError) as error:
+        raise WrongUse(f"The inputs in {source} are not JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise WrongUse(f'The inputs in {source} must be a JSON object: {{"parameter": value}}.')
+    return value

@@ -1,0 +1,116 @@
+"""`plugins …`: list and show, and problems as people, machines and GitHub read them."""
+
+import json
+from typing import Any
+
+import click
+
+from connector_host.app import App
+from connector_host.cli.authoring import COMMANDS
+from connector_host.cli.running import counted, output_option
+from connector_host.model.manifest import Manifest
+
+
+@click.group("plugins", help="List, show, make, check, test and document plugins.")
+def command() -> None:
+    """Hold the subcommands."""
+
+
+@command.command("list")
+@output_option
+@click.pass_obj
+def list_all(app: App, output: str) -> int:
+    """List plugins; a broken one is shown with its reason."""
+    registry = app.plugins
+    rows: list[dict[str, Any]] = [
+        {
+            "id": one.id,
+            "name": one.name,
+            "version": one.version,
+            "commands": len(one.commands),
+            "state": "ready",
+            "reason": None,
+        }
+        for one in registry.plugins.values()
+    ]
+    rows += [
+        {
+            "id": one.id,
+            "name": None,
+            "version": None,
+            "commands": None,
+            "state": "broken",
+            "reason": one.reason,
+        }
+        for one in registry.broken.values()
+    ]
+    if output == "json":
+        click.echo(json.dumps(rows))
+        return 0
+    width = max([len(row["id"]) for row in rows] or [0])
+    for row in rows:
+        if row["state"] == "ready":
+            click.echo(f"{row['id']:<{width}}  {row['name']} {row['version']}, {counted(row['commands'], 'command')}")
+        else:
+            click.echo(f"{row['id']:<{width}}  broken:")
+            click.echo("\n".join(f"  {line}" for line in row["reason"].splitlines()))
+    return 0
+
+
+@command.command("show")
+@click.argument("plugin")
+@output_option
+@click.pass_obj
+def show_one(app: App, plugin: str, output: str) -> None:
+    """Show a plugin: its connection's parameters and its commands."""
+    manifest = app.plugins.plugin(plugin)
+    if output == "json":
+        click.echo(json.dumps(_document(manifest)))
+        return
+    from connector_host.cli.tables import console, list_table  # noqa: PLC0415 - rich is for people only
+
+    out = console()
+    out.print(f"[bold]{manifest.name}[/bold] {manifest.version}\n{manifest.description}\n")
+    required = manifest.connection.get("required", [])
+    properties = manifest.connection["properties"]
+    rows = [
+        (name, schema["title"], _traits(schema, name in required), schema.get("description", ""))
+        for name, schema in properties.items()
+    ]
+    out.print(list_table(("Connection parameter", "Title", "", "Description"), rows))
+    commands = [
+        (name.replace("_", "-"), one.title, one.kind, one.description) for name, one in manifest.commands.items()
+    ]
+    out.print("")
+    out.print(list_table(("Command", "Title", "Kind", "Description"), commands))
+
+
+def _traits(schema: dict[str, Any], required: bool) -> str:  # noqa: FBT001 - one caller
+    return ", ".join(word for word, holds in (("required", required), ("secret", schema.get("writeOnly"))) if holds)
+
+
+def _document(manifest: Manifest) -> dict[str, Any]:
+    commands = {
+        name: {
+            "title": one.title,
+            "kind": one.kind,
+            "description": one.description,
+            "notes": list(one.notes),
+            "input": one.input,
+            "output": one.output,
+            "key_fields": dict(one.key_fields),
+            "error_example": one.error_example,
+        }
+        for name, one in manifest.commands.items()
+    }
+    return {
+        "id": manifest.id,
+        "name": manifest.name,
+        "version": manifest.version,
+        "connection": manifest.connection,
+        "commands": commands,
+    }
+
+
+for one in COMMANDS:
+    command.add_command(one)

@@ -1,0 +1,154 @@
+"""Results and lists as people read them: the tabs Result, Raw Data, Key Fields and Error."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from connector_host.model.result import Result, Status
+
+COLOURS = {Status.PASSED: "green", Status.PARTIAL: "yellow", Status.FAILED: "red"}
+ROWS, COLUMNS, LINES, WIDTH, WIDE = 10, 6, 24, 60, 160
+FAVOURITES = (
+    "item",
+    "id",
+    "name",
+    "title",
+    "summary",
+    "status",
+    "urgency",
+    "email",
+    "type",
+    "created_at",
+    "address",
+)
+
+
+def console() -> Console:
+    """Return standard output; wide where nobody's window bounds it."""
+    bounded = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, soft_wrap=False, width=None if bounded else WIDE)
+
+
+def print_result(result: Result, title: str, *, raw: bool = True) -> None:
+    """All tabs of a result."""
+    out = console()
+    out.print(
+        Rule(
+            Text(f"{title}: {result.status.value}", style=f"bold {COLOURS[result.status]}"),
+            align="left",
+            style="dim",
+        )
+    )
+    out.print(
+        Text(
+            f"connection {result.connection} · {result.duration_ms} ms · invocation {result.invocation_id}",
+            style="dim",
+        )
+    )
+    for note in result.notes:
+        out.print(_cell(f"Note: {note}"))
+    _print_context(out, result)
+    _print_key_fields(out, result)
+    if raw and result.raw_data is not None:
+        _print_raw(out, result.raw_data)
+    _print_error(out, result)
+    out.print()
+
+
+def _print_context(out: Console, result: Result) -> None:
+    records = result.context_data
+    if not isinstance(records, list) or not records:
+        return
+    rows = [row for record in records for row in _rows(record)]
+    whole = result.completeness
+    count = f"{len(rows)} shown of {whole.returned}" if whole and len(rows) > ROWS else ""
+    _tab(out, "Result", f"{count and f'first {ROWS} of {whole.returned if whole else len(rows)}'}")
+    out.print(record_table(rows[:ROWS]))
+
+
+def _rows(record: Any) -> list[Mapping[str, Any]]:
+    """Return a record as rows; an entry of a fan-out gives one per record, each with its item."""
+    if isinstance(record, dict) and set(record) == {"item", "value"}:
+        values = record["value"] if isinstance(record["value"], list) else [record["value"]]
+        return [
+            {"item": record["item"], **(value if isinstance(value, dict) else {"value": value})} for value in values
+        ]
+    return [record if isinstance(record, dict) else {"value": record}]
+
+
+def record_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return records as a table of their most telling columns."""
+    present = list(
+        dict.fromkeys(key for row in rows for key, value in row.items() if not isinstance(value, dict | list))
+    )
+    chosen = [key for key in FAVOURITES if key in present]
+    chosen += [key for key in present if key not in chosen and not key.endswith(("url", "self"))]
+    table = _plain_table(*chosen[:COLUMNS])
+    for row in rows:
+        table.add_row(*(_cell(row.get(key)) for key in chosen[:COLUMNS]))
+    return table
+
+
+def list_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """Rows under given columns."""
+    table = _plain_table(*columns)
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    return table
+
+
+def _plain_table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", max_width=WIDTH)
+    return table
+
+
+def _cell(value: Any) -> Text:
+    text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return Text("".join(character if character.isprintable() else " " for character in text))
+
+
+def _print_key_fields(out: Console, result: Result) -> None:
+    if not any(result.key_fields.values()):
+        return
+    _tab(out, "Key Fields")
+    for name, values in result.key_fields.items():
+        if not values:
+            continue
+        shown = ", ".join(_cell(value).plain for value in values[:ROWS])
+        out.print(Text(f"{name}: {shown}{f' … ({len(values)})' if len(values) > ROWS else ''}"))
+
+
+def _print_raw(out: Console, raw: Any) -> None:
+    _tab(out, "Raw Data")
+    lines = json.dumps(raw, indent=2, ensure_ascii=False).splitlines()
+    out.print(Text("\n".join(lines[:LINES])), overflow="ellipsis", no_wrap=True)
+    if len(lines) > LINES:
+        out.print(Text(f"… {len(lines) - LINES} more lines; --output json shows all", style="dim"))
+
+
+def _print_error(out: Console, result: Result) -> None:
+    if not result.errors:
+        return
+    _tab(out, "Error")
+    for entry in result.errors[:ROWS]:
+        item = f"{entry.item}: " if entry.item is not None else ""
+        said = f"{item}{entry.failure_indicator} Status Code: {entry.status_code}. Message: {entry.message}"
+        out.print(_cell(said), style="red", soft_wrap=True)  # one line, so that it can be searched for
+        for more in (entry.detail, entry.assistance):
+            if more:
+                out.print(_cell(f"  {more}"))
+    if len(result.errors) > ROWS:
+        out.print(Text(f"… and {len(result.errors) - ROWS} more", style="dim"))
+
+
+def _tab(out: Console, name: str, remark: str = "") -> None:
+    out.print(Text(f"\n{name}{f' ({remark})' if remark else ''}", style="bold underline"))

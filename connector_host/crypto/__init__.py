@@ -1,0 +1,1 @@
+"""Sealing: ciphers, envelopes and providers of master keys."""

@@ -1,0 +1,1 @@
+"""The policy of a host: one invocation from top to bottom, and whom and what it serves."""

@@ -1,0 +1,1 @@
+"""ConnectionStore: read, drafted, changed, opened, pooled, carried from host to host."""

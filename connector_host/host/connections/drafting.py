@@ -1,0 +1,184 @@
+"""Makes connections of changes: parameters checked, fields in their place, nothing stored yet."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from msgspec.structs import replace
+
+from connector_host.host.connections.fields import with_fields
+from connector_host.host.connections.values import Values, upgraded
+from connector_host.host.inputs import InputForm
+from connector_host.host.settings import Settings
+from connector_host.manifests.schema import did_you_mean
+from connector_host.model.caller import SiteMap
+from connector_host.model.connection import Change, Connection, VaultReference
+from connector_host.model.errors import BadSetting, ConnectionChanged, InvalidInput, RequestRefused
+from connector_host.model.guarded import Guarded
+from connector_host.model.invocation import new_id
+from connector_host.model.manifest import Manifest
+from connector_host.model.requests import check_origin
+
+References = Mapping[str, VaultReference | None]
+
+
+class Draft(Guarded, frozen=True):
+    """A connection as it would be stored; `secrets` is None where the sealed ones stay as they are."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"secrets"})
+    connection: Connection
+    secrets: Mapping[str, Any] | None
+
+
+def draft_new(
+    manifest: Manifest, name: str, change: Change, references: References, settings: Settings, sites: SiteMap
+) -> Draft:
+    """Return a new connection; `references` are the change's with the vaults' ids. Raises BadSetting."""
+    _refuse_twice(change)
+    vault = {key: one for key, one in references.items() if one is not None}
+    given = {key: value for key, value in change.parameters.items() if value is not None}
+    values = Values(with_presets(manifest, {}, given), dict(change.secrets), vault)
+    parameters = checked(manifest, values, settings)
+    base = Connection(name=name, plugin=manifest.id, id=new_id(), version=1, plugin_version=manifest.version)
+    connection = with_fields(base, change.fields, sites)
+    _check_testable(manifest, connection)
+    secrets = tuple(sorted(change.secrets))
+    return Draft(replace(connection, parameters=parameters, secrets=secrets, vault=vault), dict(change.secrets))
+
+
+def draft_edit(
+    manifest: Manifest,
+    before: Values,
+    old: Connection,
+    change: Change,
+    references: References,
+    settings: Settings,
+    sites: SiteMap,
+) -> Draft:
+    """Return `old`, whose values are `before`, changed; secrets that are None in `before` were not opened.
+
+    Raises BadSetting, and ConnectionChanged where the change was made for another version.
+    """
+    if change.version is not None and change.version != old.version:
+        raise ConnectionChanged
+    _refuse_twice(change)
+    now = upgraded(manifest, old.plugin_version, before)
+    values = merged(manifest, now, change, references)
+    opened = all(value is not None for value in values.secrets.values())
+    parameters = checked(manifest, values, settings, opened=opened)
+    connection = replace(
+        with_fields(old, change.fields, sites),
+        version=old.version + 1,
+        plugin_version=manifest.version,
+        parameters=parameters,
+        secrets=tuple(sorted(values.secrets)),
+        vault=values.vault,
+    )
+    _check_testable(manifest, connection)
+    return Draft(connection, values.secrets if opened else None)
+
+
+def merged(manifest: Manifest, now: Values, change: Change, references: References) -> Values:
+    """Put a change over values; whatever comes to a name takes the place of what stood there."""
+    plain = {key: value for key, value in change.parameters.items() if value is not None}
+    come = {**plain, **change.secrets, **{key: one for key, one in references.items() if one is not None}}
+    parameters = with_presets(manifest, now.parameters, change.parameters)
+    gone_secrets = {*change.remove_secrets, *(key for key in come if key not in change.secrets)}
+    return Values(
+        {key: value for key, value in parameters.items() if value is not None and (key in plain or key not in come)},
+        {**{key: value for key, value in now.secrets.items() if key not in gone_secrets}, **change.secrets},
+        {
+            **{key: one for key, one in now.vault.items() if key not in come and key not in references},
+            **{key: one for key, one in references.items() if one is not None},
+        },
+    )
+
+
+def _refuse_twice(change: Change) -> None:
+    """Raise BadSetting where a name would have two values: one given, and one looked up."""
+    looked_up = {name for name, reference in change.vault.items() if reference is not None}
+    given = {name for name, value in change.parameters.items() if value is not None} | set(change.secrets)
+    for name in sorted(looked_up & given):
+        raise BadSetting(f"'{name}' is given, and to be looked up in a vault: choose one.")
+
+
+def touches_secrets(manifest: Manifest, connection: Connection, change: Change, references: References) -> bool:
+    """Whether the secrets must be sealed anew."""
+    given = {*change.secrets, *change.remove_secrets, *references}
+    now = Values(connection.parameters, dict.fromkeys(connection.secrets), {})
+    moved = upgraded(manifest, connection.plugin_version, now).secrets
+    return bool(given & (manifest.secret_names | set(connection.secrets))) or set(moved) != set(connection.secrets)
+
+
+def checked(manifest: Manifest, values: Values, settings: Settings, *, opened: bool = True) -> dict[str, Any]:
+    """Return the parameters in their one form; raises BadSetting naming the parameter.
+
+    What a vault holds, and secrets that are not `opened`, can not be checked here: the first is, at each use.
+    """
+    names = manifest.secret_names
+    for name in values.parameters:
+        if name in names:
+            raise BadSetting(f"'{name}' is a secret: give it with --secret {name}=env:VAR, file:PATH or -.")
+    for name in values.secrets:
+        if name not in names:
+            raise BadSetting(f"'{name}' is no secret of {manifest.name}.{did_you_mean(name, sorted(names))}")
+    known = manifest.connection["properties"]
+    for name in values.vault:
+        if name not in known:
+            raise BadSetting(f"{manifest.name} has no parameter '{name}'.{did_you_mean(name, list(known))}")
+    unseen = frozenset(values.vault) | (frozenset() if opened else names)
+    form = InputForm(without_required(manifest.connection, unseen), settings.date_time, settings.limits)
+    try:
+        accepted, _ = form.accept({**values.parameters, **(values.secrets if opened else {})})
+    except InvalidInput as error:
+        raise BadSetting(f"{error} {error.failure.detail} {error.failure.assistance}".rstrip()) from None
+    parameters = {name: value for name, value in accepted.items() if name not in names and name not in values.vault}
+    _check_origins(manifest, parameters)
+    return parameters
+
+
+def with_presets(manifest: Manifest, old: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters after a change: a chosen option's preset fills what was not given and not set by hand."""
+    values = {**old, **given}
+    for chooser, options in manifest.presets.items():
+        default = manifest.connection["properties"][chooser].get("default")
+        before = _chosen(options, old.get(chooser, default))
+        for name, value in _chosen(options, values.get(chooser, default)).items():
+            by_hand = name in old and old[name] != before.get(name)
+            if name not in given and not by_hand:
+                values[name] = value
+    return values
+
+
+def _chosen(options: Mapping[str, Mapping[str, Any]], choice: Any) -> Mapping[str, Any]:
+    """Return the preset of an option, in any case."""
+    return next((preset for option, preset in options.items() if option.casefold() == str(choice).casefold()), {})
+
+
+def _check_origins(manifest: Manifest, parameters: Mapping[str, Any]) -> None:
+    for name in server_parameters(manifest) & set(parameters):
+        title = manifest.connection["properties"][name].get("title", name)
+        try:
+            check_origin(str(parameters[name]))
+        except RequestRefused as error:
+            raise BadSetting(f"The value for parameter ({title}) is invalid. {error}") from None
+
+
+def server_parameters(manifest: Manifest) -> set[str]:
+    """Names of the parameters that hold the servers' URLs."""
+    return {server.url.removeprefix("$.connection.") for server in manifest.servers.values()}
+
+
+def leading(manifest: Manifest, parameters: Mapping[str, Any], vault: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what says where a connection's secrets go: its servers, and whom it trusts to be them."""
+    names = sorted(server_parameters(manifest) | {"ca_bundle"})
+    return {name: parameters.get(name, vault.get(name)) for name in names}
+
+
+def without_required(schema: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """Return the schema, asking for none of the names."""
+    return {**schema, "required": [name for name in schema.get("required", []) if name not in names]}
+
+
+def _check_testable(manifest: Manifest, connection: Connection) -> None:
+    if connection.health_check and not any(one.kind == "test_connection" for one in manifest.commands.values()):
+        raise BadSetting(f"{manifest.name} has no Test Connection, so its connections can have no health check.")

@@ -1,0 +1,215 @@
+"""Connections in use: opened once per version, their wires kept across invocations and closed when they change."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import anyio
+from msgspec import Struct, field
+
+from connector_host.host.connections.values import OpenedValues, not_active
+from connector_host.host.plan import Plan, Planner
+from connector_host.host.redaction import RedactingFilter, Redactor, leaves
+from connector_host.model.connection import StoredConnection
+from connector_host.model.manifest import Command
+from connector_host.ports.parts import (
+    Clock,
+    OpenConnection,
+    Reply,
+    Request,
+    Send,
+    ShieldedValues,
+    Step,
+    Tls,
+    Transport,
+    Wire,
+)
+from connector_host.ports.stores import ConnectionStore
+
+KEPT = 256  # connections whose wires stay open while nobody uses them
+CHECKED_SECONDS = 0.05  # for which a run's own look at whether the connection is active holds
+SecretValues = Mapping[str, Any]
+OpenValues = Callable[[StoredConnection, SecretValues | None], Awaitable[OpenedValues]]
+Renew = Callable[[str, str, str], Awaitable[int]]  # connection, secret, its new value -> the connection's new version
+
+
+class PooledConnection(Struct, eq=False):
+    """A connection in use, the redactor that knows its secrets, its plans by command, and how many invocations hold it.
+
+    After `until` (monotonic seconds) its values must be looked up anew; until `checked` it is known to be active.
+    """
+
+    version: int
+    opened: OpenConnection
+    redactor: Redactor
+    values: OpenedValues
+    wires: dict[str, Wire]
+    until: float
+    checked: float
+    users: int = 0
+    plans: dict[str, tuple[Command, Plan]] = field(default_factory=dict)
+
+    async def close(self) -> None:
+        """Close its wires, also while the task that holds it is being cancelled."""
+        with anyio.CancelScope(shield=True):
+            for wire in self.wires.values():
+                await wire.close()
+
+
+class Wiring(Struct, frozen=True, eq=False):
+    """What requests go through: the steps around each, the transports by name, and the one of all who name none."""
+
+    steps: Sequence[Step]
+    transports: Mapping[str, Transport]
+    default: str
+
+
+class ConnectionPool:
+    """The connections in use in this process."""
+
+    def __init__(
+        self,
+        store: ConnectionStore,
+        planner: Planner,
+        wiring: Wiring,
+        open_values: OpenValues,
+        renew: Renew,
+        log_filter: RedactingFilter,
+        clock: Clock,
+    ) -> None:
+        self.no_secrets = Redactor(())
+        self._store = store
+        self._planner = planner
+        self._wiring = wiring
+        self._open_values = open_values
+        self._renew = renew
+        self._log_filter = log_filter
+        self._clock = clock
+        self._open: OrderedDict[str, PooledConnection] = OrderedDict()
+
+    async def acquire(self, stored: StoredConnection, draft: SecretValues | None = None) -> PooledConnection:
+        """Return this version of the connection in use, held until release().
+
+        A draft's secrets are given, and it is its own. Raises SecretUnavailable, ConnectionUnavailable.
+        """
+        if draft is not None:
+            own = self._make(stored, await self._open_values(stored, draft), draft=True)
+            own.users = 1
+            return own
+        pooled = self._open.get(stored.connection.id)
+        if pooled is not None and await self._holds(pooled, stored):
+            pooled.checked = self._clock.monotonic() + CHECKED_SECONDS
+        else:  # opening may take long: whether it is still active is asked at its first request
+            pooled = await self._put(stored, await self._open_values(stored, None))
+        self._open.move_to_end(stored.connection.id)
+        pooled.users += 1
+        return pooled
+
+    async def _holds(self, pooled: PooledConnection, stored: StoredConnection) -> bool:
+        """Whether what was opened is still what is stored; a vault that was changed or made inactive is asked anew."""
+        if pooled.version != stored.connection.version or pooled.until <= self._clock.monotonic():
+            return False
+        for vault_id, version in pooled.values.vaults:
+            vault = await self._store.get(connection_id=vault_id)
+            if vault is None or vault.connection.version != version:
+                return False
+        return True
+
+    def plan(self, pooled: PooledConnection, command: Command, agent: str | None) -> Plan:
+        """Return how a command is carried out through a connection in use; made once."""
+        known = pooled.plans.get(command.id)
+        if known is None or known[0] is not command:
+            known = pooled.plans[command.id] = command, self._planner.plan(command, pooled.opened, agent)
+        return known[1]
+
+    async def _put(self, stored: StoredConnection, values: OpenedValues) -> PooledConnection:
+        """Take a new one's place; one with the same values goes on."""
+        known = self._open.get(stored.connection.id)
+        if known is not None and known.version == stored.connection.version and known.opened.values == values.values:
+            known.until, known.values = values.until, values
+            return known
+        pooled = self._open[stored.connection.id] = self._make(stored, values)
+        if known is not None and known.users == 0:
+            await known.close()
+        return pooled
+
+    async def release(self, pooled: PooledConnection) -> None:
+        """Let go; the last to hold a connection that changed meanwhile closes its wires."""
+        pooled.users -= 1
+        current = self._open.get(pooled.opened.id)
+        if pooled.users == 0 and current is not pooled:
+            await pooled.close()
+            if current is None:
+                self._log_filter.forget(pooled.opened.id)
+        if len(self._open) > KEPT:
+            idle = next((one for one, other in self._open.items() if other.users == 0), None)
+            if idle is not None:
+                await self.forget(idle)
+
+    async def forget(self, connection_id: str) -> None:
+        """Close the wires of a connection that is no more, or rests."""
+        pooled = self._open.pop(connection_id, None)
+        if pooled is not None and pooled.users == 0:
+            await pooled.close()
+            self._log_filter.forget(connection_id)
+
+    async def close(self) -> None:
+        """Close every wire."""
+        for connection_id in list(self._open):
+            await self.forget(connection_id)
+
+    def _make(self, stored: StoredConnection, opened: OpenedValues, *, draft: bool = False) -> PooledConnection:
+        connection, values = stored.connection, ShieldedValues(opened.values)
+        redactor = Redactor(text for name in opened.secret_names for text in leaves(values.get(name)))
+        self._log_filter.learn(connection.id, redactor)
+
+        async def renew(name: str, value: str) -> None:
+            if not draft:
+                pooled.version = await self._renew(connection.name, name, value)
+            values[name] = value
+
+        async def send(request: Request) -> Reply:
+            if not draft and self._clock.monotonic() > pooled.checked:
+                await self._refuse_inactive(pooled, connection.name)
+            return await self._wire(pooled, tls, request).send(request)
+
+        tls = Tls(values.get("ca_bundle"), values.get("client_certificate"), values.get("client_key"))
+        wire = OpenConnection(
+            connection.id,
+            opened.manifest,
+            values,
+            compose(self._wiring.steps, send),
+            self._clock,
+            redactor.cannot_hold,
+            redactor.learn,
+            renew,
+        )
+        pooled = PooledConnection(connection.version, wire, redactor, opened, {}, opened.until, 0.0)
+        self._wire(pooled, tls, None)
+        return pooled
+
+    def _wire(self, pooled: PooledConnection, tls: Tls, request: Request | None) -> Wire:
+        """Return the wire that a request goes over, opened when it is first needed."""
+        name = (request.transport if request is not None else None) or self._wiring.default
+        wire = pooled.wires.get(name)
+        if wire is None:
+            wire = pooled.wires[name] = self._wiring.transports[name].open(tls)
+        return wire
+
+    async def _refuse_inactive(self, pooled: PooledConnection, name: str) -> None:
+        """Raise ConnectionUnavailable where the connection was made inactive, or removed, while a request waited."""
+        now = await self._store.get(connection_id=pooled.opened.id)
+        if now is None or not now.connection.active:
+            raise not_active(name)
+        pooled.checked = self._clock.monotonic() + CHECKED_SECONDS
+
+
+def compose(steps: Sequence[Step], send: Send) -> Send:
+    """Wrap `send` in the steps, the first outermost."""
+    for step in reversed(steps):
+        send = _around(step, send)
+    return send
+
+
+def _around(step: Step, send: Send) -> Send:
+    return lambda request: step(request, send)

@@ -1,0 +1,203 @@
+"""Connections as a caller handles them: added, edited, copied, listed, shown, removed; secrets go in and never out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from connector_host.host.access import Right, operator_only
+from connector_host.host.connections.drafting import (
+    Draft,
+    References,
+    draft_edit,
+    draft_new,
+    leading,
+    touches_secrets,
+)
+from connector_host.host.connections.fields import resolved
+from connector_host.host.connections.reading import every, find, shown
+from connector_host.host.connections.values import Values
+from connector_host.host.core import Core
+from connector_host.model.audit import AuditEntry
+from connector_host.model.caller import Operator, Principal
+from connector_host.model.connection import (
+    EVERYTHING,
+    BulkOutcome,
+    Change,
+    Connection,
+    Sealed,
+    Selection,
+    StoredConnection,
+)
+from connector_host.model.errors import BadSetting, ConnectorHostError, NotAllowed
+from connector_host.model.invocation import new_id
+from connector_host.model.manifest import Manifest
+from connector_host.model.result import plain
+
+BOUNDARY = frozenset({"name", "site", "shared_to_internal_sites", "recipient_site", "tenants", "agent"})
+_NO_CHANGE = Change()
+
+
+class Connections:
+    """Every change of a connection goes through here."""
+
+    def __init__(self, core: Core, caller: Principal) -> None:
+        self._core = core
+        self._caller = caller
+
+    async def list(self, selection: Selection = EVERYTHING) -> list[StoredConnection]:
+        """Return those selected that the caller may use, by name, with their health and without sealed secrets."""
+        found: list[StoredConnection] = []
+        async for stored in every(self._core, selection, self._caller):
+            found.append(replace(stored, sealed=None))
+            if len(found) == selection.limit:
+                break
+        return found
+
+    async def show(self, name: str) -> dict[str, Any]:
+        """Return one as `schemas/connection.schema.json` describes it; raises UnknownConnection."""
+        return await shown(self._core, await find(self._core, name, self._caller))
+
+    async def add(self, name: str, plugin: str, change: Change) -> Connection:
+        """Keep a new connection; only the operator may.
+
+        Raises UnknownPlugin, ConnectionExists, NotAllowed, UnknownSite, and BadSetting for a wrong parameter.
+        """
+        draft = await drafted(self._core, self._caller, name, plugin, change)
+        return await self._keep(draft, "connection.added", change)
+
+    async def edit(self, name: str, change: Change) -> Connection:
+        """Change a connection; raises ConnectionChanged where somebody else did so in the meantime.
+
+        Raises UnknownConnection, NotAllowed, UnknownSite and BadSetting too.
+        """
+        stored, draft = await drafted_edit(self._core, self._caller, name, change)
+        entry = self._entry("connection.changed", draft.connection, change)
+        await self._core.store.connections.change(await self._sealed(draft, stored.sealed), entry)
+        return draft.connection
+
+    async def edit_many(self, selection: Selection, change: Change) -> Sequence[BulkOutcome]:
+        """Change every connection selected, each by itself; what can not be changed says why and harms no other."""
+        return [
+            BulkOutcome(stored.connection.name, await self._why_not(stored.connection.name, change))
+            async for stored in every(self._core, selection, self._caller, Right.ADMINISTER)
+        ]
+
+    async def copy(self, name: str, new_name: str, change: Change = _NO_CHANGE) -> Connection:
+        """Keep a connection like another one, changed; its secrets are sealed anew. Only the operator may."""
+        operator_only(self._caller, "add a connection")
+        renamed = replace(change, fields={**change.fields, "name": new_name})
+        _, draft = await drafted_edit(self._core, self._caller, name, renamed, opened=True)
+        copied = replace(draft, connection=replace(draft.connection, id=new_id(), version=1))
+        return await self._keep(copied, "connection.copied", renamed)
+
+    async def remove(self, name: str) -> None:
+        """Forget a connection and its secrets; its history stays. Raises UnknownConnection, NotAllowed, BadSetting."""
+        connection = (await find(self._core, name, self._caller, Right.ADMINISTER)).connection
+        entry = self._core.audit.entry("connection.removed", self._caller, connection, plugin=connection.plugin)
+        await self._core.store.connections.remove(connection.id, entry)
+        await self._core.pool.forget(connection.id)
+
+    async def upgrade(self) -> Sequence[BulkOutcome]:
+        """Save anew what was saved for another version of its plugin; what does not suit it is flagged, and kept."""
+        operator_only(self._caller, "upgrade connections")
+        outcomes = []
+        async for stored in every(self._core, EVERYTHING, self._caller, Right.ADMINISTER):
+            connection = stored.connection
+            manifest = self._core.registry.plugins.get(connection.plugin)
+            if manifest is not None and manifest.version != connection.plugin_version and not stored.damage:
+                reason = await self._why_not(connection.name, _NO_CHANGE)
+                if reason:
+                    words = f"It does not suit {manifest.name} {manifest.version}: {reason}"
+                    await self._core.store.health.attend(connection.id, words)
+                outcomes.append(BulkOutcome(connection.name, reason))
+        return outcomes
+
+    async def _keep(self, draft: Draft, action: str, change: Change) -> Connection:
+        entry = self._entry(action, draft.connection, change)
+        await self._core.store.connections.add(await self._sealed(draft), entry)
+        return draft.connection
+
+    async def _sealed(self, draft: Draft, before: Sealed | None = None) -> StoredConnection:
+        """Return a draft as it is stored; secrets that it does not touch stay sealed as they were `before`."""
+        connection, sealed = draft.connection, before
+        if draft.secrets is not None:
+            version = connection.version
+            sealed = await self._core.secrets.seal(connection.id, version, draft.secrets) if draft.secrets else None
+        return StoredConnection(connection, sealed)
+
+    async def _why_not(self, name: str, change: Change) -> str:
+        try:
+            await self.edit(name, change)
+        except ConnectorHostError as error:
+            return str(error)
+        return ""
+
+    def _entry(self, action: str, connection: Connection, change: Change) -> AuditEntry:
+        """Return what the audit keeps of a change: of parameters and secrets the names only."""
+        return self._core.audit.entry(
+            action,
+            self._caller,
+            connection,
+            plugin=connection.plugin,
+            version=connection.version,
+            fields={key: _plain(value) for key, value in change.fields.items()},
+            parameters=sorted(change.parameters),
+            secrets=sorted(change.secrets),
+            removed_secrets=sorted(change.remove_secrets),
+            vault={key: _plain(reference) for key, reference in change.vault.items()},
+        )
+
+
+def _plain(value: Any) -> Any:
+    return plain(value) if isinstance(value, Struct) else value
+
+
+async def drafted(core: Core, caller: Principal, name: str, plugin: str, change: Change) -> Draft:
+    """Return a connection as Connections.add() would store it; raises as it does."""
+    operator_only(caller, "add a connection")
+    manifest, sites = core.registry.plugin(plugin), await core.store.sites.load()
+    references = await _references(core, caller, change, "")
+    return draft_new(manifest, name, change, references, core.settings, sites)
+
+
+async def drafted_edit(
+    core: Core, caller: Principal, name: str, change: Change, *, opened: bool = False
+) -> tuple[StoredConnection, Draft]:
+    """Return a connection as it stands and as Connections.edit() would store it; with `opened` its secrets too."""
+    stored = await find(core, name, caller, Right.ADMINISTER)
+    if stored.damage:
+        raise BadSetting(f"{stored.damage} Restore it from a backup, or remove the connection and add it again.")
+    refused = BOUNDARY & set(change.fields)
+    if refused and not isinstance(caller, Operator):
+        raise NotAllowed(f"Only the operator of the host may change the connection's {', '.join(sorted(refused))}.")
+    old = stored.connection
+    manifest, sites = core.registry.plugin(old.plugin), await core.store.sites.load()
+    references = await _references(core, caller, change, old.id)
+    secrets: dict[str, Any] = dict.fromkeys(old.secrets)
+    if opened or touches_secrets(manifest, old, change, references):
+        kept = set(old.secrets) - set(change.secrets) - set(change.remove_secrets)
+        secrets = await core.secrets.open(stored, kept) if kept else {}
+    before = Values(old.parameters, secrets, old.vault)
+    draft = draft_edit(manifest, before, old, change, references, core.settings, sites)
+    if not isinstance(caller, Operator):
+        _refuse_leading_away(manifest, old, draft.connection, change)
+    return stored, draft
+
+
+async def _references(core: Core, caller: Principal, change: Change, connection_id: str) -> References:
+    async def vault_of(name: str) -> StoredConnection:
+        return await find(core, name, caller)
+
+    return await resolved(change.vault, core.registry, core.store, vault_of, connection_id)
+
+
+def _refuse_leading_away(manifest: Manifest, old: Connection, new: Connection, change: Change) -> None:
+    """Secrets do not go along where somebody else than the operator leads a connection to another server."""
+    before, after = (leading(manifest, one.parameters, one.vault) for one in (old, new))
+    kept = (set(new.secrets) - set(change.secrets)) | (set(new.vault) - set(change.vault))
+    if before != after and kept:
+        raise NotAllowed(
+            f"To lead the connection to another server, give its secrets again: {', '.join(sorted(kept))}."
+        )

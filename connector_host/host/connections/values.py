@@ -1,0 +1,174 @@
+"""All values of a connection in use, in the form that today's manifest asks for; and what keeps it from being used."""
+
+import json
+import re
+from collections.abc import Container, Mapping
+from typing import Any, ClassVar
+
+from connector_host.host.inputs import InputForm
+from connector_host.host.secrets import Secrets
+from connector_host.host.settings import Settings
+from connector_host.host.vaults import Vaults
+from connector_host.manifests.registry import PluginRegistry
+from connector_host.model.connection import Connection, StoredConnection, VaultReference
+from connector_host.model.errors import ConnectionUnavailable, InvalidInput, SealError, SecretUnavailable
+from connector_host.model.guarded import Guarded
+from connector_host.model.manifest import Manifest, Migration
+
+
+class Values(Guarded, frozen=True):
+    """A connection's parameters, secrets and vault references, by name."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"secrets"})
+    parameters: Mapping[str, Any]
+    secrets: Mapping[str, Any]
+    vault: Mapping[str, VaultReference]
+
+
+def upgraded(manifest: Manifest, made_for: str, values: Values) -> Values:
+    """Apply the manifest's migrations that are newer than the version a connection was made for."""
+    for migration in manifest.migrations:
+        if _order(made_for) < _order(migration.version) <= _order(manifest.version):
+            values = _applied(migration, values)
+    secret, plain = manifest.secret_names, dict(values.parameters)
+    became_secret = {name: plain.pop(name) for name in list(plain) if name in secret}
+    return Values(plain, {**became_secret, **values.secrets}, values.vault) if became_secret else values
+
+
+def _applied(migration: Migration, values: Values) -> Values:
+    def moved(named: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            migration.rename.get(name, name): value for name, value in named.items() if name not in migration.remove
+        }
+
+    parameters, secrets, vault = moved(values.parameters), moved(values.secrets), moved(values.vault)
+    there = parameters.keys() | secrets.keys() | vault.keys()
+    added = {name: value for name, value in migration.set.items() if name not in there}
+    return Values({**parameters, **added}, secrets, vault)
+
+
+def _order(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version.partition("-")[0])]
+
+
+def refuse_unusable(stored: StoredConnection, agents: Container[str], *, draft: bool, ingest: bool) -> None:
+    """Raise ConnectionUnavailable, with the reason, where nobody may use the connection now."""
+    connection = stored.connection
+    if stored.damage:
+        advice = "Restore the database from a backup, or remove the connection and add it again."
+        raise ConnectionUnavailable(stored.damage, assistance=advice)
+    if not connection.active and not draft:
+        raise not_active(connection.name)
+    if connection.agent is not None and connection.agent not in agents:
+        raise ConnectionUnavailable(
+            f"The connection '{connection.name}' runs through the agent '{connection.agent}', and there is no "
+            f"agent of that name.",
+            assistance="Start the agent, or choose another: connector-host connections edit NAME --agent ''",
+        )
+    if ingest and connection.shared_to_internal_sites and connection.recipient_site is None:
+        raise ConnectionUnavailable(
+            f"The connection '{connection.name}' is shared to internal sites and has no recipient site for its events.",
+            assistance="Choose one: connector-host connections edit NAME --recipient-site SITE",
+        )
+
+
+def not_active(name: str) -> ConnectionUnavailable:
+    """Return the refusal of a connection that was made inactive."""
+    return ConnectionUnavailable(
+        f"The connection '{name}' is not active.",
+        assistance=f"Activate it: connector-host connections edit {name} --active",
+    )
+
+
+class OpenedValues(Guarded, frozen=True):
+    """A connection's values in the clear, and until when they may be used without looking again (monotonic seconds).
+
+    `vaults` are the vault connections that values came from, by id, each with its version.
+    """
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"values"})
+    values: Mapping[str, Any]
+    manifest: Manifest
+    until: float = float("inf")
+    vaults: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def secret_names(self) -> frozenset[str]:
+        """Names of the values that are secrets."""
+        return self.manifest.secret_names
+
+
+class ValueSource:
+    """Opens connections, stored ones and drafts by the same way."""
+
+    def __init__(self, registry: PluginRegistry, secrets: Secrets, vaults: Vaults, settings: Settings) -> None:
+        self._registry = registry
+        self._secrets = secrets
+        self._vaults = vaults
+        self._settings = settings
+
+    async def open(self, stored: StoredConnection, secrets: Mapping[str, Any] | None = None) -> OpenedValues:
+        """Return all values; a draft's `secrets` are in the clear already.
+
+        Raises SecretUnavailable, and ConnectionUnavailable where the values do not suit the plugin.
+        """
+        connection = stored.connection
+        manifest = self._registry.plugin(connection.plugin)
+        try:
+            opened = await self._secrets.open(stored) if secrets is None else secrets
+        except SealError as error:
+            raise SecretUnavailable(str(error)) from error
+        own = upgraded(manifest, connection.plugin_version, Values(connection.parameters, opened, connection.vault))
+        fetched, until, vaults = await self._fetch(manifest, connection, own)
+        given = {**own.parameters, **own.secrets, **fetched}
+        if fetched or connection.plugin_version != manifest.version:
+            self._check(manifest, connection, given, fetched)
+        defaults = {
+            name: schema["default"] for name, schema in manifest.connection["properties"].items() if "default" in schema
+        }
+        return OpenedValues({**defaults, **given}, manifest, until, vaults)
+
+    async def _fetch(
+        self, manifest: Manifest, connection: Connection, own: Values
+    ) -> tuple[dict[str, Any], float, tuple[tuple[str, int], ...]]:
+        fetched: dict[str, Any] = {}
+        vaults: dict[str, int] = {}
+        until = float("inf")
+        for name, reference in own.vault.items():
+            schema = manifest.connection["properties"].get(name, {})
+            kept = await self._vaults.look_up(reference, connection.name, schema.get("title", name))
+            fetched[name] = _as_asked(kept.value, schema)
+            until = min(until, kept.until)
+            vaults[reference.vault] = kept.vault_version
+        return fetched, until, tuple(vaults.items())
+
+    def _check(
+        self, manifest: Manifest, connection: Connection, given: Mapping[str, Any], fetched: Mapping[str, Any]
+    ) -> None:
+        """Refuse values that the manifest of today refuses; never quotes one that a vault gave."""
+        form = InputForm(manifest.connection, self._settings.date_time, self._settings.limits)
+        try:
+            form.accept(given)
+        except InvalidInput as error:
+            from_vault = any(form.title(name) in str(error) for name in fetched)
+            detail = "" if from_vault else error.failure.detail
+            whence = (
+                "looked up in the vault" if from_vault else f"made for version {connection.plugin_version or 'unknown'}"
+            )
+            raise ConnectionUnavailable(
+                f"The connection '{connection.name}' ({whence}) does not suit {manifest.name} {manifest.version}. "
+                f"{error}",
+                detail=detail,
+                assistance=f"Mend it: connector-host connections edit {connection.name} --set NAME=VALUE",
+            ) from None
+
+
+def _as_asked(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return a value as the schema wants it: vaults hold texts."""
+    kinds = schema.get("type", "string")
+    if not isinstance(value, str) or "string" in ([kinds] if isinstance(kinds, str) else kinds):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

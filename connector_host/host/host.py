@@ -1,0 +1,230 @@
+"""The host, and the session of one caller with it: what an embedding program, and every surface, talks to."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from msgspec.structs import replace
+
+from connector_host.host.audit import AuditTrail
+from connector_host.host.choices import choices_in, parameter_of, plain_choices
+from connector_host.host.connections.diagnosis import diagnosis_of
+from connector_host.host.connections.reading import find, visible
+from connector_host.host.connections.service import Connections, drafted, drafted_edit
+from connector_host.host.connections.transfer import Transfers
+from connector_host.host.core import Core
+from connector_host.host.health import Health
+from connector_host.host.invocation import command_of_kind, invoke, test_command
+from connector_host.host.secrets import Keys
+from connector_host.host.sites import Sites
+from connector_host.host.uploads import Uploads
+from connector_host.manifests.registry import PluginRegistry
+from connector_host.model.caller import HEALTH_CHECK, OPERATOR, Caller, Operator, Principal
+from connector_host.model.connection import Change, StoredConnection, VaultReference
+from connector_host.model.errors import WrongUse
+from connector_host.model.invocation import DEFAULTS, UNRECORDED, Invocation, Options, new_id
+from connector_host.model.manifest import Command, Manifest
+from connector_host.model.result import Choice, HistoryRecord, IntakeRecord, Result
+
+
+class Host:
+    """Runs commands of plugins through stored connections, for callers that the embedding program vouches for.
+
+    Make one with `connector_host.open_host()`, and close it by leaving its `async with`.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @property
+    def plugins(self) -> PluginRegistry:
+        """The plugins; none of their code is run to list them."""
+        return self._core.registry
+
+    def acting_for(self, caller: Caller) -> "Session":
+        """Return a session in which only what `caller` may do is done; a caller with nothing in it may do nothing."""
+        return Session(self._core, caller)
+
+    def as_operator(self) -> "Session":
+        """Return a session of the operator, who may do everything."""
+        return Session(self._core, OPERATOR)
+
+    async def close(self) -> None:
+        """Close every wire and the store."""
+        await self._core.pool.close()
+        await self._core.store.close()
+
+
+class Session:
+    """A host as one caller sees it: its services do only what the caller may."""
+
+    def __init__(self, core: Core, caller: Principal) -> None:
+        self._core = core
+        self._caller = caller
+
+    @cached_property
+    def connections(self) -> Connections:
+        """Connections: added, changed, listed and shown; secrets go in and never come out."""
+        return Connections(self._core, self._caller)
+
+    @cached_property
+    def sites(self) -> Sites:
+        """Tenants and sites; the operator's."""
+        return Sites(self._core.store.sites, self._core.audit, self._caller)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The master keys; the operator's."""
+        return Keys(self._core.secrets, self._caller)
+
+    @cached_property
+    def audit(self) -> AuditTrail:
+        """Who did what to which connection; the operator's."""
+        return AuditTrail(self._core.audit, self._caller)
+
+    @cached_property
+    def health(self) -> Health:
+        """Health checks; the operator's."""
+        return Health(self._core, self._caller)
+
+    @cached_property
+    def transfer(self) -> Transfers:
+        """Export and import of connections; the operator's."""
+        return Transfers(self._core, self._caller)
+
+    @property
+    def uploads(self) -> Uploads:
+        """Files on their way into commands."""
+        return self._core.uploads
+
+    async def run(
+        self,
+        plugin: str,
+        command: str,
+        connection: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        options: Options = DEFAULTS,
+    ) -> Result:
+        """Run one command and return its result, whatever the inputs or the product's API may do.
+
+        `command` may be written with hyphens. Raises WrongUse (UnknownPlugin, BrokenPlugin, UnknownCommand,
+        UnknownConnection) where there is nothing to run, and StoreError where the store fails.
+        """
+        manifest, found, stored = await self._find(plugin, command, connection)
+        return await invoke(self._core, self._invocation(manifest, found, stored, inputs, options))
+
+    async def ingest(
+        self,
+        plugin: str,
+        command: str,
+        connection: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        options: Options = DEFAULTS,
+    ) -> Result:
+        """Run an intake command and keep its records, mapped, in the store; each unique key once per connection.
+
+        The result's raw data holds the counts: `fetched`, `new` and `known`. Memory stays at a few pages, however
+        long the list. The records belong to the connection's site, or to the recipient site of a shared one. Raises
+        as run() does, and WrongUse for a command that is no intake.
+        """
+        manifest, found, stored = await self._find(plugin, command, connection)
+        if found.intake is None:
+            raise WrongUse(f"The command '{command}' of {manifest.name} is no intake.")
+        invocation = self._invocation(manifest, found, stored, inputs, options)
+        invocation.ingest = True
+        return await invoke(self._core, invocation)
+
+    async def ingested(self, command: str, connection: str, limit: int = 100) -> Sequence[IntakeRecord]:
+        """Return the newest records taken in through a connection, newest first; raises UnknownConnection."""
+        stored = await find(self._core, connection, self._caller)
+        return await self._core.store.intake.recent(stored.connection.id, command, limit)
+
+    async def choices(self, plugin: str, command: str, parameter: str, connection: str) -> list[Choice]:
+        """Return a parameter's options, fetched from the service where the plugin says so; raises WrongUse."""
+        schema = parameter_of(self._core.registry.command(plugin, command)[1], parameter)
+        if "options_from" not in schema:
+            return plain_choices(schema)
+        fetch = schema["options_from"]
+        result = await self.run(plugin, fetch["command"], connection, fetch.get("input"), options=UNRECORDED)
+        return choices_in(result, fetch)
+
+    async def test(
+        self, connection: str, inputs: Mapping[str, Any] | None = None, *, options: Options = DEFAULTS
+    ) -> Result:
+        """Run the plugin's Test Connection through a stored connection; raises as run() does."""
+        stored = await find(self._core, connection, self._caller)
+        manifest, command = test_command(self._core.registry, stored.connection.plugin)
+        return await invoke(self._core, self._invocation(manifest, command, stored, inputs, options))
+
+    async def test_draft(self, name: str, plugin: str, change: Change, *, options: Options = DEFAULTS) -> Result:
+        """Run Test Connection on a new connection's values; stores nothing, raises BadSetting for wrong ones."""
+        draft = await drafted(self._core, self._caller, name, plugin, change)
+        return await self._test_unsaved(StoredConnection(draft.connection), draft.secrets, options)
+
+    async def test_edit(self, name: str, change: Change, *, options: Options = DEFAULTS) -> Result:
+        """Run Test Connection on a connection as it would be after a change; stores nothing, raises BadSetting."""
+        _, draft = await drafted_edit(self._core, self._caller, name, change, opened=True)
+        return await self._test_unsaved(StoredConnection(draft.connection), draft.secrets, options)
+
+    async def _test_unsaved(
+        self, stored: StoredConnection, secrets: Mapping[str, Any] | None, options: Options
+    ) -> Result:
+        manifest, command = test_command(self._core.registry, stored.connection.plugin)
+        invocation = self._invocation(manifest, command, stored, None, replace(options, record=False))
+        invocation.draft = secrets or {}
+        return await invoke(self._core, invocation)
+
+    async def test_look_up(self, reference: VaultReference) -> Result:
+        """Look a value up through a vault connection, as a connection in use would; the result shows it masked."""
+        stored = await find(self._core, reference.vault, self._caller)
+        manifest, command = command_of_kind(
+            self._core.registry, stored.connection.plugin, "credential", "credential command"
+        )
+        inputs = {"path": reference.path, "field": reference.field}
+        return await invoke(self._core, self._invocation(manifest, command, stored, inputs, DEFAULTS))
+
+    async def history(
+        self, limit: int = 50, connection: str | None = None, *, checks: bool = False
+    ) -> Sequence[HistoryRecord]:
+        """Return the newest invocations, newest first; only the operator sees those of all connections together.
+
+        With `checks` only health checks. Raises WrongUse, UnknownConnection.
+        """
+        if connection is None:
+            if not isinstance(self._caller, Operator):
+                raise WrongUse("Name the connection whose history you want to see.")
+            return await self._core.store.history.recent(limit)
+        stored = await find(self._core, connection, self._caller)
+        only = HEALTH_CHECK if checks else None
+        return await self._core.store.history.recent(limit, stored.connection.id, only)
+
+    async def past(self, invocation_id: str) -> HistoryRecord | None:
+        """One invocation of the history; None too where the caller may not use its connection."""
+        record = await self._core.store.history.get(invocation_id)
+        if record is None or await visible(self._core, record.connection_id, self._caller):
+            return record
+        return None
+
+    async def diagnose(self, name: str) -> Mapping[str, Any]:
+        """Return what support needs to know of a connection, redacted: {file name: JSON value or text}."""
+        return await diagnosis_of(self._core, await find(self._core, name, self._caller))
+
+    async def _find(self, plugin: str, command: str, connection: str) -> tuple[Manifest, Command, StoredConnection]:
+        manifest, found = self._core.registry.command(plugin, command)
+        stored = await find(self._core, connection, self._caller)
+        owner = stored.connection.plugin
+        if owner != manifest.id:
+            raise WrongUse(f"The connection '{connection}' belongs to {owner}, not to {manifest.id}.")
+        return manifest, found, stored
+
+    def _invocation(
+        self,
+        manifest: Manifest,
+        command: Command,
+        stored: StoredConnection,
+        inputs: Mapping[str, Any] | None,
+        options: Options,
+    ) -> Invocation:
+        return Invocation(new_id(), manifest, command, stored, inputs or {}, self._caller, str(self._caller), options)

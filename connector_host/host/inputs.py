@@ -1,0 +1,211 @@
+"""Checks a command's inputs, or a connection's parameters, against their schema and brings them into one form."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from connector_host.host.redaction import MASK
+from connector_host.host.settings import DateTimeSetting, Limits
+from connector_host.manifests.parameters import condition_in_words, holds, labelled_options
+from connector_host.manifests.schema import Checker, Fault, did_you_mean
+from connector_host.model.errors import InvalidInput
+from connector_host.model.manifest import Deprecation
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+Normal = Callable[[str, Any], Any]
+
+
+class InputForm:
+    """One command's inputs: defaults, options in any case, times in the host's format, then the schema's verdict."""
+
+    def __init__(self, schema: Mapping[str, Any], date_time: DateTimeSetting, limits: Limits) -> None:
+        self._checker = Checker(schema)
+        self._properties: Mapping[str, Any] = schema.get("properties", {})
+        self._defaults = {name: value["default"] for name, value in self._properties.items() if "default" in value}
+        self.secrets = {name for name, value in self._properties.items() if value.get("writeOnly")}
+        self._date_time = date_time
+        self._limits = limits
+        self._normal: dict[str, Normal] = {
+            name: normal for name, value in self._properties.items() if (normal := self._normal_of(value))
+        }
+
+    def accept(self, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """Return the inputs in their one form, and as JSON text without secrets.
+
+        Raises InvalidInput in the specification's wording.
+        """
+        self._refuse_unknown(inputs)
+        text = self._as_json(inputs)
+        if self.secrets & inputs.keys():
+            text = _json({name: MASK if name in self.secrets else value for name, value in inputs.items()})
+        values = {**self._defaults, **{name: value for name, value in inputs.items() if value is not None}}
+        for name, normal in self._normal.items():
+            if name in values:
+                values[name] = normal(name, values[name])
+        for name in self._hidden(values) - inputs.keys():
+            values.pop(name, None)  # a default of what is not there
+        if not self._checker.accepts(values):
+            raise self._refusal(
+                next(self._checker.faults(values), Fault((), "The inputs do not satisfy the command's schema."))
+            )
+        return values, text
+
+    def warnings(self, inputs: Mapping[str, Any]) -> list[str]:
+        """Return a warning for each deprecated parameter that is given."""
+        told = {name: self._properties[name].get("deprecation") for name in inputs if name in self._properties}
+        return [Deprecation(**one).told(f"The parameter {self.title(name)}") for name, one in told.items() if one]
+
+    def _hidden(self, values: Mapping[str, Any]) -> set[str]:
+        """Names of the parameters that are not there, by their `visible_if`."""
+        return {
+            name
+            for name, schema in self._properties.items()
+            if "visible_if" in schema and not holds(schema["visible_if"], values)
+        }
+
+    def _refuse_unknown(self, inputs: Mapping[str, Any]) -> None:
+        for name in inputs:
+            if name not in self._properties:
+                shown = ascii(name)[1:-1] if isinstance(name, str) and not name.isprintable() else str(name)
+                hint = did_you_mean(shown, list(self._properties))
+                raise InvalidInput(shown[:60], f"There is nothing of that name here.{hint}")
+
+    def title(self, name: str) -> str:
+        """Return what people call the parameter in an error."""
+        schema = self._properties.get(name, {})
+        return str(schema.get("error_title") or schema.get("title") or name)
+
+    def _as_json(self, inputs: Mapping[str, Any]) -> str:
+        """Return the inputs as JSON text; refuses what JSON has no word for, what is too deep and what is too large."""
+        for name, value in inputs.items():
+            if isinstance(value, dict | list) and _depth_exceeds(value, self._limits.input_depth):
+                raise InvalidInput(self.title(name), f"It nests deeper than {self._limits.input_depth} levels.")
+        try:
+            text = _json(inputs)
+        except (ValueError, TypeError):
+            raise self._culprit(inputs) from None
+        if len(text) > self._limits.input_bytes:
+            largest = max(inputs, key=lambda name: len(str(inputs[name])))
+            raise InvalidInput(self.title(largest), f"The inputs are larger than {self._limits.input_bytes} bytes.")
+        return text
+
+    def _culprit(self, inputs: Mapping[str, Any]) -> InvalidInput:
+        """Find the parameter whose value JSON has no word for."""
+        for name, value in inputs.items():
+            try:
+                _json(value)
+            except UnicodeEncodeError:
+                return InvalidInput(self.title(name), "It holds half a character (a lone surrogate).")
+            except (ValueError, TypeError) as error:
+                return InvalidInput(self.title(name), f"JSON has no such value: {error}.")
+        return InvalidInput("", "The inputs are not JSON.")
+
+    def _refusal(self, fault: Fault) -> InvalidInput:
+        name = str(fault.path[0]) if fault.path else ""
+        inside = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.path[1:])
+        reason = f"At {inside.lstrip('.')}: {fault.reason}" if inside else fault.reason
+        if self._properties.get(name, {}).get("writeOnly") and fault.given:
+            reason = "It does not have the form that the plugin asks for."  # the reason might quote the secret
+        schema = self._properties.get(name, {})
+        reason = self._in_context(schema, fault, reason)
+        examples = schema.get("examples")
+        assistance = f"Example: {_shown(examples[0])}" if examples else ""
+        return InvalidInput(self.title(name), reason, assistance)
+
+    def _in_context(self, schema: Mapping[str, Any], fault: Fault, reason: str) -> str:
+        """Return the reason in the parameter's own words: its pattern's, or the condition it hangs on."""
+        if fault.rule == "pattern" and len(fault.path) == 1:
+            return str(schema.get("pattern_message", reason))
+        if fault.rule == "never" and "visible_if" in schema:
+            return f"It is only there {self._condition(schema['visible_if'])}."
+        if fault.rule == "missing-key" and "required_if" in schema:
+            return f"It is required {self._condition(schema['required_if'])}, and missing."
+        return reason
+
+    def _condition(self, condition: Mapping[str, Any]) -> str:
+        return condition_in_words(condition, self.title)
+
+    def _normal_of(self, schema: Mapping[str, Any]) -> Normal | None:
+        if schema.get("format") == "date-time":
+            return self._time
+        options = _by_word(schema)
+        if options:
+            return lambda _name, value: _chosen(value, options)
+        inner = _by_word(schema.get("items", {})) if schema.get("type") == "array" else {}
+        if inner:
+            return lambda _name, value: [_chosen(one, inner) for one in value] if isinstance(value, list) else value
+        return None
+
+    def _time(self, name: str, value: Any) -> Any:
+        """ISO 8601 in UTC with `Z`, from the host's format or from ISO 8601 (without an offset: the host's zone)."""
+        if not isinstance(value, str):
+            return value
+        moment = parse_time(value.strip(), self._date_time)
+        if moment is None:
+            now = datetime.now(UTC).strftime(self._date_time.format)
+            raise InvalidInput(
+                self.title(name),
+                f"'{value[:60]}' is not a time.",
+                f"Write it as {now} ({self._date_time.time_zone}) or in ISO 8601, as 2026-01-31T08:00:00+01:00.",
+            )
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _by_word(schema: Any) -> dict[str, Any]:
+    """Return a parameter's options by their values and labels, in small letters."""
+    return {word.casefold(): value for value, label in labelled_options(schema) for word in (label, str(value))}
+
+
+def _chosen(value: Any, options: Mapping[str, Any]) -> Any:
+    return options.get(value.casefold(), value) if isinstance(value, str) else value
+
+
+def parse_time(text: str, setting: DateTimeSetting) -> datetime | None:
+    """Return a time in UTC, or None where `text` is neither in the host's format nor in ISO 8601."""
+    moment = _strptime(text, setting.format) or _iso(text)
+    if moment is None:
+        return None
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=setting.zone())).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def _strptime(text: str, form: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, form)  # noqa: DTZ007 - the caller adds the zone
+    except ValueError:
+        return None
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _json(value: Any) -> str:
+    text = _ENCODER.encode(value)
+    text.encode()
+    return text
+
+
+def _shown(example: Any) -> str:
+    return example if isinstance(example, str) else json.dumps(example)

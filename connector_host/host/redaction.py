@@ -1,0 +1,141 @@
+"""Keeps secrets out of everything that leaves the host: by exact value, in each form in which a value travels."""
+
+import base64
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+SHORTEST = 6
+MASK = "********"
+
+
+class Redactor:
+    """Replaces a set of secrets by a mask; values under six characters are left, so that words stay readable."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
+        self._prepare()
+
+    def learn(self, secret: str) -> None:
+        """Take one more secret."""
+        if len(secret) >= SHORTEST and secret not in self._forms:
+            self._forms.update(_forms(secret))
+            self._prepare()
+
+    def _prepare(self) -> None:
+        ordered = sorted(self._forms, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._needles = [form.encode("utf-8", "surrogatepass") for form in ordered]
+
+    def text(self, text: str) -> str:
+        """Return the text without secrets."""
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def value(self, value: Any) -> Any:
+        """Return the JSON value without secrets; the value itself where there were none."""
+        texts = _searchable(value)
+        if texts is not None and (self._pattern is None or not self._pattern.search(texts)):
+            return value
+        return self._walk(value)
+
+    def cannot_hold(self, body: bytes) -> bool:
+        """Whether no secret can stand in the JSON text `body`.
+
+        A backslash may begin an escape that hides one, so text with a backslash is never vouched for.
+        """
+        return b"\\" not in body and not any(needle in body for needle in self._needles)
+
+    def _walk(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(key): self._walk(child) for key, child in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._walk(child) for child in value]
+        return value if value is None or isinstance(value, int | float) else f"<{type(value).__name__}>"
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """Return the text in a secret: itself, or each text inside a secret that is an object or a list."""
+    if isinstance(value, Mapping):
+        for child in value.values():
+            yield from leaves(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from leaves(child)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
+def _searchable(value: Any) -> str | None:
+    """Every text in the value, as it is: escapes would hide secrets that hold quotes. None where it is not JSON."""
+    found: list[str] = []
+    stack = [value]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, str):
+            found.append(top)
+        elif isinstance(top, dict):
+            found.extend(top)
+            stack.extend(top.values())
+        elif isinstance(top, list | tuple):
+            stack.extend(top)
+        elif top is not None and not isinstance(top, int | float):
+            return None
+    return "\n".join(found)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield secret
+    plain = secret.encode("utf-8", "surrogatepass")
+    yield quote(plain, safe="")
+    yield quote(plain)
+    yield quote_plus(plain)
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield secret.replace("/", "\\/")
+    yield from _base64_forms(plain)
+
+
+def _base64_forms(plain: bytes) -> Iterator[str]:
+    """Return the secret's characters in base64, alone or behind others (as the password in `user:password`)."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for shift in range(3):
+            encoded = encode(b"\0" * shift + plain).decode().rstrip("=")
+            certain = encoded[(0, 2, 3)[shift] :]
+            yield certain if (shift + len(plain)) % 3 == 0 else certain[:-1]
+
+
+class RedactingFilter(logging.Filter):
+    """Takes the secrets of all connections in use out of log records, tracebacks included."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._redactors: dict[str, Redactor] = {}
+
+    def learn(self, owner: str, redactor: Redactor) -> None:
+        """Redact these secrets from now on; they replace what `owner` had before."""
+        self._redactors[owner] = redactor
+
+    def forget(self, owner: str) -> None:
+        """Forget the secrets of a connection that is not in use any more."""
+        self._redactors.pop(owner, None)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record; never drops one."""
+        record.msg, record.args = self.clean(record.getMessage()), ()
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = self.clean(record.exc_text)
+            record.exc_info = None
+        return True
+
+    def clean(self, text: str) -> str:
+        """Return the text without any known secret."""
+        for redactor in tuple(self._redactors.values()):
+            text = redactor.text(text)
+        return text

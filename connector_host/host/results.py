@@ -1,0 +1,160 @@
+"""Gathers what comes out of a command and makes one honest result of it."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from connector_host.host.redaction import Redactor
+from connector_host.manifests.schema import Checker
+from connector_host.model.authoring import Item, Page
+from connector_host.model.errors import InvocationError, UnexpectedReply
+from connector_host.model.failure import HTTP_EQUIVALENT, Failure, Kind
+from connector_host.model.invocation import Invocation, Progress
+from connector_host.model.manifest import Command
+from connector_host.model.result import Completeness, ErrorEntry, Status
+from connector_host.ports.parts import Body
+
+SHOWN_FAULTS = 20
+
+
+class Collector:
+    """The outcome of one invocation while it grows; redacts what comes in."""
+
+    def __init__(self, command: Command, redactor: Redactor, progress: Progress | None) -> None:
+        self._command = command
+        self.redactor = redactor
+        self._progress = progress
+        self.records: list[Any] = []
+        self.by_item: list[dict[str, Any]] = []
+        self.failures: list[tuple[str | None, Failure]] = []
+        self.notes: list[str] = []
+        self.succeeded = 0
+        self._lists: list[Completeness] = []
+
+    async def work(self, body: Body, invocation: Invocation, checker: Checker | None) -> None:
+        """Run the command that this collector gathers from, and check what came of it."""
+        await body(invocation, self)
+        if checker is not None:
+            self._check(checker)
+
+    def _check(self, checker: Checker) -> None:
+        """Tell of records that are not what the manifest promises; they stay in the raw data."""
+        raw = self.raw_data()
+        if (raw is None and not self.records) or checker.accepts(raw):
+            return
+        for fault in islice(checker.faults(raw), SHOWN_FAULTS):
+            place = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.path)
+            words = UnexpectedReply("The answer is not what the API promises.", detail=f"At {place}: {fault.reason}")
+            self.fail(words, place)
+
+    def add(self, item: Item | Page) -> None:
+        """Take one item, or one page."""
+        key, value = (None, item) if isinstance(item, Page) else (item.key, item.value)
+        if isinstance(value, InvocationError):
+            self.fail(value, key)
+            return
+        if isinstance(value, Page):
+            kept: Any = value.records if value.clean else self.redactor.value(value.records)
+            self.records.extend(kept)
+        else:
+            kept = self.redactor.value(value)
+            self.records.append(kept)
+        self.succeeded += 1
+        if self._command.each is not None:
+            self.by_item.append({"item": self.redactor.text(key or ""), "value": kept})
+
+    def fail(self, error: InvocationError, item: str | None = None) -> None:
+        """Take one failure; without an item it is the whole command's."""
+        self.failures.append((item, error.failure))
+
+    def completeness(self, facts: Completeness) -> None:
+        """Take one list's completeness."""
+        self._lists.append(facts)
+
+    def note(self, text: str) -> None:
+        """Take a sentence for people, once."""
+        if text not in self.notes:
+            self.notes.append(self.redactor.text(text))
+
+    def progress(self, done: int, total: int | None) -> None:
+        """Pass on how far the command has come."""
+        if self._progress is not None:
+            self._progress(done, total)
+
+    def whole(self) -> Completeness | None:
+        """All lists' completeness in one."""
+        if not self._lists:
+            return None
+        reasons = dict.fromkeys(facts.stopped_because for facts in self._lists if facts.stopped_because)
+        return Completeness(
+            complete=all(facts.complete for facts in self._lists),
+            returned=len(self.records),
+            pages=sum(facts.pages for facts in self._lists),
+            stopped_because=" ".join(reasons) or None,
+        )
+
+    def raw_data(self) -> Any:
+        """Return the records under their name, or the only item itself."""
+        if self._command.collect is not None:
+            return {self._command.collect: self.records} if self.records or self.succeeded else None
+        if self._command.each is not None:
+            return self.records or None
+        return self.records[0] if self.records else None
+
+    def context_data(self) -> Any:
+        """Return the records alone, by item where the command runs once per element."""
+        if self._command.each is not None:
+            return self.by_item or None
+        return self.records if self.records or self.succeeded else None
+
+
+def entries(command: Command, collector: Collector) -> Iterator[ErrorEntry]:
+    """Return the rows of the error tab, redacted."""
+    clean = collector.redactor.text
+    for item, failure in collector.failures:
+        message, detail = sentence(failure.message), failure.detail
+        if failure.http_status is not None and failure.kind in command.messages and not failure.worded:
+            message, detail = command.messages[failure.kind], f"The server says: {message} {detail}".rstrip()
+        yield ErrorEntry(
+            item=None if item is None else clean(item),
+            failure_indicator=clean(failure.indicator or command.failure_indicator),
+            status_code=clean(status_code(failure, command)),
+            message=clean(message),
+            detail=clean(detail),
+            assistance=clean(failure.assistance or command.assistance.get(failure.kind, "")),
+            kind=failure.kind.value,
+            http_status=failure.http_status,
+            reference=failure.reference,
+        )
+
+
+def status_code(failure: Failure, command: Command) -> str:
+    """Return the product's own code, else the HTTP status, else the manifest's code, else the kind's equivalent."""
+    if failure.code is not None:
+        return failure.code
+    if failure.http_status is not None:
+        return str(failure.http_status)
+    return command.failure_codes.get(failure.kind) or str(HTTP_EQUIVALENT[failure.kind])
+
+
+def status_of(collector: Collector) -> Status:
+    """Return Passed where all went well, Partially Successful where some did, else Failed."""
+    if not collector.failures:
+        return Status.PASSED
+    return Status.PARTIAL if collector.succeeded else Status.FAILED
+
+
+def incomplete(facts: Completeness) -> Failure:
+    """Return the failure that a truncated list is."""
+    return Failure(
+        Kind.INCOMPLETE,
+        f"The list is incomplete: {facts.returned} records were returned.",
+        detail=facts.stopped_because or "",
+        assistance="Narrow the request, or run it again later.",
+    )
+
+
+def sentence(text: str) -> str:
+    """Return the text as a sentence: trimmed, and ended by a full stop unless it ends otherwise."""
+    trimmed = " ".join(text.split())
+    return trimmed if trimmed.endswith((".", "!", "?")) or not trimmed else f"{trimmed}."

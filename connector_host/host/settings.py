@@ -1,0 +1,117 @@
+"""The host's own settings, as its manifest.yaml gives them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, field
+
+from connector_host.model.errors import BadSetting
+
+DURABILITIES = ("process", "power")
+
+
+class DateTimeSetting(Struct, frozen=True):
+    """How people here write a time: a strptime format, and the zone of times without an offset."""
+
+    format: str = "%Y-%m-%d %H:%M"
+    time_zone: str = "UTC"
+
+    def zone(self) -> tzinfo:
+        """Return the zone; raises BadSetting for an unknown name."""
+        if self.time_zone == "UTC":
+            return UTC
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - only a time pays
+
+        try:
+            return ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise BadSetting(
+                f"The time zone '{self.time_zone}' is unknown. Use a name such as Europe/Berlin or UTC."
+            ) from error
+
+
+class Limits(Struct, frozen=True):
+    """Bounds that keep one invocation from harming the others."""
+
+    deadline_seconds: int = 300
+    input_bytes: int = 1_000_000
+    input_depth: int = 64
+    concurrency: int = 32
+    kept_result_bytes: int = 65_536
+    file_bytes: int = 32 * 1024 * 1024
+    spool_bytes: int = 512 * 1024 * 1024
+
+
+class Settings(Struct, frozen=True):
+    """Everything an operator can set."""
+
+    schemas: Path
+    slots: Mapping[str, str] = field(default_factory=dict)
+    steps: Sequence[str] = ()
+    plugins: tuple[Path, ...] = ()
+    date_time: DateTimeSetting = field(default_factory=DateTimeSetting)
+    limits: Limits = field(default_factory=Limits)
+    retention_days: int = 90
+    vault_cache_seconds: int = 60
+    durability: str = "process"
+    notifiers: Sequence[str] = ()
+    smtp: Mapping[str, Any] = field(default_factory=dict)
+    environments: Mapping[str, str] = field(default_factory=dict)
+
+    def options(self, part: str) -> Mapping[str, Any]:
+        """Return a part's own section, empty where there is none."""
+        sections: Mapping[str, Mapping[str, Any]] = {
+            "smtp": self.smtp,
+            "environments": self.environments,
+            "store": {"durability": self.durability},
+        }
+        return sections.get(part, {})
+
+
+def settings_from(value: Mapping[str, Any], root: Path, schemas: Path) -> Settings:
+    """Make the settings from a parsed host manifest whose folder is `root`; raises BadSetting."""
+    _check_shape(value)
+    given = dict(value)
+    try:
+        if "date_time" in given:
+            given["date_time"] = DateTimeSetting(**given["date_time"])
+            given["date_time"].zone()
+        if "limits" in given:
+            given["limits"] = Limits(**given["limits"])
+        given["plugins"] = tuple((root / folder).resolve() for folder in given.get("plugins", ()))
+        return Settings(schemas=schemas, **given)
+    except TypeError as error:
+        raise BadSetting(f"The host manifest is wrong: {error}.") from error
+
+
+_SHAPES: Mapping[str, tuple[type, type, str]] = {
+    "environments": (dict, str, "a mapping of plugin and the path of a Python interpreter"),
+    "slots": (dict, str, "a mapping of slot and part"),
+    "steps": (list, str, "a list of names"),
+    "plugins": (list, str, "a list of folders"),
+    "date_time": (dict, str, "a mapping with format and time_zone"),
+    "limits": (dict, int, "a mapping of whole numbers, each at least 1"),
+    "retention_days": (int, int, "a whole number, at least 1"),
+    "vault_cache_seconds": (int, int, "a whole number of seconds, at least 1"),
+    "durability": (str, str, "process (what is acknowledged outlives the program) or power (and a power cut)"),
+    "notifiers": (list, str, "a list of names"),
+    "smtp": (dict, object, "a mapping with host, port, security, sender, user and password"),
+}
+
+
+def _check_shape(value: Mapping[str, Any]) -> None:
+    for name, setting in value.items():
+        if name not in _SHAPES:
+            raise BadSetting(f"The host manifest has no setting '{name}'. It has: {', '.join(sorted(_SHAPES))}.")
+        kind, inner, words = _SHAPES[name]
+        parts: list[Any] = list(setting.values()) if isinstance(setting, dict) else [setting]
+        parts = setting if isinstance(setting, list) else parts
+        wrong = [
+            part
+            for part in parts
+            if inner is not object and (type(part) is not inner or (isinstance(part, int) and part < 1))
+        ]
+        if type(setting) is not kind or wrong or (name == "durability" and setting not in DURABILITIES):
+            raise BadSetting(f"The setting '{name}' of the host manifest must be {words}.")

@@ -1,0 +1,81 @@
+"""Tenants and sites; only the operator sees and changes them."""
+
+from connector_host.host.access import operator_only
+from connector_host.host.audit import Audit
+from connector_host.manifests.schema import did_you_mean
+from connector_host.model.caller import Principal, Site, SiteMap, Tenant
+from connector_host.model.errors import BadSetting, UnknownSite
+from connector_host.ports.stores import SiteStore
+
+
+class Sites:
+    """Every change of a tenant or a site goes through here."""
+
+    def __init__(self, store: SiteStore, audit: Audit, caller: Principal) -> None:
+        self._store = store
+        self._audit = audit
+        self._caller = caller
+
+    async def map(self) -> SiteMap:
+        """All tenants and sites."""
+        operator_only(self._caller, "see all tenants and sites")
+        return await self._store.load()
+
+    async def put_tenant(self, name: str, *, master: bool = False) -> Tenant:
+        """Add a tenant, or say whether it is the master; the first must be. Raises BadSetting."""
+        operator_only(self._caller, "change tenants and sites")
+        checked_name(name, "tenant")
+        site_map = await self._store.load()
+        if not site_map.tenants and not master:
+            raise BadSetting("The first tenant must be the master tenant: add --master, or add that one first.")
+        if name == site_map.master and not master:
+            raise BadSetting(f"'{name}' is the master tenant, and there must be one.")
+        tenant = Tenant(name, master)
+        await self._store.put_tenant(tenant, self._audit.entry("tenant.put", self._caller, name, master=master))
+        return tenant
+
+    async def put_site(self, name: str, *, tenant: str | None = None, internal: bool = True) -> Site:
+        """Add a site, or change its tenant and kind; without a tenant it is the master's, or stays where it was.
+
+        Raises BadSetting, UnknownSite.
+        """
+        operator_only(self._caller, "change tenants and sites")
+        checked_name(name, "site")
+        site_map = await self._store.load()
+        if tenant is None:
+            tenant = site_map.sites[name].tenant if name in site_map.sites else site_map.master
+        if tenant is None:
+            raise UnknownSite("There is no tenant yet. Add one: connector-host tenants add NAME --master")
+        if tenant not in site_map.tenants:
+            raise UnknownSite(f"There is no tenant '{tenant}'.{did_you_mean(tenant, list(site_map.tenants))}")
+        site = Site(name, tenant, internal)
+        await self._store.put_site(
+            site, self._audit.entry("site.put", self._caller, name, tenant=tenant, internal=internal)
+        )
+        return site
+
+    async def remove_tenant(self, name: str) -> None:
+        """Forget a tenant; raises UnknownSite, and BadSetting while something belongs to it."""
+        operator_only(self._caller, "change tenants and sites")
+        site_map = await self._store.load()
+        if name == site_map.master and len(site_map.tenants) > 1:
+            raise BadSetting(f"'{name}' is the master tenant: remove the others first.")
+        if not await self._store.remove_tenant(name, self._audit.entry("tenant.removed", self._caller, name)):
+            raise UnknownSite(f"There is no tenant '{name}'.{did_you_mean(name, list(site_map.tenants))}")
+
+    async def remove_site(self, name: str) -> None:
+        """Forget a site; raises UnknownSite, and BadSetting while a connection is there."""
+        operator_only(self._caller, "change tenants and sites")
+        if not await self._store.remove_site(name, self._audit.entry("site.removed", self._caller, name)):
+            known = list((await self._store.load()).sites)
+            raise UnknownSite(f"There is no site '{name}'.{did_you_mean(name, known)}")
+
+
+MAX_NAME = 100
+
+
+def checked_name(name: str, what: str) -> str:
+    """Return the name; raises BadSetting where it is empty, too long, or can not be printed."""
+    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+        raise BadSetting(f"A {what}'s name has 1 to {MAX_NAME} printable characters.")
+    return name

@@ -1,0 +1,105 @@
+"""Files on their way into a command: bounded in size, readable by the host alone, gone once used or a day old."""
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from connector_host.host.settings import Limits
+from connector_host.manifests.parameters import size_in_bytes
+from connector_host.model.authoring import Upload
+from connector_host.model.errors import BadSetting, InvalidInput
+
+_REFERENCE = re.compile(r"upload:[0-9a-f]{32}")
+KEPT_SECONDS = 24 * 3600
+
+
+class Uploads:
+    """Files kept until their command has run: a folder in the host's data folder."""
+
+    def __init__(self, home: Path, limits: Limits) -> None:
+        self._folder = home / "uploads"
+        self._limits = limits
+
+    def put(self, name: str, content: bytes, media_type: str = "") -> str:
+        """Keep a file; raises BadSetting where it, or all of them together, would be too large."""
+        if len(content) > self._limits.file_bytes:
+            raise BadSetting(
+                f"The file '{name}' has {len(content)} bytes; at most {self._limits.file_bytes} are taken."
+            )
+        kept = self._kept()
+        if kept + len(content) > self._limits.spool_bytes:
+            raise BadSetting(
+                f"There are too many uploads: {kept} of {self._limits.spool_bytes} bytes wait for their commands."
+            )
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key = uuid.uuid4().hex
+        facts = {"name": Path(name).name or "file", "media_type": media_type}
+        for suffix, text in ((".bin", content), (".json", json.dumps(facts).encode())):
+            file = self._folder / f"{key}{suffix}"
+            file.touch(mode=0o600)
+            file.write_bytes(text)
+        return f"upload:{key}"
+
+    def find(self, reference: str) -> Upload | None:
+        """Return a kept file, or None."""
+        if not _REFERENCE.fullmatch(reference):
+            return None
+        content = self._file(reference, ".bin")
+        try:
+            facts = json.loads(self._file(reference, ".json").read_text("utf-8"))
+            return Upload(facts["name"], facts["media_type"], content.stat().st_size, content)
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def remove(self, reference: str) -> None:
+        """Forget a file; one that is not there is no error."""
+        for suffix in (".bin", ".json"):
+            self._file(reference, suffix).unlink(missing_ok=True)
+
+    def _file(self, reference: str, suffix: str) -> Path:
+        return self._folder / f"{reference.removeprefix('upload:')}{suffix}"
+
+    def _kept(self) -> int:
+        """Forget what is old; return the bytes of what is left. Other programs may take files away meanwhile."""
+        oldest, kept = time.time() - KEPT_SECONDS, 0
+        for file in self._folder.glob("*"):
+            with suppress(FileNotFoundError):
+                facts = file.stat()
+                if facts.st_mtime < oldest:
+                    file.unlink()
+                elif file.suffix == ".bin":
+                    kept += facts.st_size
+        return kept
+
+
+class FileInputs:
+    """The parameters of one command that take files."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        properties = schema.get("properties", {})
+        self._largest = {
+            name: size_in_bytes(one["max_size"]) if "max_size" in one else None
+            for name, one in properties.items()
+            if one.get("format") == "file"
+        }
+        self._titles = {name: properties[name].get("title", name) for name in self._largest}
+
+    def opened(self, inputs: dict[str, Any], uploads: Uploads) -> tuple[dict[str, Any], list[str]]:
+        """Return the inputs with files in place of references, and the references; raises InvalidInput."""
+        found = {name: inputs[name] for name in self._largest if name in inputs}
+        files = {name: self._file(name, reference, uploads) for name, reference in found.items()}
+        return {**inputs, **files}, list(found.values())
+
+    def _file(self, name: str, reference: str, uploads: Uploads) -> Upload:
+        file, largest = uploads.find(reference), self._largest[name]
+        if file is None:
+            advice = "Upload the file first (session.uploads.put), and give the reference that it returns."
+            raise InvalidInput(self._titles[name], f"'{reference[:60]}' is no uploaded file.", advice)
+        if largest is not None and file.size > largest:
+            raise InvalidInput(self._titles[name], f"The file has {file.size} bytes; at most {largest} are taken.")
+        return file

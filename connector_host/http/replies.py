@@ -1,0 +1,173 @@
+"""Judges a reply: JSON out of a good one, one error with status, code, sentence and advice out of any other."""
+
+import gc
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+from connector_host.model.errors import ApiError, UnexpectedReply
+from connector_host.model.failure import Kind
+from connector_host.model.paths import ABSENT, compile_path
+from connector_host.model.requests import ErrorPaths
+from connector_host.ports.parts import Reply
+
+_KINDS = {
+    401: Kind.UNAUTHORIZED,
+    403: Kind.ACCESS_DENIED,
+    404: Kind.NOT_FOUND,
+    408: Kind.TIMEOUT,
+    413: Kind.TOO_LARGE,
+    429: Kind.RATE_LIMITED,
+}
+_TITLE = re.compile(rb"<title[^>]*>(.{0,200}?)</title", re.IGNORECASE | re.DOTALL)
+_LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_LONGEST = 500
+
+
+def json_of(reply: Reply, errors: ErrorPaths) -> Any:
+    """Return the reply's JSON, None for an empty good reply; raises ApiError, UnexpectedReply."""
+    if reply.status >= 400:  # noqa: PLR2004 - RFC 9110, 15.5 and 15.6
+        raise api_error(reply, errors)
+    if not 200 <= reply.status < 300:  # noqa: PLR2004 - RFC 9110, 15.3
+        raise UnexpectedReply(
+            f"The server answered with status {reply.status}, which its API does not promise.",
+            http_status=reply.status,
+        )
+    return parsed(reply) if reply.body.strip() else None
+
+
+def text_of(reply: Reply) -> str:
+    """Return the body as text; raises UnexpectedReply."""
+    try:
+        return reply.body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise not_json(reply, "it is not UTF-8 text") from None
+
+
+def parsed(reply: Reply) -> Any:
+    """Return the body's JSON; raises UnexpectedReply."""
+    text = text_of(reply)
+    try:
+        with collector_paused():
+            value = DECODER.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise not_json(reply, str(error)) from None
+    return mended(value) if _LONE_SURROGATE.search(reply.body) else value
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pause the garbage collector: parsing makes many objects and no garbage, and would take three times as long."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def mended(value: Any) -> Any:
+    """Return the value with half characters (lone surrogates) replaced, so that it can be written anywhere."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [mended(child) for child in value]
+    if isinstance(value, dict):
+        return {mended(key): mended(child) for key, child in value.items()}
+    return value
+
+
+def not_json(reply: Reply, reason: str) -> UnexpectedReply:
+    """Return what a good status with a bad body is."""
+    body = reply.body.lstrip()[:2000].lower()
+    if body.startswith((b"<!doctype html", b"<html")):
+        found = _TITLE.search(reply.body[:20_000])
+        title = f" ('{_short(found[1].decode('utf-8', 'replace'))}')" if found else ""
+        return UnexpectedReply(
+            f"The server answered with an HTML page{title}, not with JSON.",
+            assistance="Check the server URL: a login page or a proxy may stand in the way.",
+            http_status=reply.status,
+        )
+    return UnexpectedReply(
+        "The server's answer is not JSON.",
+        detail=_short(reason),
+        assistance="Check the server URL; if it is right, the service may be out of order.",
+        http_status=reply.status,
+    )
+
+
+def wrong_shape(reply: Reply, what: str) -> UnexpectedReply:
+    """Return what JSON of another shape is."""
+    return UnexpectedReply(
+        f"The server's answer does not have the promised shape: {what}.",
+        assistance="Check the server URL and the API version.",
+        http_status=reply.status,
+    )
+
+
+def api_error(reply: Reply, errors: ErrorPaths) -> ApiError:
+    """Return the product's refusal: classified by the HTTP status, told in the product's own words where it has any."""
+    body = lenient(reply.body)
+    code = _first(body, errors.code)
+    message = _first(body, errors.message)
+    details = _first(body, errors.details)
+    sentence = _flat(message) or _phrase(reply.status)
+    detail = _flat(details)
+    return ApiError(
+        sentence,
+        kind=_KINDS.get(reply.status) or (Kind.SERVER_ERROR if reply.status >= 500 else Kind.REJECTED),  # noqa: PLR2004 - RFC 9110, 15.6
+        code=str(code) if isinstance(code, int | str) and not isinstance(code, bool) and str(code).strip() else None,
+        detail=detail if detail != sentence else "",
+        http_status=reply.status,
+    )
+
+
+def lenient(body: bytes) -> Any:
+    """Return an error body's JSON, or its text where it is short and no page."""
+    text = body[:100_000].decode("utf-8", "replace").strip()
+    try:
+        return mended(json.loads(text))
+    except (ValueError, RecursionError):
+        return {} if text[:1] in {"<", "{", "["} else {"message": _short(text)}
+
+
+def _first(body: Any, paths: tuple[str, ...]) -> Any:
+    for path in paths:
+        value = compile_path(path).first(body)
+        if value is not ABSENT and value is not None and value not in ("", [], {}):
+            return value
+    return None
+
+
+def _flat(value: Any) -> str:
+    """Return a message that may be text, a list or an object, as text."""
+    if value is None or isinstance(value, bool):
+        return ""
+    if isinstance(value, list):
+        return _short("; ".join(filter(None, map(_flat, value[:20]))))
+    if isinstance(value, dict):
+        return _short("; ".join(f"{key}: {_flat(child)}" for key, child in list(value.items())[:20]))
+    return _short(str(value))
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"The server answered with status {status}"

@@ -1,1 +1,0 @@
-"""Floor 2: the policy. It knows the contract and no built-in part."""

@@ -1,1 +1,0 @@
-"""Intake: pages streamed into the store, each record mapped, and kept once."""

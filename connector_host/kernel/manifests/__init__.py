@@ -1,1 +1,0 @@
-"""Plugins' manifests: read strictly, checked by rules, loaded into frozen values."""

@@ -1,0 +1,173 @@
+"""The registry: which plugins there are, which of them are broken, and why; and folders linked from outside."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from connector_host.manifests.cache import ManifestCache
+from connector_host.manifests.schema import did_you_mean
+from connector_host.manifests.structuring import load_manifest
+from connector_host.model.errors import BadSetting, BrokenPlugin, ManifestError, UnknownCommand, UnknownPlugin
+from connector_host.model.manifest import MANIFEST, BrokenPluginFacts, Command, Manifest
+from connector_host.model.problems import Problem
+
+
+class LinkedFolders:
+    """The linked folders, kept in the data folder."""
+
+    def __init__(self, home: Path) -> None:
+        self._file = home / "linked-plugins.json"
+
+    def folders(self) -> list[Path]:
+        """Return the linked folders, oldest first; raises BadSetting where the list can not be read."""
+        try:
+            return [Path(folder) for folder in json.loads(self._file.read_text("utf-8"))]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError) as error:
+            raise BadSetting(f"The list of linked plugins {self._file} can not be read: {error}.") from error
+
+    def add(self, folder: Path) -> None:
+        """Link a folder."""
+        self._keep([*(one for one in self.folders() if one != folder), folder])
+
+    def remove(self, folder: Path) -> None:
+        """Unlink a folder; raises BadSetting where it is not linked."""
+        if folder not in self.folders():
+            raise BadSetting(f"{folder} is not linked.")
+        self._keep([one for one in self.folders() if one != folder])
+
+    def _keep(self, folders: list[Path]) -> None:
+        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self._file.with_suffix(".new")
+        fresh.write_text(json.dumps([str(folder) for folder in folders]), "utf-8")
+        fresh.replace(self._file)
+
+
+_ORDER = {
+    ">=": lambda mine, theirs: mine >= theirs,
+    "<=": lambda mine, theirs: mine <= theirs,
+    "==": lambda mine, theirs: mine == theirs,
+    "<": lambda mine, theirs: mine < theirs,
+    ">": lambda mine, theirs: mine > theirs,
+}
+
+
+class PluginRegistry:
+    """The plugins of a host; a broken one is kept with its reason and never stops the others."""
+
+    def __init__(
+        self,
+        folders: Iterable[Path],
+        schemas: Path,
+        memory: ManifestCache | None = None,
+        links: LinkedFolders | None = None,
+    ) -> None:
+        self.schemas = schemas
+        self._memory = memory
+        self._links = links
+        self.plugins: dict[str, Manifest] = {}
+        self.broken: dict[str, BrokenPluginFacts] = {}
+        for folder in [*folders, *(links.folders() if links else ())]:
+            self._load(folder)
+
+    def _load(self, folder: Path) -> None:
+        try:
+            manifest = load_manifest(folder, self.schemas, self._memory)
+            self._refuse_misfits(manifest)
+        except ManifestError as error:
+            self.broken[folder.name] = BrokenPluginFacts(folder.name, folder, str(error))
+        else:
+            self.plugins[manifest.id] = manifest
+
+    def _refuse_misfits(self, manifest: Manifest) -> None:
+        file = str(manifest.root / MANIFEST)
+        if manifest.id in self.plugins:
+            raise ManifestError(
+                [
+                    Problem(
+                        file,
+                        1,
+                        f"The plugin id '{manifest.id}' is taken by {self.plugins[manifest.id].root}.",
+                        "Choose another id.",
+                        "plugin-id-taken",
+                    )
+                ]
+            )
+        mine = version("connector-host") if manifest.requires_host else ""
+        if not satisfies(mine, manifest.requires_host):
+            raise ManifestError(
+                [
+                    Problem(
+                        file,
+                        1,
+                        f"It requires the host {manifest.requires_host}; this is {mine}.",
+                        "Update the host or the plugin.",
+                        "host-version",
+                    )
+                ]
+            )
+
+    def localised(self, plugin: str, language: str | None) -> Manifest:
+        """Return a plugin in the words of a language, as far as it has them; raises UnknownPlugin, BrokenPlugin."""
+        manifest = self.plugin(plugin)
+        if not language:
+            return manifest
+        from connector_host.manifests.overlays import localised  # noqa: PLC0415 - only another language pays
+
+        return localised(manifest, language)
+
+    def folder(self, plugin: str) -> Path:
+        """Return the folder of a plugin, a broken one too; raises UnknownPlugin."""
+        return self.broken[plugin].folder if plugin in self.broken else self.plugin(plugin).root
+
+    def link(self, folder: Path) -> None:
+        """Keep the plugin in a folder outside at hand, on this data folder; raises BadSetting."""
+        if self._links is None:
+            raise BadSetting("This host links no plugins.")
+        self._links.add(folder.resolve())
+
+    def unlink(self, folder: Path) -> None:
+        """Forget a linked folder; raises BadSetting where it is not linked."""
+        if self._links is None:
+            raise BadSetting("This host links no plugins.")
+        self._links.remove(folder.resolve())
+
+    def plugin(self, name: str) -> Manifest:
+        """Return the plugin of that id; raises UnknownPlugin, BrokenPlugin."""
+        found = self.plugins.get(name)
+        if found is not None:
+            return found
+        if name in self.broken:
+            raise BrokenPlugin(f"The plugin '{name}' is broken.\n{self.broken[name].reason}")
+        raise UnknownPlugin(f"There is no plugin '{name}'.{did_you_mean(name, list(self.plugins))}")
+
+    def command(self, plugin: str, name: str) -> tuple[Manifest, Command]:
+        """Return a plugin and one of its commands, with hyphens or underscores; raises UnknownCommand too."""
+        manifest = self.plugin(plugin)
+        command = manifest.commands.get(name) or manifest.commands.get(name.replace("-", "_"))
+        if command is None:
+            shown = [known.replace("_", "-") for known in manifest.commands]
+            raise UnknownCommand(f"The plugin '{plugin}' has no command '{name}'.{did_you_mean(name, shown)}")
+        return manifest, command
+
+    def commands_of_kind(self, plugin: str, kind: str) -> Mapping[str, Command]:
+        """Return the plugin's commands of one kind."""
+        return {name: command for name, command in self.plugin(plugin).commands.items() if command.kind == kind}
+
+
+def satisfies(mine: str, required: str) -> bool:
+    """Whether version `mine` fits `required`, for example ">=1,<2"; the empty requirement fits all."""
+    for clause in filter(None, re.split(r"\s*,\s*", required.strip())):
+        sign = clause[:2] if clause[:2] in _ORDER else clause[:1]
+        if not _ORDER[sign](*_padded(mine, clause[len(sign) :].strip())):
+            return False
+    return True
+
+
+def _padded(mine: str, theirs: str) -> tuple[list[int], list[int]]:
+    first, second = ([int(part) for part in re.findall(r"\d+", text)][:4] for text in (mine, theirs))
+    length = max(len(first), len(second))
+    return first + [0] * (length - len(first)), second + [0] * (length - len(second))

@@ -1,0 +1,1 @@
+"""The rules that a manifest is held against, those that no schema can state."""

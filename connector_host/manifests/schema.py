@@ -1,0 +1,230 @@
+"""JSON Schema: jsonschema-rs gives the verdict, jsonschema the reasons, and only when there are any."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from msgspec import Struct
+
+Path = tuple[str | int, ...]
+_RULES = {"type": "wrong-type", "enum": "unknown-value", "const": "unknown-value", "pattern": "pattern", "not": "never"}
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class Fault(Struct, frozen=True):
+    """One thing wrong with a value: where, why in a person's words, and whether there was a value at all.
+
+    `rule` says of which kind it is, `allowed` what could stand there, `about` what the schema says of the place.
+    """
+
+    path: Path
+    reason: str
+    given: bool = True
+    rule: str = "wrong-value"
+    allowed: tuple[str, ...] = ()
+    about: str = ""
+
+
+_NO_SCHEMA = Fault((), "It is not a schema.")
+
+
+class Checker:
+    """A compiled schema; compiling is put off until the first value comes."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.schema = schema
+
+    @cached_property
+    def _validator(self) -> Any:
+        return _compiled(self.schema)
+
+    def accepts(self, value: Any) -> bool:
+        """Whether `value`, made of JSON's types only, satisfies the schema."""
+        return bool(self._validator.is_valid(value))
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        """Return what is wrong with `value`, most telling first for each place."""
+        import jsonschema  # noqa: PLC0415 - 70 ms that only a refusal pays
+
+        validator = jsonschema.Draft202012Validator(self.schema)
+        seen: set[tuple[Path, str]] = set()
+        for error in sorted(validator.iter_errors(value), key=_order):
+            for fault in _reasons(error):
+                if (fault.path, fault.reason) not in seen:
+                    seen.add((fault.path, fault.reason))
+                    yield fault
+
+
+def _order(error: Any) -> tuple[bool, list[str]]:
+    """Put what is wrong before what is missing, or should not be there: it is the more telling."""
+    return error.validator in {"required", "not"}, [str(part) for part in error.absolute_path]
+
+
+def fault_of_schema(schema: Any) -> Fault | None:
+    """Return what is wrong with a schema (2020-12), or None: its form, what it refers to, and its patterns."""
+    if not isinstance(schema, Mapping):
+        return Fault((), "A schema must be an object.")
+    import jsonschema_rs  # noqa: PLC0415 - the same
+
+    if not jsonschema_rs.meta.is_valid({"$schema": _DRAFT, **schema}):
+        return _fault_of_form(schema)
+    for fault in _faults_of_patterns(schema, ()):
+        return fault
+    try:
+        _compiled(schema)
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        return Fault((), f"{str(error).splitlines()[0]}.")
+    return None
+
+
+def _compiled(schema: Mapping[str, Any]) -> Any:
+    """Compile a schema; nothing is ever fetched to do so."""
+    import jsonschema_rs  # noqa: PLC0415 - listing plugins needs no schema
+
+    return jsonschema_rs.Draft202012Validator(dict(schema), retriever=_refuse_retrieval)
+
+
+def _refuse_retrieval(uri: str) -> Any:
+    raise ValueError(f"it refers to {uri}, which stands outside")
+
+
+def _fault_of_form(schema: Mapping[str, Any]) -> Fault:
+    import jsonschema  # noqa: PLC0415 - only a refusal pays
+    from jsonschema.exceptions import best_match  # noqa: PLC0415 - the same
+
+    meta = jsonschema.Draft202012Validator(jsonschema.Draft202012Validator.META_SCHEMA)
+    error = best_match(meta.iter_errors(schema))
+    return next(_reasons(error), _NO_SCHEMA) if error else _NO_SCHEMA
+
+
+def _faults_of_patterns(schema: Any, path: Path) -> Iterator[Fault]:
+    """Find patterns that Python can not read: it is Python that explains a refusal."""
+    if isinstance(schema, Mapping):
+        for key, value in schema.items():
+            if key == "pattern" and isinstance(value, str):
+                try:
+                    re.compile(value)
+                except re.error as error:
+                    yield Fault((*path, key), f"The pattern {value} can not be used: {error}.")
+            yield from _faults_of_patterns(value, (*path, key))
+    elif isinstance(schema, list):
+        for index, value in enumerate(schema):
+            yield from _faults_of_patterns(value, (*path, index))
+
+
+def _reasons(error: Any) -> Iterator[Fault]:
+    """Return the faults of one jsonschema error; a failed choice is told by its nearest branch."""
+    if error.validator in ("oneOf", "anyOf") and error.context:
+        for nearer in _nearest_branch(error):
+            yield from _reasons(nearer)
+        return
+    path = tuple(error.absolute_path)
+    if "propertyNames" in error.absolute_schema_path and isinstance(error.instance, str):
+        yield Fault((*path, error.instance), _sentence(error), rule="wrong-name")
+        return
+    about = str(error.schema.get("description", "")) if isinstance(error.schema, Mapping) else ""
+    if error.validator == "required":
+        known = error.schema.get("properties", {})
+        for name in [name for name in error.validator_value if name not in error.instance]:
+            told = str(known.get(name, {}).get("description", "")) if isinstance(known.get(name), Mapping) else ""
+            yield Fault((*path, name), "It is required, and missing.", given=False, rule="missing-key", about=told)
+    elif error.validator == "additionalProperties" and isinstance(error.validator_value, bool):
+        known = list(error.schema.get("properties", {}))
+        for name in error.instance:
+            if name not in known:
+                reason = f"There is nothing of that name here.{did_you_mean(name, known)}"
+                yield Fault((*path, name), reason, rule="unknown-key", allowed=tuple(known))
+    else:
+        options = error.validator_value if error.validator == "enum" else ()
+        rule = _RULES.get(error.validator, "wrong-value")
+        yield Fault(path, _sentence(error), rule=rule, allowed=tuple(map(str, options)), about=about)
+
+
+def _nearest_branch(error: Any) -> list[Any]:
+    """Return what is wrong by the branch that was probably meant: the one that takes values of this type."""
+    branches: dict[int, list[Any]] = {}
+    for inner in error.context:
+        branches.setdefault(inner.schema_path[0], []).append(inner)
+    fitting = [inner for inner in branches.values() if not _of_another_type(inner, error)]
+    return max(fitting or list(branches.values()), key=_depth)
+
+
+def _of_another_type(branch: list[Any], error: Any) -> bool:
+    return any(one.validator == "type" and one.absolute_path == error.absolute_path for one in branch)
+
+
+def _depth(branch: list[Any]) -> int:
+    return max(len(one.absolute_path) for one in branch)
+
+
+def _sentence(error: Any) -> str:
+    """Return the reason in words that need no knowledge of JSON Schema."""
+    if error.validator == "not" and not error.validator_value:
+        return "It can not be given here."
+    bound = error.validator_value
+    words: dict[str, Callable[[], str]] = {
+        "type": lambda: f"It must be {_types(bound)}, not {_type_of(error.instance)}.",
+        "enum": lambda: f"It must be one of {', '.join(map(str, bound))}{_given(error.instance)}.",
+        "const": lambda: f"It must be {bound!r}.",
+        "minLength": lambda: "It is empty." if bound == 1 else f"It must have at least {bound} characters.",
+        "maxLength": lambda: f"It must have at most {bound} characters, and has {len(error.instance)}.",
+        "minItems": lambda: "The list is empty." if bound == 1 else f"It must have at least {bound} elements.",
+        "maxItems": lambda: f"It must have at most {bound} elements, and has {len(error.instance)}.",
+        "minimum": lambda: f"It must be at least {bound}, and is {error.instance}.",
+        "maximum": lambda: f"It must be at most {bound}, and is {error.instance}.",
+        "pattern": lambda: f"It must match {bound}{_given(error.instance)}.",
+        "uniqueItems": lambda: "It holds an element twice.",
+    }
+    say = words.get(error.validator)
+    return say() if say else f"{error.message[:300]}."
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the one of the known names that `name` was probably meant to be."""
+    import difflib  # noqa: PLC0415 - only a mistake pays
+
+    return next(iter(difflib.get_close_matches(str(name), list(known), n=1)), None)
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """Return a hint at the nearest of the known names, or at all of them, beginning with a space."""
+    near = nearest(name, known)
+    if near:
+        return f" Did you mean '{near}'?"
+    return f" Allowed: {', '.join(sorted(known))}." if known else ""
+
+
+_TYPE_WORDS = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+
+
+def _types(names: str | list[str]) -> str:
+    listed = [names] if isinstance(names, str) else names
+    return " or ".join(_TYPE_WORDS.get(name, name) for name in listed)
+
+
+def _type_of(value: Any) -> str:
+    if value is None:
+        return "null"
+    kinds = (
+        (bool, "boolean"),
+        (int, "integer"),
+        (float, "number"),
+        (str, "string"),
+        (list, "array"),
+        (dict, "object"),
+    )
+    return next((_TYPE_WORDS[name] for kind, name in kinds if isinstance(value, kind)), type(value).__name__)
+
+
+def _given(value: Any) -> str:
+    text = str(value)
+    return f", not '{text}'" if len(text) <= 60 else ""  # noqa: PLR2004 - longer is not worth repeating

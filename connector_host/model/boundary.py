@@ -1,0 +1,29 @@
+"""The boundary around other people's code: the one place that catches everything."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from connector_host.model.errors import ConnectorHostError
+
+
+@contextmanager
+def authors_code(told: Callable[[BaseException], ConnectorHostError]) -> Iterator[None]:
+    """Run an author's code; whatever it raises is raised as `told` says, save what is the host's own already.
+
+    An attempt to end the program counts as a fault: a plugin does not decide over the host.
+    """
+    try:
+        yield
+    except ConnectorHostError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise told(error) from error
+
+
+def fault_of(error: BaseException) -> str:
+    """Return what an author's code raised, and where: `ValueError: no such thing (/…/commands.py:12)`."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f" ({where.tb_frame.f_code.co_filename}:{where.tb_lineno})" if where else ""
+    return f"{type(error).__name__}: {error}{place}"

@@ -1,0 +1,233 @@
+"""Every way to fail.
+
+ConnectorHostError                 the root: catch this one at the rim
+├── WrongUse                       the caller's mistake; the command line exits with 2
+│   ├── UnknownPlugin
+│   ├── BrokenPlugin
+│   ├── UnknownCommand
+│   ├── UnknownConnection
+│   ├── ConnectionExists
+│   ├── ConnectionChanged
+│   ├── NotAllowed
+│   ├── UnknownSite               a site or a tenant
+│   └── BadSetting
+├── ManifestError                  the plugin author's mistake, with file and line
+├── StoreError                     the database can not be used
+│   └── StoreTooNew
+├── NoticeUndelivered              people could not be told
+├── SealError                      a secret can not be sealed or opened
+│   ├── KeyMissing
+│   ├── KeyExposed
+│   ├── KeyUnknown
+│   └── SealBroken
+└── InvocationError                becomes a failure in a result
+    ├── InvalidInput
+    ├── ConnectionUnavailable
+    ├── SecretUnavailable
+    ├── RequestRefused             the host would not send it
+    │   └── RequestTooLarge
+    ├── Unreachable                the request never arrived
+    ├── ConnectionLost
+    ├── TimedOut
+    │   └── DeadlinePassed
+    ├── RateLimited
+    ├── UnexpectedReply
+    │   └── ReplyTooLarge
+    ├── ApiError                   the product answered, and said no
+    └── CommandBug                 the plugin author's code failed
+
+An error's message is its class's docstring unless the place that raises it knows better.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from connector_host.model.failure import Failure, Kind
+from connector_host.model.problems import Problem
+
+
+class ConnectorHostError(Exception):
+    """The connector host could not do what was asked."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class WrongUse(ConnectorHostError):
+    """The request makes no sense to the host."""
+
+
+class UnknownPlugin(WrongUse):
+    """There is no plugin of that name."""
+
+
+class BrokenPlugin(WrongUse):
+    """The plugin can not be used because its manifest or its code is wrong."""
+
+
+class UnknownCommand(WrongUse):
+    """The plugin has no command of that name."""
+
+
+class UnknownConnection(WrongUse):
+    """There is no connection of that name."""
+
+
+class ConnectionExists(WrongUse):
+    """A connection of that name exists already."""
+
+
+class ConnectionChanged(WrongUse):
+    """Somebody else changed the connection in the meantime; read it again and repeat the change."""
+
+
+class NotAllowed(WrongUse):
+    """The caller may use the connection, but not do this with it."""
+
+
+class UnknownSite(WrongUse):
+    """There is no site or tenant of that name."""
+
+
+class BadSetting(WrongUse):
+    """A setting of the host, or a parameter of a connection, is wrong."""
+
+
+class ManifestError(ConnectorHostError):
+    """The manifest is wrong."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class StoreError(ConnectorHostError):
+    """The store can not be used."""
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer version of the program."""
+
+
+class NoticeUndelivered(ConnectorHostError):
+    """The notice could not be delivered."""
+
+
+class SealError(ConnectorHostError):
+    """A secret can not be sealed or opened."""
+
+
+class KeyMissing(SealError):
+    """The master key is not there."""
+
+
+class KeyExposed(SealError):
+    """The master key file can be read by others."""
+
+
+class KeyUnknown(SealError):
+    """The master key that sealed this connection is not among the keys at hand."""
+
+
+class SealBroken(SealError):
+    """The sealed data does not open: it is damaged, or it was sealed for another place."""
+
+
+class InvocationError(ConnectorHostError):
+    """The invocation failed."""
+
+    kind: ClassVar[Kind] = Kind.INTERNAL
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        detail: str = "",
+        assistance: str = "",
+        code: str | None = None,
+        http_status: int | None = None,
+        kind: Kind | None = None,
+        reference: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.failure = Failure(kind or self.kind, str(self), detail, assistance, code, http_status, reference)
+
+
+class InvalidInput(InvocationError):
+    """The value of a parameter is invalid."""
+
+    kind = Kind.INVALID_INPUT
+
+    def __init__(self, parameter: str, reason: str, assistance: str = "") -> None:
+        self.parameter = parameter
+        super().__init__(f"The value for parameter ({parameter}) is invalid.", detail=reason, assistance=assistance)
+
+
+class ConnectionUnavailable(InvocationError):
+    """The connection may not be used."""
+
+    kind = Kind.UNAVAILABLE
+
+
+class SecretUnavailable(InvocationError):
+    """The connection's secrets can not be opened."""
+
+
+class RequestRefused(InvocationError):
+    """The host refused to send the request."""
+
+    kind = Kind.INVALID_INPUT
+
+
+class RequestTooLarge(RequestRefused):
+    """The request is larger than the server accepts."""
+
+    kind = Kind.TOO_LARGE
+
+
+class Unreachable(InvocationError):
+    """The server could not be reached."""
+
+    kind = Kind.UNREACHABLE
+
+
+class ConnectionLost(InvocationError):
+    """The connection broke before the answer was complete."""
+
+    kind = Kind.UNREACHABLE
+
+
+class TimedOut(InvocationError):
+    """The server did not answer in time."""
+
+    kind = Kind.TIMEOUT
+
+
+class DeadlinePassed(TimedOut):
+    """The time allowed for this command is over."""
+
+
+class RateLimited(InvocationError):
+    """The rate limit leaves no room before the deadline."""
+
+    kind = Kind.RATE_LIMITED
+
+
+class UnexpectedReply(InvocationError):
+    """The server's answer is not what its API promises."""
+
+    kind = Kind.UNEXPECTED_REPLY
+
+
+class ReplyTooLarge(UnexpectedReply):
+    """The server's answer is larger than the host accepts."""
+
+
+class ApiError(InvocationError):
+    """The product refused the request."""
+
+    kind = Kind.REJECTED
+
+
+class CommandBug(InvocationError):
+    """The command's own code failed."""

@@ -1,0 +1,83 @@
+"""The nouns of failing: what a failure is about, and why one item, or a whole invocation, failed."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType, NoneType
+
+from msgspec import Struct
+
+
+class Kind(StrEnum):
+    """What a failure is about, independent of any product; the key of `failure_codes` in a manifest."""
+
+    INVALID_INPUT = "invalid_input"
+    UNAUTHORIZED = "unauthorized"
+    ACCESS_DENIED = "access_denied"
+    NOT_FOUND = "not_found"
+    REJECTED = "rejected"
+    TOO_LARGE = "too_large"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    UNEXPECTED_REPLY = "unexpected_reply"
+    INCOMPLETE = "incomplete"
+    NOT_CONFIRMED = "not_confirmed"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
+
+
+HTTP_EQUIVALENT: Mapping[Kind, int] = MappingProxyType(
+    {
+        Kind.INVALID_INPUT: 400,
+        Kind.UNAUTHORIZED: 401,
+        Kind.ACCESS_DENIED: 403,
+        Kind.NOT_FOUND: 404,
+        Kind.REJECTED: 400,
+        Kind.TOO_LARGE: 413,
+        Kind.RATE_LIMITED: 429,
+        Kind.SERVER_ERROR: 500,
+        Kind.UNREACHABLE: 503,
+        Kind.TIMEOUT: 504,
+        Kind.UNEXPECTED_REPLY: 502,
+        Kind.INCOMPLETE: 206,
+        Kind.NOT_CONFIRMED: 202,
+        Kind.UNAVAILABLE: 403,
+        Kind.INTERNAL: 500,
+    }
+)
+
+
+_FAILURE_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("message", "detail", "assistance"), (str,)),
+    **dict.fromkeys(("code", "reference", "indicator"), (str, NoneType)),
+    "kind": (Kind,),
+    "http_status": (int, NoneType),
+}
+
+
+class Failure(Struct, frozen=True):
+    """Why one item, or a whole invocation, failed; `code` is the product's own code where it gave one.
+
+    `indicator` takes the place of the command's own; `attention` says that a person must look at the connection,
+    `worded` that the message is the manifest's own already. Raises TypeError for what is not of its type: it is made
+    in authors' code too, and that is where the fault should show.
+    """
+
+    kind: Kind
+    message: str
+    detail: str = ""
+    assistance: str = ""
+    code: str | None = None
+    http_status: int | None = None
+    reference: str | None = None
+    indicator: str | None = None
+    attention: bool = False
+    worded: bool = False
+
+    def __post_init__(self) -> None:
+        for name, kinds in _FAILURE_TYPES.items():
+            value = getattr(self, name)
+            if not isinstance(value, kinds):
+                wanted = " or ".join("nothing" if kind is NoneType else kind.__name__ for kind in kinds)
+                raise TypeError(f"{name} of a failure is {wanted}, not {type(value).__name__}")

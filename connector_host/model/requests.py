@@ -1,0 +1,168 @@
+"""The nouns of a declared request: servers, limits, authentication, paging, polling and what replies mean."""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct, field
+
+from connector_host.model.errors import RequestRefused
+
+
+class Limit(Struct, frozen=True):
+    """A shared rate limit: at most `requests` in any `seconds`, counted per value of `per`."""
+
+    per: str
+    requests: int | str
+    seconds: int
+
+
+class RetryPolicy(Struct, frozen=True):
+    """How often to try again, and how long to wait where the server gives no hint (seconds)."""
+
+    times: int = 3
+    seconds: float = 1
+    rate_limited_seconds: float = 30
+
+
+class ErrorPaths(Struct, frozen=True):
+    """Where a product puts its own code, message and details in an error body; the first that holds wins."""
+
+    code: tuple[str, ...] = ()
+    message: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+
+
+class Auth(Struct, frozen=True):
+    """How requests to a server show who asks; `type` is basic, bearer, header, query or oauth2, the rest templates."""
+
+    type: str
+    username: str = ""
+    password: str = ""
+    token: str = ""
+    name: str = ""
+    value: str = ""
+    grant: str = "client_credentials"
+    server: str = ""
+    path: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    refresh_token: str = ""
+    scope: str = ""
+    client_auth: str = "body"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class ResponseRule(Struct, frozen=True):
+    """What a reply means: for these statuses (texts such as `4xx` or `409`), where the field has one of these values.
+
+    `verdict` is passed, failed, retry or needs_attention.
+    """
+
+    verdict: str
+    statuses: tuple[str, ...] = ()
+    field: str | None = None
+    values: tuple[Any, ...] | None = None
+    kind: str | None = None
+    code: str | None = None
+    indicator: str | None = None
+    message: str | None = None
+    assistance: str = ""
+
+
+class Server(Struct, frozen=True):
+    """An origin a plugin may call, with the authentication that belongs to it and to no other."""
+
+    name: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    limit: Limit | None = None
+    max_body: int | None = None
+    errors: ErrorPaths = field(default_factory=ErrorPaths)
+    query: Mapping[str, Any] = field(default_factory=dict)
+    auth: Auth | None = None
+    responses: tuple[ResponseRule, ...] = ()
+    transport: str | None = None
+
+
+class Paging(Struct, frozen=True):
+    """How an API hands out a long list: style `offset`, `page`, `cursor`, `link` or `link_header`."""
+
+    style: str = "offset"
+    size: int = 100
+    size_parameter: str = "limit"
+    position_parameter: str = ""
+    first: int = 1
+    pages: str | None = None
+    total: str | None = None
+    more: str = "$.more"
+    next: str = "$.next_cursor"
+    window: int | None = None
+
+    @property
+    def position_key(self) -> str:
+        """Query key of the position: by default the style's own name."""
+        return self.position_parameter or self.style
+
+
+class Poll(Struct, frozen=True):
+    """Asking again, `every` so many seconds for at most `seconds`, until the field `until` has one of the values."""
+
+    until: str
+    values: tuple[Any, ...]
+    fails: tuple[Any, ...] = ()
+    path: str | None = None
+    message: str | None = None
+    every: int = 2
+    seconds: int = 60
+
+
+class RequestTemplate(Struct, frozen=True):
+    """A declared request: what to send, written as data."""
+
+    server: str
+    path: str
+    method: str = "GET"
+    query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    form: Mapping[str, Any] | None = None
+    multipart: Mapping[str, Any] | None = None
+    idempotent: bool | None = None
+    idempotency_key: str | None = None
+    collect: str | None = None
+    paging: Paging | None = None
+    poll: Poll | None = None
+    transform: Any = None
+
+
+def check_origin(base: str) -> str:
+    """Return the base URL without its trailing slash; raises RequestRefused with the reason."""
+    try:
+        parts = urlsplit(base)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise RequestRefused(f"'{base}' is not a URL ({error}).") from None
+    if parts.scheme not in {"http", "https"} or not host or any(ord(c) <= 32 or ord(c) == 127 for c in base):  # noqa: PLR2004 - control characters and space
+        raise RequestRefused(
+            f"'{base}' is not an http or https URL.", assistance="Write it as https://api.example.com."
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise RequestRefused("A server's URL carries no credentials, query or fragment.")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise RequestRefused(
+            f"'{base}' would send the credentials unencrypted.",
+            assistance="Use https; http is for loopback only.",
+        )
+    return base.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` can only be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

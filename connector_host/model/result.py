@@ -1,0 +1,174 @@
+"""The nouns of a result, and its JSON document: the one form that every surface shows and the history keeps."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field, to_builtins
+
+
+class Status(StrEnum):
+    """How an invocation ended; the values are the words people see."""
+
+    PASSED = "Passed"
+    PARTIAL = "Partially Successful"
+    FAILED = "Failed"
+
+
+class Completeness(Struct, frozen=True):
+    """Whether a list is whole; a list that is not is never Passed."""
+
+    complete: bool
+    returned: int
+    pages: int
+    stopped_because: str | None = None
+
+
+class ErrorEntry(Struct, frozen=True):
+    """One row of the error tab.
+
+    `status_code` is the product's own code where it gave one, else the HTTP status, else the manifest's code for the
+    kind of failure, else the kind's HTTP equivalent. `reference` leads to a bug's traceback in the host's log.
+    """
+
+    item: str | None
+    failure_indicator: str
+    status_code: str
+    message: str
+    detail: str
+    assistance: str
+    kind: str
+    http_status: int | None
+    reference: str | None
+
+    def __str__(self) -> str:
+        sentence = f"{self.failure_indicator} Status Code: {self.status_code}. Message: {self.message}"
+        return " ".join(part for part in (sentence, self.detail, self.assistance) if part)
+
+
+class Result(Struct, frozen=True):
+    """What every surface shows of an invocation; `schemas/result.schema.json` describes its document."""
+
+    status: Status
+    plugin: str
+    command: str
+    connection: str
+    invocation_id: str
+    started_at: datetime
+    duration_ms: int
+    raw_data: Any = None
+    context_data: Any = None
+    key_fields: Mapping[str, Any] = field(default_factory=dict)
+    completeness: Completeness | None = None
+    intake: Mapping[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+    errors: tuple[ErrorEntry, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """Return the result as a JSON document; what stands in the raw data is not copied."""
+        first = self.errors[0] if self.errors else None
+        return {
+            "status": self.status.value,
+            "plugin": self.plugin,
+            "command": self.command,
+            "connection": self.connection,
+            "invocation_id": self.invocation_id,
+            "started_at": iso(self.started_at),
+            "duration_ms": self.duration_ms,
+            "raw_data": self.raw_data,
+            "context_data": self.context_data,
+            "key_fields": self.key_fields,
+            "completeness": self.completeness and to_builtins(self.completeness),
+            "intake": self.intake,
+            "notes": list(self.notes),
+            "error": first
+            and {
+                "failure_indicator": first.failure_indicator,
+                "status_code": first.status_code,
+                "message": first.message,
+                "entries": to_builtins(list(self.errors)),
+            },
+        }
+
+    def json(self, *, indent: int | None = None) -> str:
+        """Return the document as JSON text."""
+        return json_text(self.document(), indent=indent)
+
+
+class Choice(Struct, frozen=True):
+    """One option of a parameter: the value to give, and what people see."""
+
+    value: Any
+    label: str
+
+
+class HistoryRecord(Struct, frozen=True):
+    """One line of the invocation history; `inputs`, `error` and `result` are redacted JSON text."""
+
+    invocation_id: str
+    plugin: str
+    command: str
+    connection: str
+    caller: str
+    status: str
+    started_at: str
+    duration_ms: int
+    inputs: str
+    error: str | None = None
+    result: str | None = None
+    connection_id: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Return the record as a JSON document, its texts parsed."""
+        texts = {"inputs": self.inputs, "error": self.error, "result": self.result}
+        return {**to_builtins(self), **{name: text and json.loads(text) for name, text in texts.items()}}
+
+
+class IntakeRecord(Struct, frozen=True):
+    """One record taken in: its unique key, its raw text, what the field mapping made of it, and whose site it is."""
+
+    unique_key: str
+    raw: str
+    mapped: str
+    site: str | None = None
+
+
+class IntakeCounts(Struct, frozen=True):
+    """What an intake run did: records fetched, new in the store, and known already."""
+
+    fetched: int = 0
+    new: int = 0
+    known: int = 0
+
+
+def json_text(document: Any, *, indent: int | None = None) -> str:
+    """Return JSON text of a document; characters beyond ASCII are kept unless they are no valid Unicode.
+
+    What is not JSON (a plugin may have put it into a page that came from the server) shows as its type's name.
+    """
+    try:
+        text = _ENCODER.encode(document)
+        return (text if indent is None else msgspec.json.format(text, indent=indent)).decode()
+    except (UnicodeEncodeError, OverflowError, TypeError, RecursionError):
+        # Half characters, whole numbers beyond 64 bits and keys that are no text: rare, and the standard library's.
+        return json.dumps(document, indent=indent, default=_no_json)
+
+
+def plain(value: Any) -> Any:
+    """Return a noun, or any value, in JSON's types."""
+    return msgspec.json.decode(_ENCODER.encode(value))
+
+
+def _no_json(value: Any) -> str:
+    return f"<{type(value).__name__}>"
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_no_json)
+
+
+def iso(moment: datetime) -> str:
+    """Return a time in UTC as ISO 8601 with `Z`, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

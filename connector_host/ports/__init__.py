@@ -1,0 +1,1 @@
+"""What can be replaced: a protocol for each part, and the hooks by which packages provide them."""

@@ -1,0 +1,156 @@
+"""The ports of the database; what belongs together is written in one transaction, its audit record with it."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord
+from connector_host.model.caller import Principal, Site, SiteMap, Tenant
+from connector_host.model.connection import ConnectionHealth, Selection, StoredConnection, WrappedKey
+from connector_host.model.result import HistoryRecord, IntakeRecord
+
+
+class ConnectionStore(Protocol):
+    """Stored connections and their sealed secrets."""
+
+    async def get(self, name: str = "", *, connection_id: str = "") -> StoredConnection | None:
+        """One by its name or its id; without its health."""
+
+    async def list(self, selection: Selection, caller: Principal) -> Sequence[StoredConnection]:
+        """Those selected, by name, with their health.
+
+        For a caller who is not the operator those that no rule can give them may be left out; what is left is not
+        yet what they may see.
+        """
+
+    async def add(self, stored: StoredConnection, entry: AuditEntry) -> None:
+        """Keep a new one; raises ConnectionExists, and BadSetting for an unknown site, tenant or vault."""
+
+    async def change(self, stored: StoredConnection, entry: AuditEntry) -> None:
+        """Replace the version before this one; raises ConnectionChanged, and as add() does."""
+
+    async def remove(self, connection_id: str, entry: AuditEntry) -> bool:
+        """Forget one; whether it was there. Raises BadSetting while others look up their values through it."""
+
+    async def rewrap(self, connection_id: str, old: WrappedKey, new: WrappedKey) -> bool:
+        """ServerClient the wrapped data key if it is still `old`; whether it was."""
+
+
+class SiteStore(Protocol):
+    """Tenants and sites."""
+
+    async def load(self) -> SiteMap:
+        """All of them, as they are now."""
+
+    async def put_tenant(self, tenant: Tenant, entry: AuditEntry) -> None:
+        """Add a tenant, or change it."""
+
+    async def put_site(self, site: Site, entry: AuditEntry) -> None:
+        """Add a site, or change it; raises UnknownSite where its tenant is unknown."""
+
+    async def remove_tenant(self, name: str, entry: AuditEntry) -> bool:
+        """Forget a tenant; whether it was there. Raises BadSetting while something belongs to it."""
+
+    async def remove_site(self, name: str, entry: AuditEntry) -> bool:
+        """Forget a site; as remove_tenant()."""
+
+
+class HealthStore(Protocol):
+    """What became of connections' tests, and which are due."""
+
+    async def state(self, connection_id: str) -> ConnectionHealth:
+        """How a connection fares."""
+
+    async def claim(
+        self, claimant: str, now: datetime, until: datetime, limit: int
+    ) -> Sequence[tuple[str, ConnectionHealth]]:
+        """Take at most `limit` checks that are due, by connection id, so that nobody else does before `until`."""
+
+    async def finish(self, connection_id: str, claimant: str, health: ConnectionHealth, jitter: float) -> bool:
+        """Keep how the check went and give the claim up; false where the claim is no longer the claimant's.
+
+        The next check is due when the interval times `jitter` has passed since `health.last_run`.
+        """
+
+    async def tested(self, connection_id: str, status: str, at: datetime) -> None:
+        """Keep how a test went that was no health check; what is due, and what is mailed, stays."""
+
+    async def attend(self, connection_id: str, reason: str) -> None:
+        """Say why a connection needs attention, or with no reason that it needs none."""
+
+
+class AuditStore(Protocol):
+    """The audit: append-only, each record chained to the one before it."""
+
+    async def append(self, entry: AuditEntry) -> AuditRecord:
+        """Record what is written nowhere else."""
+
+    async def read(self, after: int, limit: int) -> Sequence[AuditRecord]:
+        """Return at most `limit` records after number `after`, as they are stored."""
+
+    async def head(self) -> AuditHead:
+        """How far the audit reaches."""
+
+
+class HistoryStore(Protocol):
+    """What ran, and how it ended."""
+
+    async def append(self, records: Sequence[tuple[HistoryRecord, AuditEntry]]) -> None:
+        """Keep them, each with its audit record, in one transaction; durable against the process's death once done."""
+
+    async def recent(
+        self, limit: int, connection_id: str | None = None, caller: str | None = None
+    ) -> Sequence[HistoryRecord]:
+        """Return the newest, newest first; of one connection, and of one caller to it."""
+
+    async def get(self, invocation_id: str) -> HistoryRecord | None:
+        """One by its id."""
+
+    async def prune(self, before: str) -> int:
+        """Forget those started before an ISO 8601 time; how many."""
+
+
+class IntakeStore(Protocol):
+    """Records taken in, each once per connection and command."""
+
+    async def add(self, connection: str, command: str, records: Sequence[IntakeRecord]) -> int:
+        """Keep those whose unique key is new, in one transaction; how many were."""
+
+    async def recent(self, connection: str, command: str, limit: int) -> Sequence[IntakeRecord]:
+        """Return the newest, newest first."""
+
+
+class Store(Protocol):
+    """The database."""
+
+    connections: ConnectionStore
+    sites: SiteStore
+    health: HealthStore
+    audit: AuditStore
+    history: HistoryStore
+    intake: IntakeStore
+
+    async def close(self) -> None:
+        """Close it."""
+
+
+PAGE = 500
+
+
+async def iter_connections(
+    connections: ConnectionStore, selection: Selection, caller: Principal
+) -> AsyncIterator[StoredConnection]:
+    """Read those selected, by name, page by page: a hundred thousand need no more memory than a few.
+
+    The pages are no longer than the selection's limit, which is not kept to.
+    """
+    size = min(PAGE, selection.limit or PAGE)
+    after = selection.after
+    while page := await connections.list(replace(selection, after=after, limit=size), caller):
+        for stored in page:
+            yield stored
+        if len(page) < size:
+            return
+        after = page[-1].connection.name

@@ -1,0 +1,166 @@
+"""Reads long lists page by page, the next one fetched ahead; says whether the list came whole, and why not."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+from msgspec import Struct
+
+from connector_host.http.outgoing import OutgoingRequest
+from connector_host.http.records import ListReply, split_list
+from connector_host.http.replies import api_error, mended, not_json, text_of, wrong_shape
+from connector_host.http.server import ServerClient
+from connector_host.model.authoring import Listing, Page
+from connector_host.model.errors import InvocationError
+from connector_host.model.requests import Paging
+from connector_host.model.result import Completeness
+from connector_host.ports.parts import Reply
+from connector_host.running.pages import NextPage, Pager, Stop
+
+Fetch = Callable[[], Awaitable[Reply]]
+
+
+class Prefetch:
+    """Begins fetches that nobody waits for yet."""
+
+    def __init__(self, group: TaskGroup) -> None:
+        self._group = group
+
+    def begin(self, fetch: Fetch) -> Fetch:
+        """Begin now; the result waits for the fetch, and raises what it raised."""
+        done = anyio.Event()
+        outcome: list[Reply | InvocationError] = []
+
+        async def go() -> None:
+            try:
+                outcome.append(await fetch())
+            except InvocationError as error:
+                outcome.append(error)
+            done.set()
+
+        async def wait() -> Reply:
+            await done.wait()
+            if isinstance(outcome[0], InvocationError):
+                raise outcome[0]
+            return outcome[0]
+
+        self._group.start_soon(go)
+        return wait
+
+
+async def prefetching(work: Callable[[Prefetch], Awaitable[None]]) -> None:
+    """Do the work; fetches still under way when it ends are dropped."""
+    failed: InvocationError | None = None
+    async with anyio.create_task_group() as group:
+        try:
+            await work(Prefetch(group))
+        except InvocationError as error:
+            failed = error
+        group.cancel_scope.cancel()
+    if failed is not None:
+        raise failed
+
+
+AHEAD_FROM = 2  # whoever asks for a second page mostly wants them all
+Vouch = Callable[[bytes], bool]
+Seen = Callable[[int], None]
+
+
+class Reading(Struct, frozen=True):
+    """How a list is read: whether a page holds no secret, who counts, about how many records are wanted, and ahead."""
+
+    vouch: Vouch
+    seen: Seen
+    most: int | None = None
+    prefetch: Prefetch | None = None
+
+
+class PagedListing(Listing):
+    """One list being read; iterate it once."""
+
+    def __init__(
+        self, client: ServerClient, outgoing: OutgoingRequest, collect: str, paging: Paging | None, reading: Reading
+    ) -> None:
+        super().__init__()
+        self.refused = False
+        self.pages = 0
+        self.returned = 0
+        self._client = client
+        self._outgoing = outgoing
+        self._collect = collect
+        self._pager = None if paging is None else Pager(client, paging, reading.most)
+        self._reading = reading
+
+    @property
+    def facts(self) -> Completeness:
+        """What is known of the list so far."""
+        return Completeness(self.complete, self.returned, self.pages, self.stopped_because)
+
+    async def __aiter__(self) -> AsyncIterator[Page]:
+        position: Any = None
+        before: list[str] | None = None
+        fetch: Fetch | None = partial(self._fetch, position)
+        while fetch is not None:
+            try:
+                reply = await fetch()
+                content = self._content(reply)
+            except InvocationError as error:
+                if not self.pages:
+                    self.refused = True
+                    raise
+                self._stop(f"After {self.returned} records: {error} {error.failure.detail}".rstrip())
+                return
+            records = content.records or []
+            if records and content.texts == before:
+                self._stop("The server sends the same page again and again.")
+                return
+            before = content.texts
+            self._count(len(records))
+            position, go_on = self._next(content, reply, position)
+            fetch = self._following(position) if go_on else None
+            yield Page(records, content.texts, clean=self._reading.vouch(reply.body))
+
+    def _count(self, records: int) -> None:
+        self.pages += 1
+        self.returned += records
+        self._reading.seen(records)
+
+    def _following(self, position: Any) -> Fetch:
+        """Return the next page's fetch, begun already where the reader came for a second page and wants still more."""
+        reading = self._reading
+        fetch = partial(self._fetch, position)
+        enough = reading.most is not None and self.returned >= reading.most
+        return fetch if reading.prefetch is None or self.pages < AHEAD_FROM or enough else reading.prefetch.begin(fetch)
+
+    async def _fetch(self, position: Any) -> Reply:
+        outgoing = self._outgoing if self._pager is None else self._pager.outgoing(self._outgoing, position)
+        reply = await self._client.send(outgoing)
+        if not 200 <= reply.status < 300:  # noqa: PLR2004 - RFC 9110, 15.3
+            raise api_error(reply, self._client.server.errors)
+        return reply
+
+    def _content(self, reply: Reply) -> ListReply:
+        try:
+            content = split_list(text_of(reply), self._collect)
+        except (ValueError, RecursionError) as error:
+            raise not_json(reply, str(error)) from None
+        if content is None or content.records is None:
+            raise wrong_shape(reply, f"it has no list '{self._collect}'")
+        if b"\\ud" in reply.body or b"\\uD" in reply.body:
+            content.records = mended(content.records)
+            content.texts = mended(content.texts)
+        return content
+
+    def _next(self, content: ListReply, reply: Reply, position: Any) -> tuple[Any, bool]:
+        """Return the next page's position, and whether there is one to ask for."""
+        following = Stop() if self._pager is None else self._pager.next(content, reply.headers, position)
+        if isinstance(following, NextPage):
+            return following.position, True
+        self.complete, self.stopped_because = following.reason is None, following.reason
+        self.window_full = following.window_full
+        return None, False
+
+    def _stop(self, reason: str) -> None:
+        self.stopped_because = reason

@@ -1,0 +1,1 @@
+"""The store on SQLite; its SQL stands in .sql files."""

@@ -1,0 +1,214 @@
+-- name: stamp_of_connection
+-- Id and version, to see whether what is remembered still holds.
+select id, version from connection where name = :name;
+
+-- name: stamp_of_connection_by_id
+select id, version from connection where id = :id;
+
+-- name: connection_by_id
+select c.id, c.name, c.plugin, c.version, c.facts, k.version, k.master_key_id, k.wrapped
+from connection c left join data_key k on k.connection_id = c.id
+where c.id = :id;
+
+-- name: list_connections
+-- The choice itself reads one index only, unless it is about the state; those in trouble have an index of their own.
+with chosen as (
+    select c.rowid from connection c
+    where c.name > :after
+        and (:plugin is null or c.plugin = :plugin)
+        and (:site is null or c.site = :site or c.recipient_site = :site)
+        and (:active is null or c.active = :active)
+        and (:name is null or c.name glob :name)
+        and (:vault is null or c.id in (select u.connection_id from vault_use u where u.vault_id = :vault))
+        and (
+            :state is null
+            or (
+                (:state = 'damaged' or c.active = (:state <> 'inactive'))
+                and (
+                    :state not in ('needs attention', 'failing')
+                    or c.id in (select t.connection_id from health t where t.attention <> '' or t.status <> 'Passed')
+                )
+                and :state = (select s.state from connection_state s where s.id = c.id)
+            )
+        )
+        and (
+            not :narrowed or c.shared or c.site is :caller_site
+            or c.id in (
+                select t.connection_id from shared_tenant t
+                where t.tenant = coalesce((select s.tenant from site s where s.name = :caller_site), :caller_tenant)
+            )
+        )
+    order by c.name
+    limit :limit
+)
+select c.id, c.name, c.plugin, c.version, c.facts, k.version, k.master_key_id, k.wrapped,
+    h.status, h.last_run, h.last_success, h.last_failure, h.failures, h.mailed, h.attention
+from chosen join connection c on c.rowid = chosen.rowid
+join health h on h.connection_id = c.id
+left join data_key k on k.connection_id = c.id
+order by c.name;
+
+-- name: secrets_of
+select name, sealed from secret where connection_id = :connection_id order by name;
+
+-- name: secrets_of_all
+-- Of the ids in a JSON list.
+select connection_id, name, sealed from secret
+where connection_id in (select value from json_each(:ids))
+order by connection_id, name;
+
+-- name: add_connection
+insert into connection (id, name, plugin, version, facts, site, recipient_site, shared, active, check_minutes)
+values (:id, :name, :plugin, :version, :facts, :site, :recipient_site, :shared, :active, :check_minutes);
+
+-- name: change_connection
+update connection set
+    name = :name, version = :version, facts = :facts, site = :site, recipient_site = :recipient_site,
+    shared = :shared, active = :active, check_minutes = :check_minutes
+where id = :id and version = :version - 1;
+
+-- name: remove_connection
+delete from connection where id = :id;
+
+-- name: users_of_vault
+select c.name from vault_use u join connection c on c.id = u.connection_id where u.vault_id = :vault_id
+order by c.name limit 5;
+
+-- name: forget_tenants
+delete from shared_tenant where connection_id = :connection_id;
+
+-- name: share_to_tenant
+insert into shared_tenant (connection_id, tenant) values (:connection_id, :tenant);
+
+-- name: forget_vaults
+delete from vault_use where connection_id = :connection_id;
+
+-- name: use_vault
+insert into vault_use (connection_id, vault_id) values (:connection_id, :vault_id);
+
+-- name: put_data_key
+insert into data_key (connection_id, version, master_key_id, wrapped)
+values (:connection_id, :version, :master_key_id, :wrapped)
+on conflict (connection_id) do update
+set version = excluded.version, master_key_id = excluded.master_key_id, wrapped = excluded.wrapped;
+
+-- name: remove_secrets
+delete from secret where connection_id = :connection_id;
+
+-- name: remove_data_key
+delete from data_key where connection_id = :connection_id;
+
+-- name: add_secret
+insert into secret (connection_id, name, sealed) values (:connection_id, :name, :sealed);
+
+-- name: rewrap
+update data_key set master_key_id = :master_key_id, wrapped = :wrapped
+where connection_id = :connection_id and wrapped = :old_wrapped;
+
+-- name: site_stamp
+select number from place_stamp;
+
+-- name: touch_sites
+update place_stamp set number = number + 1;
+
+-- name: tenants
+select name, master from tenant order by name;
+
+-- name: sites
+select name, tenant, internal from site order by name;
+
+-- name: put_tenant
+insert into tenant (name, master) values (:name, :master)
+on conflict (name) do update set master = excluded.master;
+
+-- name: put_site
+insert into site (name, tenant, internal) values (:name, :tenant, :internal)
+on conflict (name) do update set tenant = excluded.tenant, internal = excluded.internal;
+
+-- name: remove_tenant
+delete from tenant where name = :name;
+
+-- name: remove_site
+delete from site where name = :name;
+
+-- name: add_health
+insert into health (connection_id) values (:connection_id);
+
+-- name: health_of
+select status, last_run, last_success, last_failure, failures, mailed, attention
+from health where connection_id = :connection_id;
+
+-- name: claim_due
+-- Each interval counts from the last run, so that a changed interval or an hour of standstill needs no bookkeeping.
+update health set claimant = :claimant, claimed_until = :until
+where connection_id in (
+    select h.connection_id
+    from connection c join health h on h.connection_id = c.id
+    where c.check_minutes is not null and c.active
+        and (h.last_run is null or h.last_run + c.check_minutes * 60 * h.jitter <= :now)
+        and (h.claimed_until is null or h.claimed_until <= :now)
+    order by h.last_run
+    limit :limit
+)
+returning connection_id, status, last_run, last_success, last_failure, failures, mailed, attention;
+
+-- name: finish_check
+update health set
+    status = :status, last_run = :last_run, last_success = :last_success, last_failure = :last_failure,
+    failures = :failures, mailed = :mailed, jitter = :jitter, claimant = null, claimed_until = null
+where connection_id = :connection_id and claimant = :claimant;
+
+-- name: tested
+update health set
+    status = :status,
+    last_success = iif(:status = 'Passed', :at, last_success),
+    last_failure = iif(:status = 'Passed', last_failure, :at)
+where connection_id = :connection_id;
+
+-- name: attend
+update health set attention = :attention where connection_id = :connection_id and attention <> :attention;
+
+-- name: audit_head
+select number, digest from audit_head;
+
+-- name: add_audit
+insert into audit (number, at, actor, action, subject, subject_id, details, previous, digest)
+values (:number, :at, :actor, :action, :subject, :subject_id, :details, :previous, :digest);
+
+-- name: move_audit_head
+update audit_head set number = :number, digest = :digest;
+
+-- name: read_audit
+select number, at, actor, action, subject, subject_id, details, previous, digest
+from audit where number > :after order by number limit :limit;
+
+-- name: add_invocation
+insert into invocation (id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id)
+values (:invocation_id, :plugin, :command, :connection, :caller, :status, :started_at, :duration_ms, :inputs, :error, :result, :connection_id);
+
+-- name: recent_invocations
+select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id
+from invocation order by id desc limit :limit;
+
+-- name: recent_invocations_of
+select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id
+from invocation where connection_id = :connection_id and (:caller is null or caller = :caller)
+order by id desc limit :limit;
+
+-- name: invocation_by_id
+select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id
+from invocation where id = :id;
+
+-- name: prune_invocations
+-- Ids sort by time, so the oldest stand first; the bound on the id spares the rest.
+delete from invocation where id < :bound and started_at < :before;
+
+-- name: add_intake_record
+insert into intake_record (connection, command, unique_key, raw, mapped, site)
+values (:connection, :command, :unique_key, :raw, :mapped, :site)
+on conflict (connection, command, unique_key) do nothing;
+
+-- name: recent_intake_records
+select unique_key, raw, mapped, site from intake_record
+where connection = :connection and command = :command
+order by number desc limit :limit;

@@ -1,0 +1,235 @@
+"""Connections and their sealed secrets on SQLite, and what their rows mean."""
+
+import json
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import convert, to_builtins
+
+from connector_host.model.audit import AuditEntry
+from connector_host.model.caller import Operator, Principal
+from connector_host.model.connection import (
+    Connection,
+    ConnectionHealth,
+    Sealed,
+    Selection,
+    StoredConnection,
+    WrappedKey,
+)
+from connector_host.model.errors import BadSetting, ConnectionChanged, ConnectionExists, StoreError
+from connector_host.stores.database import Database
+from connector_host.stores.sqlite_audit import append
+
+_COLUMNS = ("id", "name", "plugin", "version", "secrets")
+
+
+def facts_of(connection: Connection) -> str:
+    """Return what has no column of its own, or is read from here only, as JSON."""
+    return json.dumps({name: value for name, value in to_builtins(connection).items() if name not in _COLUMNS})
+
+
+def columns_of(connection: Connection) -> dict[str, Any]:
+    """Return what connections are found by; the facts hold it too, and are what is read."""
+    check = connection.health_check
+    return {
+        "site": connection.site,
+        "recipient_site": connection.recipient_site,
+        "shared": connection.shared_to_internal_sites,
+        "active": connection.active,
+        "check_minutes": check.interval_minutes if check else None,
+    }
+
+
+def stored_of(
+    row: Sequence[Any], secrets: Mapping[str, bytes], health: ConnectionHealth | None = None
+) -> StoredConnection:
+    """Return the connection of a row; a row that can not be read gives its damage."""
+    connection_id, name, plugin, version, facts, key_version, master_key_id, wrapped = row
+    health = health or ConnectionHealth()
+    columns = {"id": connection_id, "name": name, "plugin": plugin, "version": version}
+    try:
+        connection = convert({**json.loads(facts), **columns, "secrets": tuple(secrets)}, Connection)
+    except (ValueError, TypeError) as error:  # msgspec's own words would quote what stands there
+        damage = f"The stored row of connection '{name}' is damaged ({type(error).__name__})."
+        return StoredConnection(Connection(**columns, active=False), None, damage, health)
+    sealed = Sealed(key_version, WrappedKey(master_key_id, wrapped), secrets) if wrapped is not None else None
+    return StoredConnection(connection, sealed, health=health)
+
+
+def health_of(row: Sequence[Any]) -> ConnectionHealth:
+    """Return how a connection fares."""
+    status, run, success, failure, failures, mailed, attention = row
+    return ConnectionHealth(status, _moment(run), _moment(success), _moment(failure), failures, bool(mailed), attention)
+
+
+def seconds_of(moment: datetime | None) -> float | None:
+    """Return a time as Unix seconds."""
+    return None if moment is None else moment.timestamp()
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+REMEMBERED = 1024
+_STORED = 8  # columns of a row before those of its health
+
+
+class SqliteConnections:
+    """Connections and their sealed secrets."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._remembered: OrderedDict[str, StoredConnection] = OrderedDict()
+
+    async def get(self, name: str = "", *, connection_id: str = "") -> StoredConnection | None:
+        """One by its name or id; what is remembered is trusted only while the stored version is the same."""
+        with self._database.reading() as db:
+            if connection_id:
+                stamp = db.row("stamp_of_connection_by_id", id=connection_id)
+            else:
+                stamp = db.row("stamp_of_connection", name=name)
+            if stamp is None:
+                return None
+            known = self._remembered.get(stamp[0])
+            if known is not None and known.connection.version == stamp[1]:
+                self._remembered.move_to_end(stamp[0])
+                return known
+            row = db.row("connection_by_id", id=stamp[0])
+            if row is None:
+                return None
+            stored = stored_of(row, dict(db.rows("secrets_of", connection_id=row[0])))
+        self._remembered[row[0]] = stored
+        if len(self._remembered) > REMEMBERED:
+            self._remembered.popitem(last=False)
+        return stored
+
+    async def list(self, selection: Selection, caller: Principal) -> Sequence[StoredConnection]:
+        """Those selected, by name, with their health."""
+        with self._database.reading() as db:
+            rows = list(
+                db.rows(
+                    "list_connections",
+                    after=selection.after,
+                    plugin=selection.plugin,
+                    site=selection.site,
+                    active=selection.active,
+                    name=selection.name,
+                    vault=selection.uses_vault,
+                    state=selection.state,
+                    narrowed=not isinstance(caller, Operator),
+                    caller_site=None if isinstance(caller, Operator) else caller.site,
+                    caller_tenant=None if isinstance(caller, Operator) else caller.tenant,
+                    limit=-1 if selection.limit is None else selection.limit,
+                )
+            )
+            return with_secrets(db, rows)
+
+    async def add(self, stored: StoredConnection, entry: AuditEntry) -> None:
+        """Keep a new one."""
+        connection = stored.connection
+        with self._constraints(connection), self._database.writing() as db:
+            db.change("add_connection", plugin=connection.plugin, **_columns(connection))
+            db.change("add_health", connection_id=connection.id)
+            _put_relations(db, connection)
+            _put_secrets(db, connection.id, stored.sealed)
+            append(db, entry)
+
+    async def change(self, stored: StoredConnection, entry: AuditEntry) -> None:
+        """Replace the version before this one."""
+        connection = stored.connection
+        with self._constraints(connection), self._database.writing() as db:
+            if not db.change("change_connection", **_columns(connection)):
+                raise ConnectionChanged
+            _put_relations(db, connection)
+            db.change("remove_secrets", connection_id=connection.id)
+            _put_secrets(db, connection.id, stored.sealed)
+            append(db, entry)
+
+    async def remove(self, connection_id: str, entry: AuditEntry) -> bool:
+        """Forget one."""
+        with self._database.writing() as db:
+            users = [name for (name,) in db.rows("users_of_vault", vault_id=connection_id)]
+            if users:
+                raise BadSetting(
+                    f"The connection can not be removed: values are looked up through it for {', '.join(users)}. Give "
+                    f"those another vault, or the values themselves, first."
+                )
+            removed = bool(db.change("remove_connection", id=connection_id))
+            if removed:
+                append(db, entry)
+            return removed
+
+    async def rewrap(self, connection_id: str, old: WrappedKey, new: WrappedKey) -> bool:
+        """Exchange the wrapped data key if it is still the old one."""
+        with self._database.reading() as db:
+            self._remembered.pop(connection_id, None)
+            done = db.change(
+                "rewrap",
+                connection_id=connection_id,
+                old_wrapped=old.wrapped,
+                master_key_id=new.master_key_id,
+                wrapped=new.wrapped,
+            )
+            return bool(done)
+
+    @contextmanager
+    def _constraints(self, connection: Connection) -> Iterator[None]:
+        """Tell in words what the database refused."""
+        try:
+            yield
+        except StoreError as error:
+            if isinstance(error.__cause__, sqlite3.IntegrityError):
+                if "connection.name" in str(error.__cause__):
+                    raise ConnectionExists(f"A connection '{connection.name}' exists already.") from error
+                if "FOREIGN KEY" in str(error.__cause__):
+                    raise BadSetting(
+                        "A site, tenant or vault that the connection names was removed in the meantime."
+                    ) from error
+            raise
+
+
+def with_secrets(db: Database, rows: Sequence[tuple[Any, ...]]) -> list[StoredConnection]:
+    """Return the connections of rows that end in their health."""
+    secrets: dict[str, dict[str, bytes]] = {}
+    for connection_id, name, sealed in db.rows("secrets_of_all", ids=json.dumps([row[0] for row in rows])):
+        secrets.setdefault(connection_id, {})[name] = sealed
+    return [stored_of(row[:_STORED], secrets.get(row[0], {}), health_of(row[_STORED:])) for row in rows]
+
+
+def _columns(connection: Connection) -> dict[str, Any]:
+    return {
+        "id": connection.id,
+        "name": connection.name,
+        "version": connection.version,
+        "facts": facts_of(connection),
+        **columns_of(connection),
+    }
+
+
+def _put_relations(db: Database, connection: Connection) -> None:
+    db.change("forget_tenants", connection_id=connection.id)
+    for tenant in dict.fromkeys(connection.tenants):
+        db.change("share_to_tenant", connection_id=connection.id, tenant=tenant)
+    db.change("forget_vaults", connection_id=connection.id)
+    for vault in {reference.vault for reference in connection.vault.values()}:
+        db.change("use_vault", connection_id=connection.id, vault_id=vault)
+
+
+def _put_secrets(db: Database, connection_id: str, sealed: Sealed | None) -> None:
+    if sealed is None:
+        db.change("remove_data_key", connection_id=connection_id)
+        return
+    db.change(
+        "put_data_key",
+        connection_id=connection_id,
+        version=sealed.version,
+        master_key_id=sealed.key.master_key_id,
+        wrapped=sealed.key.wrapped,
+    )
+    for name, blob in sealed.secrets.items():
+        db.change("add_secret", connection_id=connection_id, name=name, sealed=blob)

@@ -1,0 +1,56 @@
+"""The health of connections on SQLite, and the claims on checks that are due."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from connector_host.model.connection import ConnectionHealth
+from connector_host.stores.database import Database
+from connector_host.stores.sqlite_connections import health_of, seconds_of
+
+
+class SqliteHealth:
+    """How connections fare."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def state(self, connection_id: str) -> ConnectionHealth:
+        """How one fares."""
+        with self._database.reading() as db:
+            row = db.row("health_of", connection_id=connection_id)
+            return health_of(row) if row else ConnectionHealth()
+
+    async def claim(
+        self, claimant: str, now: datetime, until: datetime, limit: int
+    ) -> Sequence[tuple[str, ConnectionHealth]]:
+        """Take checks that are due."""
+        with self._database.writing() as db:
+            rows = db.rows("claim_due", claimant=claimant, now=now.timestamp(), until=until.timestamp(), limit=limit)
+            return [(row[0], health_of(row[1:])) for row in rows]
+
+    async def finish(self, connection_id: str, claimant: str, health: ConnectionHealth, jitter: float) -> bool:
+        """Keep how the check went."""
+        with self._database.writing() as db:
+            kept = db.change(
+                "finish_check",
+                connection_id=connection_id,
+                claimant=claimant,
+                status=health.status,
+                last_run=seconds_of(health.last_run),
+                last_success=seconds_of(health.last_success),
+                last_failure=seconds_of(health.last_failure),
+                failures=health.failures,
+                mailed=health.mailed,
+                jitter=jitter,
+            )
+            return bool(kept)
+
+    async def tested(self, connection_id: str, status: str, at: datetime) -> None:
+        """Keep how a test went that was no health check."""
+        with self._database.reading() as db:
+            db.change("tested", connection_id=connection_id, status=status, at=at.timestamp())
+
+    async def attend(self, connection_id: str, reason: str) -> None:
+        """Say why one needs attention, or that it needs none."""
+        with self._database.reading() as db:
+            db.change("attend", connection_id=connection_id, attention=reason)

@@ -1,1 +1,0 @@
-"""What authors are served with: making, checking, documenting and comparing plugins."""
