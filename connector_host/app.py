@@ -180,6 +180,6 @@ def _ignore(_event: str, _facts: Mapping[str, Any]) -> None:
 def open_host(configuration: Configuration = DEFAULT) -> AbstractAsyncContextManager[Host]:
     """Open a host for the time of an `async with`.
 
-    Raises ManifestError or BadSetting for a wrong host manifest, StoreError where the store can not be opened.
+    Raises ManifestError or BadSetting for a wrong host manifest, StoreError where the store cannot be opened.
     """
     return App(configuration).open()

@@ -113,7 +113,7 @@ class PartRegistry:
         offers = self.offers(slot)
         if name not in offers:
             raise BadSetting(
-                f"The slot '{slot}' can not be filled with '{name}'. There are: {', '.join(sorted(offers)) or 'none'}."
+                f"The slot '{slot}' cannot be filled with '{name}'. There are: {', '.join(sorted(offers)) or 'none'}."
             )
         module, _, attribute = offers[name].partition(":")
         return getattr(importlib.import_module(module), attribute)(surroundings)

@@ -81,7 +81,7 @@ def _commands(manifest: Manifest) -> str:
 def _kind(command: Any) -> str:
     words = [
         ("reads only", command.read_only),
-        ("can not be undone", command.destructive),
+        ("cannot be undone", command.destructive),
         ("deprecated", command.deprecated is not None),
     ]
     return ", ".join(word for word, holds in words if holds)

@@ -18,7 +18,7 @@ def scaffold(plugin: str, folder: Path, openapi: str | None) -> Sequence[Path]:
     """Write a new plugin's files; raises WrongUse where the id is none, or something is there already."""
     plugin = plugin_id(plugin)
     if not _ID.fullmatch(plugin):
-        raise WrongUse(f"'{plugin}' can not be a plugin's id: small letters, digits and underscores, a letter first.")
+        raise WrongUse(f"'{plugin}' cannot be a plugin's id: small letters, digits and underscores, a letter first.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise WrongUse(f"{folder} is there already, and not empty. Choose another folder: --folder NAME")
     manifest, schemas = (_filled(MANIFEST, plugin), {}) if openapi is None else _from_openapi(plugin, openapi)

@@ -178,7 +178,7 @@ def _secret(name: str, source: str) -> str:
             return Path(place).read_text("utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             raise WrongUse(
-                f"The file {place} (for the secret {name}) can not be read ({type(error).__name__})."
+                f"The file {place} (for the secret {name}) cannot be read ({type(error).__name__})."
             ) from error
     raise WrongUse(
         f"Give the secret {name} as env:VARIABLE, file:PATH or - (standard input), so that nobody reads it off the "

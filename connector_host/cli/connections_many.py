@@ -97,7 +97,7 @@ def diagnose(app: App, name: str, file: Path | None, output: str) -> None:
             for part, content in bundle.items():
                 archive.writestr(part, json.dumps(content, indent=2, ensure_ascii=False))
     except OSError as error:
-        raise WrongUse(f"The bundle can not be written to {target} ({error.strerror}).") from error
+        raise WrongUse(f"The bundle cannot be written to {target} ({error.strerror}).") from error
     say(output, {"file": str(target), "parts": list(bundle)}, f"Wrote {target}: {', '.join(bundle)}.")
 
 
@@ -145,7 +145,7 @@ def export(app: App, /, file: Path, seal_to: Path | None, output: str, **given: 
     try:
         file.write_text(text, "utf-8")
     except OSError as error:
-        raise WrongUse(f"{file} can not be written ({error.strerror}).") from error
+        raise WrongUse(f"{file} cannot be written ({error.strerror}).") from error
     count = len(document["connections"])
     say(output, {"file": str(file), "connections": count}, f"Wrote {count} connections to {file}.")
     missing = [one["name"] for one in document["connections"] if one.get("missing_secrets")]
@@ -187,4 +187,4 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise WrongUse(f"{file} can not be read ({error.strerror}).") from error
+        raise WrongUse(f"{file} cannot be read ({error.strerror}).") from error

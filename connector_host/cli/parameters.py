@@ -96,7 +96,7 @@ def uploaded(uploads: Uploads, source: Any) -> Any:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise WrongUse(f"The file {source} can not be read ({error.strerror}).") from error
+        raise WrongUse(f"The file {source} cannot be read ({error.strerror}).") from error
     return uploads.put(file.name, content, mimetypes.guess_type(file.name)[0] or "")
 
 
@@ -108,7 +108,7 @@ def read_inputs(source: str | None) -> dict[str, Any]:
         text = sys.stdin.read() if source == "-" else Path(source).read_text("utf-8")
         value = json.loads(text)
     except OSError as error:
-        raise WrongUse(f"The inputs can not be read from {source} ({error.strerror}).") from error
+        raise WrongUse(f"The inputs cannot be read from {source} ({error.strerror}).") from error
     except (ValueError, RecursionError) as error:
         raise WrongUse(f"The inputs in {source} are not JSON: {error}.") from error
     if not isinstance(value, dict):

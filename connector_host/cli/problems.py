@@ -6,10 +6,10 @@ from itertools import groupby
 from pathlib import Path
 
 import click
-from msgspec.structs import asdict
 
 from connector_host.authoring.kit.kit import Report
 from connector_host.model.problems import Problem
+from connector_host.model.result import plain
 
 FORMATS = ("text", "json", "github")
 
@@ -24,7 +24,7 @@ def show_problems(problems: Sequence[Problem], output: str) -> None:
 
 
 def _document(problem: Problem) -> dict[str, object]:
-    facts = asdict(problem)
+    facts = plain(problem)
     return {**facts, "file": facts.pop("path"), "end_column": problem.column + problem.length}
 
 

@@ -140,7 +140,7 @@ def serve_until_stopped(app: Any, manifest: Manifest, listening: Mapping[str, An
             threading.Event().wait()
     except OSError as error:
         where = f"{listening['host']}:{listening['port']}"
-        raise WrongUse(f"The sandbox can not listen on {where} ({error.strerror}).") from error
+        raise WrongUse(f"The sandbox cannot listen on {where} ({error.strerror}).") from error
     except KeyboardInterrupt:
         click.echo("Stopped.", err=True)
 

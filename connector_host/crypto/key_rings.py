@@ -148,7 +148,7 @@ class KeyFile:
                 f"sealed secret opens. Nothing was changed."
             ) from error
         except OSError as error:
-            raise SealError(f"The master key file {self.path} can not be read ({error.strerror}).") from error
+            raise SealError(f"The master key file {self.path} cannot be read ({error.strerror}).") from error
         stamp = (facts.st_mtime_ns, facts.st_ino)
         if self._ring is None or stamp != self._stamp:
             if os.name == "posix" and facts.st_mode & _WIDE:
@@ -156,7 +156,7 @@ class KeyFile:
             try:
                 lines = self.path.read_text("ascii").splitlines()
             except (OSError, UnicodeDecodeError) as error:
-                raise SealError(f"The master key file {self.path} can not be read ({error}).") from error
+                raise SealError(f"The master key file {self.path} cannot be read ({error}).") from error
             self._ring, self._stamp = ring_of(lines, f"The master key file {self.path}"), stamp
         return self._ring
 
@@ -188,7 +188,7 @@ class KeyEnvironment:
         return self._ring().unwrap(key, context)
 
     async def create(self) -> None:
-        """Refuse: the host can not set an environment variable for good: raises KeyMissing."""
+        """Refuse: the host cannot set an environment variable for good: raises KeyMissing."""
         self._ring()
 
     async def rotate(self) -> None:

@@ -90,7 +90,7 @@ class KeyTransit:
                 response = await client.request(method, url, headers=headers, json=body)
                 answer = response.json() if response.content else {}
         except (httpx2.HTTPError, OSError) as error:
-            raise SealError(f"The key service {self._host} can not be reached ({type(error).__name__}).") from None
+            raise SealError(f"The key service {self._host} cannot be reached ({type(error).__name__}).") from None
         except json.JSONDecodeError:
             raise SealError(f"The key service {self._host} does not answer in JSON.") from None
         self._refuse(response.status_code, answer, path)
@@ -124,7 +124,7 @@ def _token() -> str:
     try:
         token = Path(file).read_text("utf-8").strip() if file else os.environ.get("CONNECTOR_HOST_TRANSIT_TOKEN", "")
     except OSError as error:
-        raise SealError(f"The key service's token can not be read from {file} ({error.strerror}).") from error
+        raise SealError(f"The key service's token cannot be read from {file} ({error.strerror}).") from error
     if not token:
         raise SealError("The key service needs a token: set CONNECTOR_HOST_TRANSIT_TOKEN, or …_TOKEN_FILE.")
     return token

@@ -30,7 +30,7 @@ def choices_in(result: Result, fetch: Mapping[str, Any]) -> list[Choice]:
     """Return the options in what a command fetched; raises WrongUse with its error where it did not pass."""
     if result.status is Status.FAILED:
         first = result.errors[0]
-        raise WrongUse(f"The options can not be fetched. {first.failure_indicator} {first.message} {first.assistance}")
+        raise WrongUse(f"The options cannot be fetched. {first.failure_indicator} {first.message} {first.assistance}")
     values = compile_path(fetch["value"]).find(result.raw_data)
     labels = compile_path(fetch["label"]).find(result.raw_data) if "label" in fetch else []
     if len(labels) != len(values):

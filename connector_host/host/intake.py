@@ -104,7 +104,7 @@ class IntakeCollector(Collector):
         for event in self._mapper.events(incident):
             key = self._mapper.unique_key(event)
             if key is None:
-                self.fail(UnexpectedReply("A record has no unique key, so it can not be told from others."))
+                self.fail(UnexpectedReply("A record has no unique key, so it cannot be told from others."))
                 continue
             mapped = json.dumps({"incident": mapped_incident, "event": self._mapper.event(event)})
             raw = text if event is incident else json.dumps(event)

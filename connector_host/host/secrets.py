@@ -46,7 +46,7 @@ class Secrets:
         try:
             data_key = await self._keys.unwrap(sealed.key, _key_context(connection.id, sealed.version))
         except SealError as error:
-            raise type(error)(f"The secrets of connection '{connection.name}' can not be opened. {error}") from error
+            raise type(error)(f"The secrets of connection '{connection.name}' cannot be opened. {error}") from error
         return {
             name: self._open_one(data_key, connection, name, sealed.version, blob)
             for name, blob in sealed.secrets.items()
@@ -58,7 +58,7 @@ class Secrets:
             return json.loads(self._cipher.open(data_key, blob, _secret_context(connection.id, name, version)))
         except SealBroken as error:
             raise SealBroken(
-                f"The secret '{name}' of connection '{connection.name}' can not be opened: its row is damaged, or was "
+                f"The secret '{name}' of connection '{connection.name}' cannot be opened: its row is damaged, or was "
                 f"sealed for another place. Set it anew: connector-host connections edit {connection.name} "
                 f"--secret {name}=-"
             ) from error

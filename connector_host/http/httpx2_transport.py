@@ -49,7 +49,7 @@ def _translated(error: httpx2.HTTPError, host: str, by_deadline: bool) -> Invoca
     if isinstance(error, httpx2.ConnectError | httpx2.ProxyError):
         return _not_connected(error, host)
     if isinstance(error, httpx2.LocalProtocolError):
-        return RequestRefused("The request can not be written as HTTP.", detail=str(error))
+        return RequestRefused("The request cannot be written as HTTP.", detail=str(error))
     if isinstance(error, httpx2.RemoteProtocolError):
         if "disconnected without" in str(error):
             return ConnectionLost(f"{host} closed the connection without an answer.", assistance=_NETWORK)
@@ -73,10 +73,10 @@ def _not_connected(error: BaseException, host: str) -> InvocationError:
                 assistance="Check the server URL; a private authority needs the connection's CA Bundle.",
             )
         if isinstance(cause, socket.gaierror):
-            return Unreachable(f"The name {host} can not be resolved.", assistance="Check the server URL and the DNS.")
+            return Unreachable(f"The name {host} cannot be resolved.", assistance="Check the server URL and the DNS.")
         if isinstance(cause, ConnectionRefusedError):
             return Unreachable(f"{host} refuses connections.", assistance=_NETWORK)
-    return Unreachable(f"{host} can not be reached.", detail=str(error)[:200], assistance=_NETWORK)
+    return Unreachable(f"{host} cannot be reached.", detail=str(error)[:200], assistance=_NETWORK)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

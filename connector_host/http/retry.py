@@ -89,7 +89,7 @@ class Retry:
             {"server": request.server, "seconds": pause, "status": reply.status if reply else None},
         )
         if pause >= WORTH_TELLING:
-            what = f"answered {reply.status}" if reply else "can not be reached"
+            what = f"answered {reply.status}" if reply else "cannot be reached"
             log.warning("The server '%s' %s; trying again in %.0f seconds.", request.server, what, pause)
         await self._clock.sleep(pause)
 
@@ -129,4 +129,4 @@ def _give_up(pause: float, left: float, reply: Reply | None) -> None:
             assistance="Run the command again later.",
             http_status=reply.status,
         )
-    raise DeadlinePassed("The server can not be reached, and the deadline leaves no time for another try.")
+    raise DeadlinePassed("The server cannot be reached, and the deadline leaves no time for another try.")

@@ -170,7 +170,7 @@ def _header(name: str, value: Any) -> str:
     text = str(value).strip(" \t")
     if not _HEADER_NAME.fullmatch(name) or not text.isascii() or not (text.isprintable() or not text):
         raise RequestRefused(
-            f"The value for the header {name} holds characters that a header can not carry.",
+            f"The value for the header {name} holds characters that a header cannot carry.",
             assistance="Use printable ASCII characters, without line breaks.",
         )
     return text

@@ -56,7 +56,7 @@ def _from_bundle(bundle: str) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         reason = error.strerror or str(error)
         raise InvocationError(
-            f"The CA bundle{'' if is_text else ' ' + repr(bundle)} can not be read ({reason}).",
+            f"The CA bundle{'' if is_text else ' ' + repr(bundle)} cannot be read ({reason}).",
             assistance="Give the certificates to trust as PEM, or the path of a PEM file.",
         ) from error
     return context
@@ -74,7 +74,7 @@ def _with_client(context: ssl.SSLContext, tls: Tls) -> ssl.SSLContext:
             context.load_cert_chain(file, password=lambda: "")
     except (OSError, ssl.SSLError, ValueError):
         raise InvocationError(
-            "The client certificate can not be used: it, or its key, is no PEM text, or they do not belong together.",
+            "The client certificate cannot be used: it, or its key, is no PEM text, or they do not belong together.",
             assistance="Give both as PEM text; the key without a password.",
         ) from None
     return context

@@ -14,7 +14,7 @@ Stamp = list[int] | None
 class ManifestCache:
     """JSON files in a folder, each with the stamps (time and size) of the files it was made of.
 
-    It is a convenience: what can not be read or written is read anew. It writes only where the data folder is there
+    It is a convenience: what cannot be read or written is read anew. It writes only where the data folder is there
     already, so that looking at a host makes none. Within one process it remembers without files too.
     """
 

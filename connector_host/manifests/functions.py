@@ -51,7 +51,7 @@ def check_sandbox(document: Document, value: Mapping[str, Any]) -> list[Problem]
     try:
         tree = ast.parse(source.read_text("utf-8"), str(source))
     except OSError as error:
-        cause = f"The file {value['sandbox']} can not be read ({error.strerror})."
+        cause = f"The file {value['sandbox']} cannot be read ({error.strerror})."
         return [document.problem(("sandbox",), "sandbox", cause, "Add it, or remove 'sandbox': the samples make one.")]
     except (SyntaxError, ValueError) as error:
         return [_no_python(source, error)]

@@ -147,7 +147,7 @@ def _schema_problem(document: Document, fault: Fault) -> Problem:
         fix = None if (*where[:-1], near) in document.keys else near
         return document.problem(where, fault.rule, cause, advice, key=True, allowed=fault.allowed, fix=fix)
     if fault.rule == "wrong-name":
-        cause = f"'{where[-1]}' can not be a name here: {fault.reason[:1].lower()}{fault.reason[1:]}"
+        cause = f"'{where[-1]}' cannot be a name here: {fault.reason[:1].lower()}{fault.reason[1:]}"
         advice = "Names are small letters, digits and underscores, a letter first; people see the title."
         return document.problem(where, fault.rule, cause, advice, key=True)
     near = None
@@ -176,7 +176,7 @@ def _output_schemas(document: Document, value: Any, folder: Path) -> tuple[dict[
         try:
             outputs[name] = _read_schema(folder, str(output["$ref"])) if "$ref" in output else output
         except (OSError, ValueError) as error:
-            cause = f"The schema '{output['$ref']}' can not be used."
+            cause = f"The schema '{output['$ref']}' cannot be used."
             reason = error.strerror if isinstance(error, OSError) else error
             where: Where = ("commands", name, "output", "$ref")
             advice = f"Reason: {reason}. It must be a JSON file in the plugin's folder."
@@ -192,7 +192,7 @@ def _read_schema(folder: Path, name: str) -> Any:
 
 
 def check_rules(plugin: Plugin) -> list[Problem]:
-    """Return every problem that the schema of manifests can not see."""
+    """Return every problem that the schema of manifests cannot see."""
     checks = (check_connection, check_parameters, check_servers, check_commands, check_requests, check_samples)
     problems = [problem for check in checks for problem in check(plugin)]
     return problems + check_functions(plugin.document, plugin.value) + check_sandbox(plugin.document, plugin.value)

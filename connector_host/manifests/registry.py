@@ -21,13 +21,13 @@ class LinkedFolders:
         self._file = home / "linked-plugins.json"
 
     def folders(self) -> list[Path]:
-        """Return the linked folders, oldest first; raises BadSetting where the list can not be read."""
+        """Return the linked folders, oldest first; raises BadSetting where the list cannot be read."""
         try:
             return [Path(folder) for folder in json.loads(self._file.read_text("utf-8"))]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError) as error:
-            raise BadSetting(f"The list of linked plugins {self._file} can not be read: {error}.") from error
+            raise BadSetting(f"The list of linked plugins {self._file} cannot be read: {error}.") from error
 
     def add(self, folder: Path) -> None:
         """Link a folder."""

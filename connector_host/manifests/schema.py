@@ -99,14 +99,14 @@ def _fault_of_form(schema: Mapping[str, Any]) -> Fault:
 
 
 def _faults_of_patterns(schema: Any, path: Path) -> Iterator[Fault]:
-    """Find patterns that Python can not read: it is Python that explains a refusal."""
+    """Find patterns that Python cannot read: it is Python that explains a refusal."""
     if isinstance(schema, Mapping):
         for key, value in schema.items():
             if key == "pattern" and isinstance(value, str):
                 try:
                     re.compile(value)
                 except re.error as error:
-                    yield Fault((*path, key), f"The pattern {value} can not be used: {error}.")
+                    yield Fault((*path, key), f"The pattern {value} cannot be used: {error}.")
             yield from _faults_of_patterns(value, (*path, key))
     elif isinstance(schema, list):
         for index, value in enumerate(schema):
@@ -161,7 +161,7 @@ def _depth(branch: list[Any]) -> int:
 def _sentence(error: Any) -> str:
     """Return the reason in words that need no knowledge of JSON Schema."""
     if error.validator == "not" and not error.validator_value:
-        return "It can not be given here."
+        return "It cannot be given here."
     bound = error.validator_value
     words: dict[str, Callable[[], str]] = {
         "type": lambda: f"It must be {_types(bound)}, not {_type_of(error.instance)}.",

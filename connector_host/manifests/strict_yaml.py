@@ -50,7 +50,7 @@ def read_document(path: Path, *, shown_as: str | None = None) -> Document:
     try:
         content = path.read_bytes()
     except OSError as error:
-        cause = f"The file can not be read ({error.strerror})."
+        cause = f"The file cannot be read ({error.strerror})."
         raise ManifestError([Problem(name, 1, cause, "Check path and rights.", "file")]) from error
     return parse_document(content, name)
 
@@ -93,7 +93,7 @@ def _syntax_problem(name: str, error: yaml.YAMLError) -> Problem:
 
 
 class _Builder:
-    """Builds the value from libyaml's events on a stack of its own, so that depth can not exhaust another."""
+    """Builds the value from libyaml's events on a stack of its own, so that depth cannot exhaust another."""
 
     def __init__(self, name: str, text: str) -> None:
         self._name = name

@@ -159,7 +159,7 @@ def path_part(value: Any) -> str:
     text = value if isinstance(value, str) else str(value)
     if text in {"", ".", ".."}:
         raise RequestRefused(
-            f"{text!r} can not be part of a path.", assistance="Give an identifier that is not empty or dots."
+            f"{text!r} cannot be part of a path.", assistance="Give an identifier that is not empty or dots."
         )
     try:
         return quote(text, safe="")

@@ -104,7 +104,7 @@ class ConnectionHealth(Struct, frozen=True):
 
 
 class StoredConnection(Struct, frozen=True):
-    """What the store keeps of a connection; `damage` says why its row can not be read, where that is so."""
+    """What the store keeps of a connection; `damage` says why its row cannot be read, where that is so."""
 
     connection: Connection
     sealed: Sealed | None = None

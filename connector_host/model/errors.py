@@ -12,10 +12,10 @@ ConnectorHostError                 the root: catch this one at the rim
 │   ├── UnknownSite               a site or a tenant
 │   └── BadSetting
 ├── ManifestError                  the plugin author's mistake, with file and line
-├── StoreError                     the database can not be used
+├── StoreError                     the database cannot be used
 │   └── StoreTooNew
 ├── NoticeUndelivered              people could not be told
-├── SealError                      a secret can not be sealed or opened
+├── SealError                      a secret cannot be sealed or opened
 │   ├── KeyMissing
 │   ├── KeyExposed
 │   ├── KeyUnknown
@@ -62,7 +62,7 @@ class UnknownPlugin(WrongUse):
 
 
 class BrokenPlugin(WrongUse):
-    """The plugin can not be used because its manifest or its code is wrong."""
+    """The plugin cannot be used because its manifest or its code is wrong."""
 
 
 class UnknownCommand(WrongUse):
@@ -102,7 +102,7 @@ class ManifestError(ConnectorHostError):
 
 
 class StoreError(ConnectorHostError):
-    """The store can not be used."""
+    """The store cannot be used."""
 
 
 class StoreTooNew(StoreError):
@@ -114,7 +114,7 @@ class NoticeUndelivered(ConnectorHostError):
 
 
 class SealError(ConnectorHostError):
-    """A secret can not be sealed or opened."""
+    """A secret cannot be sealed or opened."""
 
 
 class KeyMissing(SealError):
@@ -170,7 +170,7 @@ class ConnectionUnavailable(InvocationError):
 
 
 class SecretUnavailable(InvocationError):
-    """The connection's secrets can not be opened."""
+    """The connection's secrets cannot be opened."""
 
 
 class RequestRefused(InvocationError):

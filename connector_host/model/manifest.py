@@ -181,7 +181,7 @@ class Manifest(Struct, frozen=True):
 
 
 class BrokenPluginFacts(Struct, frozen=True):
-    """A plugin that can not be used: its folder, and the reason for a person."""
+    """A plugin that cannot be used: its folder, and the reason for a person."""
 
     id: str
     folder: Path

@@ -24,7 +24,7 @@ ABSENT: Final = Absent()
 
 
 class PathSyntaxError(ValueError):
-    """The JSONPath can not be parsed."""
+    """The JSONPath cannot be parsed."""
 
 
 class JsonPath(Protocol):

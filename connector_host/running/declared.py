@@ -78,7 +78,7 @@ def _found(values: Mapping[str, Any], path: str, reply: Any) -> Any:
     try:
         value = reply if path == "$" else compile_path(path).first(reply)
     except PathSyntaxError as error:
-        raise UnexpectedReply(f"The JSONPath '{path}' can not be parsed: {error}.") from None
+        raise UnexpectedReply(f"The JSONPath '{path}' cannot be parsed: {error}.") from None
     return None if value is ABSENT else value
 
 

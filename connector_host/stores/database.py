@@ -35,7 +35,7 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"The store {path} can not be opened: {error}.") from error
+            raise StoreError(f"The store {path} cannot be opened: {error}.") from error
         try:
             self._prepare()
         except BaseException:
@@ -55,7 +55,7 @@ class Database:
             self.raw.execute("pragma foreign_keys = on")
             migrate(self.raw, str(self.path))
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"The store {self.path} can not be opened: {error}.") from error
+            raise StoreError(f"The store {self.path} cannot be opened: {error}.") from error
 
     def close(self) -> None:
         """Close the file."""

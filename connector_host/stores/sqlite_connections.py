@@ -47,7 +47,7 @@ def columns_of(connection: Connection) -> dict[str, Any]:
 def stored_of(
     row: Sequence[Any], secrets: Mapping[str, bytes], health: ConnectionHealth | None = None
 ) -> StoredConnection:
-    """Return the connection of a row; a row that can not be read gives its damage."""
+    """Return the connection of a row; a row that cannot be read gives its damage."""
     connection_id, name, plugin, version, facts, key_version, master_key_id, wrapped = row
     health = health or ConnectionHealth()
     columns = {"id": connection_id, "name": name, "plugin": plugin, "version": version}
@@ -156,7 +156,7 @@ class SqliteConnections:
             users = [name for (name,) in db.rows("users_of_vault", vault_id=connection_id)]
             if users:
                 raise BadSetting(
-                    f"The connection can not be removed: values are looked up through it for {', '.join(users)}. Give "
+                    f"The connection cannot be removed: values are looked up through it for {', '.join(users)}. Give "
                     f"those another vault, or the values themselves, first."
                 )
             removed = bool(db.change("remove_connection", id=connection_id))

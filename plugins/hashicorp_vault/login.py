@@ -116,7 +116,7 @@ async def _fixed(call: AsyncCall) -> Token:
 
 
 async def _renewed(call: AsyncCall, token: Token) -> Token:
-    """Renew; what can not be renewed is replaced by a new login, or used to its end."""
+    """Renew; what cannot be renewed is replaced by a new login, or used to its end."""
     if token.renewable:
         try:
             answer = await _send(call, "POST", "/v1/auth/token/renew-self", {}, token)

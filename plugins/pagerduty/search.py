@@ -47,7 +47,7 @@ def _months_after(moment: datetime, months: int) -> datetime:
 
 
 def query_of(condition: Mapping[str, Any] | str | None) -> tuple[dict[str, Any], Impossible]:
-    """Return the API's query for a Search Condition, and what of it can not match; raises InvalidInput."""
+    """Return the API's query for a Search Condition, and what of it cannot match; raises InvalidInput."""
     query: dict[str, Any] = {}
     impossible = Impossible()
     for key, value in _parsed(condition).items():

@@ -133,7 +133,7 @@ def test_options_fetched_from_the_service(world: World) -> None:
     assert choices(http("200 OK", unnamed)) == [("a", "a"), ("b", "b")], "a label must not slip to another value"
     assert choices(b"", "kind") == [("e", "E-Mail"), ("s", "SMS")]
     assert choices(b"", "levels") == [("1", "Low"), ("2", "High")]
-    with pytest.raises(WrongUse, match=r"can not be fetched\. Teams failed\. Forbidden"):
+    with pytest.raises(WrongUse, match=r"cannot be fetched\. Teams failed\. Forbidden"):
         choices(http("403 Forbidden", b""))
     with pytest.raises(WrongUse, match=r"no parameter 'tem'\. Did you mean 'team'"):
         choices(b"", "tem")

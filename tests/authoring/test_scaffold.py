@@ -64,10 +64,10 @@ def test_a_sandbox_tells_of_what_it_does_not_know(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("plugins new 9lives", "can not be a plugin's id"),
+        ("plugins new 9lives", "cannot be a plugin's id"),
         ("plugins new pagerduty", "There is a plugin 'pagerduty' already."),
         ("plugins new acme --folder full", "is there already, and not empty"),
-        ("plugins new acme --from-openapi nowhere.json#x", "can not be read"),
+        ("plugins new acme --from-openapi nowhere.json#x", "cannot be read"),
         ("plugins new acme --from-openapi full/none.json#x", "is no OpenAPI 3 document"),
         ("plugins new acme --from-openapi full/api.json#getTickets", "Did you mean 'getTicket'?"),
         ("plugins new acme --from-openapi full/api.json", "There are: getTicket."),

@@ -50,7 +50,7 @@ def test_every_block_of_the_tutorial(tmp_path: Path) -> None:
 def test_every_rule_is_documented() -> None:
     from connector_host.authoring.kit.bench import RULES
 
-    import_module("connector_host.testing.kit")
+    import_module("connector_host.authoring.kit.kit")
     page = PAGE.with_name("rules.md")
     if not page.exists():
         pytest.skip("the documents are not beside the package")

@@ -134,7 +134,7 @@ def test_refused_connections_say_so(world: World) -> None:
 def test_a_name_that_does_not_resolve(world: World) -> None:
     world.add("https://api.pagerduty.invalid")
     [entry] = world.run("list_users").errors
-    assert "api.pagerduty.invalid can not be resolved" in entry.message
+    assert "api.pagerduty.invalid cannot be resolved" in entry.message
     assert "DNS" in entry.assistance
 
 

@@ -414,7 +414,7 @@ def test_another_environment_may_be_named_for_a_plugin(tmp_path: Path) -> None:
     assert run(world, "go", {"what": "facts"}).status is Status.PASSED
     (tmp_path / "python").unlink()
     refused = run(world, "go", {"what": "facts"})
-    assert "can not be started (No such file or directory)" in refused.errors[0].message
+    assert "cannot be started (No such file or directory)" in refused.errors[0].message
     assert "environments" in refused.errors[0].assistance
 
 

@@ -230,7 +230,7 @@ def test_an_untrusted_certificate_is_refused_and_a_ca_bundle_mends_it(world: Wor
         assert world.run("list_users").status is Status.PASSED
         gone = Change(parameters={"ca_bundle": str(tmp_path / "gone.pem")})
         world.use(lambda host: host.connections.edit("prod", gone))
-        assert "can not be read" in world.run("list_users").errors[0].message
+        assert "cannot be read" in world.run("list_users").errors[0].message
 
 
 def test_verification_can_not_be_switched_off() -> None:

@@ -43,7 +43,7 @@ def test_the_tour_runs_as_written(tmp_path: Path) -> None:
         ["bash", "-m", "-c", "\n".join(lines)], env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    for words in ("Test Connection: Passed", '"status": "Passed"', "Get User Contact Methods: Partially Successful"):
+    for words in ("Test Connection: Passed", '"status":"Passed"', "Get User Contact Methods: Partially Successful"):
         assert words in done.stdout
 
 

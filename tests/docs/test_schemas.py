@@ -85,3 +85,10 @@ def test_each_parameters_examples_and_default_satisfy_it(place: str, name: str, 
         jsonschema.Draft202012Validator(schema).validate(value)
     assert schema["title"]
     assert schema["description"]
+
+
+def test_the_page_of_public_names_is_made_of_the_docstrings() -> None:
+    import runpy
+
+    made = runpy.run_path(str(bundled() / "docs" / "make_api.py"))["page"]()
+    assert (bundled() / "docs" / "api.md").read_text("utf-8") == made, "python docs/make_api.py"

@@ -1,4 +1,4 @@
-"""A host of several tenants and sites: what a caller may not use, he can not see, by any way."""
+"""A host of several tenants and sites: what a caller may not use, he cannot see, by any way."""
 
 import json
 from typing import Any

@@ -187,7 +187,7 @@ def test_a_wrong_setting_is_told(tmp_path: Any) -> None:
         ("steps: {retry: 1}", "a list of names"),
         ("retention_days: true", "a whole number"),
         ("date_time: {time_zone: Mars/Olympus}", "Mars/Olympus"),
-        ("slots: {store: oracle}", "can not be filled with 'oracle'"),
+        ("slots: {store: oracle}", "cannot be filled with 'oracle'"),
         ("steps: [retrie]", "no step 'retrie'"),
     ]:
         manifest.write_text(text)

@@ -81,11 +81,11 @@ WRONG: list[tuple[str, str, str, int, list[str]]] = [
     ("duplicate command", "  do_thing:", "  get_thing:", 21, ["get_thing", "twice"]),
     ("bad schema", "type: integer", "type: integar", 25, ["unknown-value", "integar", "Did you mean 'integer'"]),
     ("pattern that is none", "type: integer", "type: integer, pattern: '['", 25, ["not a valid JSON Schema", "pattern ["]),
-    ("pattern that only one engine reads", "type: integer", "type: string, pattern: '^\\p{L}+$'", 25, ["pattern", "can not be used"]),
+    ("pattern that only one engine reads", "type: integer", "type: string, pattern: '^\\p{L}+$'", 25, ["pattern", "cannot be used"]),
     ("schema that refers outside", "type: integer", "$ref: 'https://example.com/x.json'", 25, ["not a valid JSON Schema", "outside"]),
     ("schema that refers nowhere", "type: integer", "$ref: '#/nowhere'", 25, ["not a valid JSON Schema", "/nowhere"]),
-    ("path does not parse", '"$[*].id"', '"$[*.id"', 20, ["$[*.id", "can not be parsed"]),
-    ("path in a request does not parse", "/things/{$.item}", "/things/{$.item[}", 19, ["can not be parsed"]),
+    ("path does not parse", '"$[*].id"', '"$[*.id"', 20, ["$[*.id", "cannot be parsed"]),
+    ("path in a request does not parse", "/things/{$.item}", "/things/{$.item[}", 19, ["cannot be parsed"]),
     ("secret with a default", "writeOnly: true}", "writeOnly: true, default: x}", 10, ["secret 'key'", "default", "remove"]),
     ("unknown server", "server: api,", "server: apy,", 19, ["apy", "Did you mean 'api'"]),
     ("unknown connection parameter", "{$.connection.key}", "{$.connection.kee}", 5, ["kee", "Did you mean 'key'"]),
@@ -164,7 +164,7 @@ def test_a_broken_plugin_stops_no_other(tmp_path: Path) -> None:
     registry = App(Configuration(home=tmp_path, manifest=host)).plugins
     assert list(registry.plugins) == ["acme"]
     assert list(registry.broken) == ["bad", "nowhere"]
-    assert "can not be read" in registry.broken["nowhere"].reason
+    assert "cannot be read" in registry.broken["nowhere"].reason
     with pytest.raises(BrokenPlugin, match="not YAML"):
         registry.plugin("bad")
     with pytest.raises(UnknownPlugin, match="Did you mean 'acme'"):

@@ -102,7 +102,7 @@ def test_a_damaged_secret_disables_its_connection_alone(prod: World, sandbox: Sa
     assert "secret 'api_key' of connection 'prod'" in entry.message
     assert "--secret api_key=-" in entry.message
     assert prod.use(lambda host: host.run("pagerduty", "list_users", "twin")).status is Status.PASSED
-    assert prod.use(lambda host: host.connections.show("prod"))["secrets"]["api_key"].startswith("(can not be opened")
+    assert prod.use(lambda host: host.connections.show("prod"))["secrets"]["api_key"].startswith("(cannot be opened")
     prod.use(lambda host: host.connections.edit("prod", Change(secrets={"api_key": "a-newer-key-a-newer-key"})))
     assert prod.run("list_users").status is Status.PASSED
 

@@ -78,7 +78,7 @@ def test_its_refusals_are_told(
     with pytest.raises(KeyMissing):
         other.add(sandbox.base, "fresh")
     gone = World(prod.home, key=prod.configuration.key.replace(str(bao.port), "1"))  # type: ignore[union-attr]
-    assert "can not be reached" in gone.run("list_users").errors[0].message
+    assert "cannot be reached" in gone.run("list_users").errors[0].message
 
 
 @pytest.mark.parametrize("key", ["transit:nonsense", "transit:http://bao.example.com/transit/keys/x", "transit:"])

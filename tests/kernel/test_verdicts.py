@@ -67,7 +67,7 @@ async def take(call):
     result = world.use(lambda host: host.ingest("acme", "take", "own"))
     assert (result.status, result.raw_data) == (Status.PARTIAL, {"fetched": 3, "new": 1, "known": 0})
     assert [entry.message for entry in result.errors] == [
-        "A record has no unique key, so it can not be told from others."
+        "A record has no unique key, so it cannot be told from others."
     ] * 2
 
 

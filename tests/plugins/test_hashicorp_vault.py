@@ -82,7 +82,7 @@ def test_the_version_can_be_said(world: World, bao: OpenBao) -> None:
         ("secret/other", "api_key", "403", "permission denied"),
         ("nowhere/other", "api_key", "403", "no such mount"),
         ("secret", "api_key", "400", "is no secret's path"),
-        ("secret/../sys", "api_key", "400", "can not be part of a path"),
+        ("secret/../sys", "api_key", "400", "cannot be part of a path"),
     ],
 )
 def test_what_is_not_there_or_not_allowed_is_told(vault: World, path: str, field: str, code: str, words: str) -> None:

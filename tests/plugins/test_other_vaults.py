@@ -144,8 +144,8 @@ def test_the_general_vault_is_fitted_by_parameters_alone(house: World) -> None:
         ("soar/nothing", "api_key", "No box soar/nothing."),
         ("soar/pager duty", "api", "There is no field 'api'."),
         ("text", "api_key", "no fields where they should be"),
-        ("../box/health", "api_key", "can not be part of a path"),
-        ("soar//pager", "api_key", "can not be part of a path"),
+        ("../box/health", "api_key", "cannot be part of a path"),
+        ("soar//pager", "api_key", "cannot be part of a path"),
     ],
 )
 def test_the_general_vaults_refusals(house: World, path: str, field: str, words: str) -> None:
@@ -179,4 +179,4 @@ def test_the_values_paths_are_checked_when_saved(house: World) -> None:
     with pytest.raises(WrongUse, match="Fields Path"):
         house.use(lambda host: host.connections.edit("house", Change(parameters={"fields_path": "things"})))
     house.use(lambda host: host.connections.edit("house", Change(parameters={"fields_path": "$.[[["})))
-    assert "can not be parsed" in look_up(house, "house", "soar/pager duty", "api_key").errors[0].message
+    assert "cannot be parsed" in look_up(house, "house", "soar/pager duty", "api_key").errors[0].message

@@ -88,7 +88,7 @@ def test_inputs_come_from_options_files_and_standard_input(prod: Sandbox, tmp_pa
         (["test-command", "pagerduty", "list-users"], "--connection"),
         (["test-command", "pagerduty", "list-users", "--connection", "prd"], "Did you mean 'prod'"),
         (["test-command", "pagerduty", "list-users", "--connection", "prod", "--queri", "x"], "--query"),
-        (["test-command", "pagerduty", "list-users", "--connection", "prod", "--input", "/nowhere"], "can not be read"),
+        (["test-command", "pagerduty", "list-users", "--connection", "prod", "--input", "/nowhere"], "cannot be read"),
         (["test-command", "pagerduty", "list-users", "--connection", "prod", "--output", "xml"], "xml"),
         (["connections", "add", "prod", "--plugin", "pagerduty", "--secret", "api_key=env:PD_KEY"], "exists already"),
         (["connections", "add", "x", "--plugin", "pagerduty"], "API Key"),
@@ -108,7 +108,7 @@ def test_inputs_come_from_options_files_and_standard_input(prod: Sandbox, tmp_pa
         (["sandbox", "pagerduty", "--users", "-5"], "--users is wrong: -5 is less than the minimum of 0"),
         (["sandbox", "pagerduty", "--users", "many"], "--users is wrong"),
         (["sandbox", "pagerduty", "--port", "99999"], "--port"),
-        (["sandbox", "pagerduty", "--host", "192.0.2.1"], "can not listen"),
+        (["sandbox", "pagerduty", "--host", "192.0.2.1"], "cannot listen"),
         (["connections", "list", "--plugin", "pagerduti"], "Did you mean 'pagerduty'"),
     ],
 )  # fmt: skip

@@ -139,7 +139,7 @@ def test_export_and_import(placed: Sandbox, tmp_path: Path) -> None:
     assert (ran.returncode, "0 of 2 imported" in ran.stderr) == (1, True)
     assert "Their secrets stayed here: one, two." in cli("connections", "export", str(tmp_path / "plain.yaml")).stderr
     assert "missing_secrets" in cli("connections", "export", "-", "--name", "one").stdout
-    for wrong, words in (("/nowhere", "can not be read"), (str(tmp_path / "public.pem"), "no export")):
+    for wrong, words in (("/nowhere", "cannot be read"), (str(tmp_path / "public.pem"), "no export")):
         assert words in cli("connections", "import", wrong).stderr
 
 
@@ -177,7 +177,7 @@ def test_the_bundle_for_support(placed: Sandbox, tmp_path: Path) -> None:
     assert API_KEY not in text
     assert INTEGRATION_KEY not in text
     assert '"connection.added"' in text
-    assert "can not be written" in cli("connections", "diagnose", "one", "--file", "/nowhere/x.zip").stderr
+    assert "cannot be written" in cli("connections", "diagnose", "one", "--file", "/nowhere/x.zip").stderr
 
 
 def test_a_key_from_the_vault(sandbox: Sandbox, tmp_path: Path) -> None:

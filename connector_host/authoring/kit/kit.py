@@ -44,7 +44,7 @@ for _room in ("failures", "results", "safety", "words"):
 
 
 def run_kit(folder: Path) -> Report:
-    """Run all rules over the plugin in a folder; raises ManifestError where it can not be loaded."""
+    """Run all rules over the plugin in a folder; raises ManifestError where it cannot be loaded."""
     manifest = load_manifest(folder.resolve(), bundled() / "schemas")
     begun = time.monotonic()
     checks = tuple(anyio.run(_all_checks, manifest))

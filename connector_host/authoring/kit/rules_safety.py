@@ -169,7 +169,7 @@ async def import_clean(bench: Bench, _command: Command) -> Seen:
         lambda: subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - our own interpreter
     )
     if done.returncode:
-        return f"It can not be imported: {done.stderr.strip().splitlines()[-1]}"
+        return f"It cannot be imported: {done.stderr.strip().splitlines()[-1]}"
     printed, _, last = done.stdout.rstrip("\n").rpartition("\n")
     took, threads, did = last.split("|", 2)
     seen = [f"prints {printed.strip()[:80]!r}"] if printed.strip() else []

@@ -21,7 +21,7 @@ async def no_advice(bench: Bench, _command: Command) -> Seen:
     return str(advice[0]) if advice else None
 
 
-@rule("plugin-described", "platinum", "The plugin says what it is for, needs and can not do.", each_command=False)
+@rule("plugin-described", "platinum", "The plugin says what it is for, needs and cannot do.", each_command=False)
 async def plugin_described(bench: Bench, _command: Command) -> Seen:
     manifest = bench.manifest
     told = {"description": manifest.description, "permissions": manifest.permissions, "setup": manifest.setup}

@@ -57,7 +57,7 @@ def connects_heard() -> Iterator[list[str]]:
 
 @cache
 def _hook() -> None:
-    """Listen, once and for good: an audit hook can not be taken out again."""
+    """Listen, once and for good: an audit hook cannot be taken out again."""
     sys.addaudithook(_hear)
 
 

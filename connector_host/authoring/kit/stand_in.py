@@ -91,7 +91,7 @@ def _own(manifest: Manifest, file: str) -> StandIn:
 
 
 def connection_to(manifest: Manifest, base: str) -> Change:
-    """Return a connection to a stand-in, with made-up secrets; raises WrongUse where its URL can not be given."""
+    """Return a connection to a stand-in, with made-up secrets; raises WrongUse where its URL cannot be given."""
     values, _ = connection_values(manifest)
     for server in manifest.servers.values():
         name = server.url.removeprefix("$.connection.")

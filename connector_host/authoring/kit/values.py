@@ -53,7 +53,7 @@ def _without_hidden(manifest: Manifest, values: dict[str, Any]) -> dict[str, Any
 
 
 def fitting(schema: Mapping[str, Any], name: str = "value") -> Any:
-    """Return a value that fits a parameter's schema, as far as it can be told; None where it can not."""
+    """Return a value that fits a parameter's schema, as far as it can be told; None where it cannot."""
     branches = [one["const"] for one in schema.get("oneOf", []) if isinstance(one, Mapping) and "const" in one]
     candidates = [schema[key] for key in ("default", "const") if key in schema]
     candidates += [*schema.get("examples", []), *schema.get("enum", []), *branches]

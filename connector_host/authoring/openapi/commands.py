@@ -113,7 +113,7 @@ def _as_test(command: dict[str, Any]) -> dict[str, Any]:
 
 
 def command_of(api: OpenApi, operation: Operation) -> dict[str, Any]:
-    """Return the command of one operation; raises WrongUse for what a declared request can not send or read."""
+    """Return the command of one operation; raises WrongUse for what a declared request cannot send or read."""
     status, reply = _good_reply(api, operation)
     answer, example = _answer(api, operation, reply)
     reads = operation.method == "GET"
@@ -180,7 +180,7 @@ def _placed(api: OpenApi, operation: Operation, inputs: Inputs, taken: frozenset
 def _leave_out(api: OpenApi, operation: Operation, parameter: Mapping[str, Any]) -> None:
     told = f"the {parameter['in']} parameter '{parameter['name']}' of {operation.id}"
     if parameter.get("required"):
-        raise WrongUse(f"A declared request can not send {told}. Leave the operation out, and write it in Python.")
+        raise WrongUse(f"A declared request cannot send {told}. Leave the operation out, and write it in Python.")
     api.left_out.append(f"{told}.")
 
 

@@ -190,7 +190,7 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         text = file.read_text("utf-8")
     except OSError as error:
-        raise WrongUse(f"The document {file} can not be read ({error.strerror}).") from error
+        raise WrongUse(f"The document {file} cannot be read ({error.strerror}).") from error
     try:
         value = json.loads(text) if text.lstrip().startswith("{") else _yaml(text)
     except ValueError as error:

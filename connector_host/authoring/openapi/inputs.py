@@ -86,7 +86,7 @@ def _in_one_text(parameter: Mapping[str, Any]) -> bool:
 def body_of(api: OpenApi, operation: Operation, inputs: Inputs) -> dict[str, Any]:
     """Return a request's `body`, `form` or `multipart`, and the header of a JSON type that is not JSON's own.
 
-    Raises WrongUse for a body that a declared request can not write.
+    Raises WrongUse for a body that a declared request cannot write.
     """
     kind, media = api.content(operation.spec.get("requestBody"))
     if not kind:
@@ -98,7 +98,7 @@ def body_of(api: OpenApi, operation: Operation, inputs: Inputs) -> dict[str, Any
     part = next((part for pattern, part in ((FORM, "form"), (PARTS, "multipart")) if pattern.fullmatch(kind)), None)
     if part is None or not schema.get("properties"):
         raise WrongUse(
-            f"The operation '{operation.id}' sends {kind}, which a declared request can not. "
+            f"The operation '{operation.id}' sends {kind}, which a declared request cannot. "
             f"Leave it out, and write the command in Python."
         )
     return {part: _parts(schema, inputs)}

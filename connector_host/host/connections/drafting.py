@@ -112,7 +112,7 @@ def touches_secrets(manifest: Manifest, connection: Connection, change: Change, 
 def checked(manifest: Manifest, values: Values, settings: Settings, *, opened: bool = True) -> dict[str, Any]:
     """Return the parameters in their one form; raises BadSetting naming the parameter.
 
-    What a vault holds, and secrets that are not `opened`, can not be checked here: the first is, at each use.
+    What a vault holds, and secrets that are not `opened`, cannot be checked here: the first is, at each use.
     """
     names = manifest.secret_names
     for name in values.parameters:

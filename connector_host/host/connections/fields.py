@@ -126,7 +126,7 @@ async def _refuse_circle(vault: Connection, store: Store, connection_id: str) ->
     while waiting:
         one = waiting.pop()
         if one.id == connection_id:
-            raise BadSetting(f"'{vault.name}' can not be the vault: it would need a value from this connection itself.")
+            raise BadSetting(f"'{vault.name}' cannot be the vault: it would need a value from this connection itself.")
         for reference in one.vault.values():
             further = await store.connections.get(connection_id=reference.vault)
             if further is not None and reference.vault not in seen:

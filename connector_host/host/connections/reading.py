@@ -74,7 +74,7 @@ async def shown(core: Core, stored: StoredConnection) -> dict[str, Any]:
         opened = await core.secrets.open(stored)
         document["secrets"] = {key: mask(value) for key, value in opened.items()}
     except SealError as error:
-        document["secrets"] = {key: f"(can not be opened: {type(error).__name__})" for key in connection.secrets}
+        document["secrets"] = {key: f"(cannot be opened: {type(error).__name__})" for key in connection.secrets}
     manifest = core.registry.plugins.get(connection.plugin)
     for key in manifest.secret_names & set(connection.parameters) if manifest else ():
         document["secrets"][key] = mask(document["parameters"].pop(key))

@@ -78,7 +78,7 @@ class Connections:
         return draft.connection
 
     async def edit_many(self, selection: Selection, change: Change) -> Sequence[BulkOutcome]:
-        """Change every connection selected, each by itself; what can not be changed says why and harms no other."""
+        """Change every connection selected, each by itself; what cannot be changed says why and harms no other."""
         return [
             BulkOutcome(stored.connection.name, await self._why_not(stored.connection.name, change))
             async for stored in every(self._core, selection, self._caller, Right.ADMINISTER)

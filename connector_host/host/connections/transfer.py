@@ -56,7 +56,7 @@ class Transfers:
 
     async def _document(self, stored: StoredConnection, public_key: bytes | None) -> dict[str, Any]:
         if stored.damage:
-            raise BadSetting(f"{stored.damage} It can not be exported; select the others by a filter.")
+            raise BadSetting(f"{stored.damage} It cannot be exported; select the others by a filter.")
         connection = stored.connection
         document = {
             key: value for key, value in plain(connection).items() if key in FIELDS and value not in (None, [], "")
@@ -86,7 +86,7 @@ class Transfers:
     ) -> list[BulkOutcome]:
         """Add the connections of an exported document; vaults before those that use them.
 
-        One of a name that exists is refused, or with `replace_existing` changed. What can not be added says why and
+        One of a name that exists is refused, or with `replace_existing` changed. What cannot be added says why and
         harms no other. Raises BadSetting for a document that is none, and for a key that does not fit.
         """
         operator_only(self._caller, "import connections")

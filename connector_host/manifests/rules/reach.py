@@ -86,7 +86,7 @@ class Plugin(Struct, frozen=True, dict=True):
         try:
             compile_path(path)
         except PathSyntaxError as error:
-            cause = f"The JSONPath '{path}' can not be parsed: {error}."
+            cause = f"The JSONPath '{path}' cannot be parsed: {error}."
             yield self.document.problem(where, "bad-path", cause, "Write it as $.incidents[*].id.")
             return
         if roots is not None:

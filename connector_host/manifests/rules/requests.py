@@ -163,7 +163,7 @@ def _check_shape(
         cause = f"Polling would send the {method} again and again."
         yield plugin.document.problem((*here, "poll"), "poll-repeats", cause, "Add 'path:', what to GET.", key=True)
     if poll is not None and "collect" in request:
-        cause = "A list can not be polled."
+        cause = "A list cannot be polled."
         yield plugin.document.problem((*here, "poll"), "useless-key", cause, "Remove 'poll' or 'collect'.", key=True)
 
 

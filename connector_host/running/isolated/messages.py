@@ -22,7 +22,7 @@ def line(message: dict[str, Any]) -> bytes:
 def _plain(value: Any) -> Any:
     if isinstance(value, Upload):
         return {_FILE: [value.name, value.media_type, value.size, str(value.path)]}
-    raise TypeError(f"{type(value).__name__} can not leave the plugin's process: give text, numbers, lists and objects")
+    raise TypeError(f"{type(value).__name__} cannot leave the plugin's process: give text, numbers, lists and objects")
 
 
 def with_files(value: Any) -> Any:

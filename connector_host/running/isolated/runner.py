@@ -94,6 +94,6 @@ class IsolatedRunner:
             return PluginProcess(await anyio.open_process(command, env=environment, start_new_session=True))
         except OSError as error:
             raise CommandBug(
-                f"The plugin's process can not be started ({error.strerror}).",
+                f"The plugin's process cannot be started ({error.strerror}).",
                 assistance=f"Check 'environments: {{{manifest.id}: …}}' in the host manifest.",
             ) from error
