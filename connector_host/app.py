@@ -35,7 +35,7 @@ from connector_host.ports.parts import Step, Surroundings
 from connector_host.ports.stores import Store
 
 LOGGERS = ("connector_host", "connector_host.requests", "connector_host.plugins")
-_DEFAULT_SLOTS = {"store": "sqlite", "cipher": "aes-256-gcm", "transport": "httpx2", "envelope": "hpke"}
+_DEFAULT_SLOTS = {"store": "sqlite", "cipher": "aes-256-gcm", "transport": "lean", "envelope": "hpke"}
 
 
 class App:

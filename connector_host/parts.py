@@ -30,7 +30,10 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "env": "connector_host.crypto.key_rings:KeyEnvironment",
         "transit": "connector_host.crypto.key_transit:KeyTransit",
     },
-    "transport": {"httpx2": "connector_host.http.httpx2_transport:HttpTransport"},
+    "transport": {
+        "lean": "connector_host.http.lean_transport:LeanTransport",
+        "httpx2": "connector_host.http.httpx2_transport:Httpx2Transport",
+    },
     "notifier": {"smtp": "connector_host.notifiers.smtp:SmtpNotifier"},
     "runner": {
         "request": "connector_host.running.declared:RequestRunner",

@@ -1,246 +1,292 @@
-"""Makes one of the host's errors of each way in which the HTTP library can fail."""
+"""The second transport, on httpx2's core: for HTTP/2, trio, SOCKS, and products that speak HTTP of the old kind.
+
+It is guarded: a connection that holds bytes nobody asked for is not used again, an answer has one framing and its
+bounds, and one deadline runs over all of it. Bytes of endless interim answers are bounded with those of heads.
+"""
 
 import logging
-import socket
 import ssl
-import urllib.request
-import zlib
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
-import httpx2
+import anyio
+import httpcore2
 
+from connector_host.http import faults
 from connector_host.http.tls import TlsContexts
-from connector_host.model.errors import (
-    ConnectionLost,
-    DeadlinePassed,
-    InvocationError,
-    ReplyTooLarge,
-    RequestRefused,
-    TimedOut,
-    UnexpectedReply,
-    Unreachable,
-)
+from connector_host.http.transport import BOUNDS, Bounds, Resolve, Unpacking, following, proxy_of
+from connector_host.model.errors import InvocationError, RequestRefused
 from connector_host.ports.parts import Reply, Request, Surroundings, Tls, Wire
-
-
-@contextmanager
-def told_as_ours(url: str, *, timed_out_by_deadline: bool) -> Iterator[None]:
-    """Re-raise the library's errors as the host's; none of them quotes a URL's path or query."""
-    try:
-        yield
-    except httpx2.HTTPError as error:
-        raise _translated(error, urlsplit(url).netloc, timed_out_by_deadline) from error
-    except (httpx2.InvalidURL, ValueError, TypeError) as error:
-        raise RequestRefused("The HTTP library refused the request.", detail=type(error).__name__) from error
-
-
-def _translated(error: httpx2.HTTPError, host: str, by_deadline: bool) -> InvocationError:  # noqa: FBT001, PLR0911 - one caller; a table in code
-    if isinstance(error, httpx2.ConnectTimeout | httpx2.PoolTimeout):
-        return Unreachable(f"{host} did not accept a connection in time.", assistance=_NETWORK)
-    if isinstance(error, httpx2.TimeoutException):
-        if by_deadline:
-            return DeadlinePassed(
-                f"{host} did not answer before the deadline.", assistance="Try later, or allow more time."
-            )
-        return TimedOut(f"{host} did not answer in time.", assistance="Try later; the service may be overloaded.")
-    if isinstance(error, httpx2.ConnectError | httpx2.ProxyError):
-        return _not_connected(error, host)
-    if isinstance(error, httpx2.LocalProtocolError):
-        return RequestRefused("The request cannot be written as HTTP.", detail=str(error))
-    if isinstance(error, httpx2.RemoteProtocolError):
-        if "disconnected without" in str(error):
-            return ConnectionLost(f"{host} closed the connection without an answer.", assistance=_NETWORK)
-        return UnexpectedReply(
-            f"{host} does not answer in HTTP.",
-            detail=str(error)[:200],
-            assistance="Check the server URL and port.",
-        )
-    return ConnectionLost(f"The connection to {host} broke.", detail=str(error)[:200], assistance=_NETWORK)
-
-
-_NETWORK = "Check the server URL, the network and any firewall or proxy."
-
-
-def _not_connected(error: BaseException, host: str) -> InvocationError:
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLError):
-            reason = getattr(cause, "verify_message", "") or cause.reason or "the handshake failed"
-            return Unreachable(
-                f"No trusted TLS connection to {host}: {reason}.",
-                assistance="Check the server URL; a private authority needs the connection's CA Bundle.",
-            )
-        if isinstance(cause, socket.gaierror):
-            return Unreachable(f"The name {host} cannot be resolved.", assistance="Check the server URL and the DNS.")
-        if isinstance(cause, ConnectionRefusedError):
-            return Unreachable(f"{host} refuses connections.", assistance=_NETWORK)
-    return Unreachable(f"{host} cannot be reached.", detail=str(error)[:200], assistance=_NETWORK)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for inner in error.exceptions:
-                yield from _causes(inner)
-        error = error.__cause__ or error.__context__
-
-
-MAX_WIRE_BYTES = 64 * 1024 * 1024
-MAX_BODY_BYTES = 128 * 1024 * 1024
-MAX_REDIRECTS = 5
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 30.0
-_POOL = httpx2.Limits(max_connections=100, max_keepalive_connections=64, keepalive_expiry=60)
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 for _name in ("httpx2", "httpcore2"):  # they log every URL
     logging.getLogger(_name).setLevel(logging.WARNING)
 
+_READ_BYTES = 64 * 1024  # of httpcore2's reads
+_FAILED = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, httpcore2.ProxyError)
 
-class HttpTransport:
-    """Opens sessions that share their TLS contexts."""
+
+class Httpx2Transport:
+    """Opens wires that share their TLS contexts."""
 
     def __init__(self, surroundings: Surroundings) -> None:
-        self._clock = surroundings.clock
+        self._monotonic = surroundings.clock.monotonic
         self._contexts = TlsContexts()
 
     def open(self, tls: Tls) -> Wire:
-        """Return a session; its pools are made when they are first needed."""
-        return HttpWire(self._contexts, tls, self._clock.monotonic)
+        """Return a wire; it connects when it is first asked to send."""
+        return Httpx2Wire(self._contexts, tls, self._monotonic)
 
 
-class HttpWire:
-    """The pools of one connection, one per scheme: plain HTTP (loopback only) never touches TLS or a proxy."""
+class GuardedStream(httpcore2.AsyncNetworkStream):
+    """A network stream that takes no more than `left` bytes; with a new request that is what a head may have."""
 
-    def __init__(self, contexts: TlsContexts, tls: Tls, monotonic: Any) -> None:
+    def __init__(self, stream: httpcore2.AsyncNetworkStream, bounds: Bounds) -> None:
+        self._stream = stream
+        self._bounds = bounds
+        self.left = 0
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - the library's signature
+        """Read, within the bound."""
+        data = await self._stream.read(max_bytes, timeout)
+        self.left -= len(data)
+        if self.left < 0:
+            raise faults.too_large("is, with what is no body, over", self._bounds.overhead_bytes, None)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the same
+        """Write; an answer's head may follow, and what comes of its body in the same segment."""
+        self.left = self._bounds.overhead_bytes + _READ_BYTES
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """Close."""
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the same
+    ) -> httpcore2.AsyncNetworkStream:
+        """Begin TLS."""
+        return GuardedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout), self._bounds)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what is known of the socket."""
+        return self._stream.get_extra_info(info)
+
+
+class GuardedBackend(httpcore2.AsyncNetworkBackend):
+    """Opens guarded streams, on asyncio and on trio, to the addresses that `resolve` gives."""
+
+    def __init__(self, bounds: Bounds, resolve: Resolve | None) -> None:
+        self._backend = httpcore2.AnyIOBackend()
+        self._bounds = bounds
+        self._resolve = resolve
+
+    async def connect_tcp(self, host: str, port: int, *given: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
+        """Connect."""
+        address = (await self._resolve(host, port))[0][4][0] if self._resolve else host
+        stream = await self._backend.connect_tcp(address, port, *given, **options)
+        return GuardedStream(stream, self._bounds)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await self._backend.sleep(seconds)
+
+
+class Httpx2Wire:
+    """The connections of one connection's servers, one answer at a time on each; idle ones are kept by their origin."""
+
+    def __init__(
+        self,
+        contexts: TlsContexts,
+        tls: Tls,
+        monotonic: Callable[[], float],
+        bounds: Bounds = BOUNDS,
+        resolve: Resolve | None = None,
+    ) -> None:
         self._contexts = contexts
         self._tls = tls
         self._monotonic = monotonic
-        self._pools: dict[str, httpx2.AsyncHTTPTransport] = {}
+        self._bounds = bounds
+        self._backend = GuardedBackend(bounds, resolve)
+        self._idle: dict[tuple[str, str], list[Any]] = {}
+        self._kept = 0
+        self._room = anyio.CapacityLimiter(bounds.connections)
 
     async def send(self, request: Request) -> Reply:
         """Send once, following redirects only within the same origin and only for GET."""
-        url = request.url
-        for _ in range(MAX_REDIRECTS + 1):
-            reply = await self._exchange(request, url)
-            if reply.status not in _REDIRECTS:
-                return reply
-            url = _redirected(request, url, reply)
-        raise UnexpectedReply(f"The server redirected more than {MAX_REDIRECTS} times.", http_status=reply.status)
+        return await following(request, self._exchange)
 
     async def close(self) -> None:
-        """Close the pools."""
-        for pool in self._pools.values():
-            await pool.aclose()
-        self._pools.clear()
+        """Close what is idle."""
+        for connections in self._idle.values():
+            for connection in connections:
+                await connection.aclose()
+        self._idle.clear()
+        self._kept = 0
 
     async def _exchange(self, request: Request, url: str) -> Reply:
+        host = urlsplit(url).netloc
+        outgoing, sent = self._outgoing(request, url), _Sent()
         left = request.deadline - self._monotonic()
-        timeout = {
-            "connect": min(CONNECT_SECONDS, left),
-            "read": min(READ_SECONDS, left),
-            "write": min(READ_SECONDS, left),
-            "pool": left,
-        }
-        with told_as_ours(url, timed_out_by_deadline=left < READ_SECONDS):
-            outgoing = httpx2.Request(
-                request.method,
-                url,
-                headers=dict(request.headers),
-                content=request.body,
-                extensions={"timeout": timeout},
-            )
-            response = await self._pool(url).handle_async_request(outgoing)
-            try:
-                body = await _read(response)
-            finally:
-                await response.aclose()
-        return Reply(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
+        outgoing.extensions = {"timeout": self._timeouts(left), "trace": sent.look}
+        reply: Reply | None = None
+        with anyio.move_on_after(left) as scope:
+            async with self._room:
+                reply = await self._answered(outgoing, host)
+        if reply is None or scope.cancelled_caught:
+            raise faults.deadline_over(host) if sent.maybe else faults.not_accepted(host)
+        return reply
 
-    def _pool(self, url: str) -> httpx2.AsyncHTTPTransport:
-        key = url.partition(":")[0]
-        pool = self._pools.get(key)
-        if pool is None:
-            if key == "https":
-                context = self._contexts.get(self._tls)
-                pool = httpx2.AsyncHTTPTransport(verify=context, limits=_POOL, proxy=_proxy(url), trust_env=False)
+    async def _answered(self, outgoing: httpcore2.Request, host: str) -> Reply:
+        """Ask over an idle connection, or a new one; it is kept only where its past is clear."""
+        key = (outgoing.url.scheme.decode(), host)
+        connection = await self._take(key) or await self._connection(outgoing.url)
+        reusable = False
+        try:
+            with _told_as_ours(host):
+                reply = await self._read(await connection.handle_async_request(outgoing), host)
+            reusable = connection.is_idle() and not _held_back(connection) and self._kept < self._bounds.idle
+        finally:
+            if reusable:
+                self._idle.setdefault(key, []).append(connection)
+                self._kept += 1
             else:
-                pool = httpx2.AsyncHTTPTransport(verify=self._contexts.none(), limits=_POOL, trust_env=False)
-            self._pools[key] = pool
-        return pool
+                with anyio.CancelScope(shield=True):
+                    await connection.aclose()
+        return reply
 
-
-def _proxy(url: str) -> str | None:
-    """Return the proxy that the environment names for this host, if any (HTTPS_PROXY, NO_PROXY)."""
-    host = urlsplit(url).hostname or ""
-    if urllib.request.proxy_bypass(host):
+    async def _take(self, key: tuple[str, str]) -> Any:
+        connections = self._idle.get(key, [])
+        while connections:
+            connection = connections.pop()
+            self._kept -= 1
+            if not connection.is_closed() and not connection.has_expired():
+                return connection
+            await connection.aclose()
         return None
-    return urllib.request.getproxies().get("https")
 
-
-def _redirected(request: Request, url: str, reply: Reply) -> str:
-    """Return the next URL of the same origin; anything else is refused, so that no credential can go along."""
-    target = urljoin(url, reply.headers.get("location", ""))
-    if urlsplit(target)[:2] != urlsplit(url)[:2]:
-        raise UnexpectedReply(
-            f"The server redirects to another origin ({urlsplit(target).hostname or 'none'}), which the plugin does "
-            f"not declare.",
-            assistance="Check the connection's server URL.",
-            http_status=reply.status,
+    async def _connection(self, url: httpcore2.URL) -> Any:
+        """Return a new connection, an idle one closed where one more would be more than may be open."""
+        if self._kept and self._room.borrowed_tokens + self._kept > self._bounds.connections:
+            self._kept -= 1
+            await next(filter(None, self._idle.values())).pop(0).aclose()
+        secure = url.scheme == b"https"
+        pool = httpcore2.AsyncConnectionPool(
+            ssl_context=self._contexts.get(self._tls) if secure else self._contexts.none(),
+            proxy=_proxy(url.host.decode()) if secure else None,
+            keepalive_expiry=self._bounds.idle_seconds,
+            http2=find_spec("h2") is not None,
+            network_backend=self._backend,
         )
-    if request.method not in {"GET", "HEAD"}:
-        raise UnexpectedReply(
-            f"The server redirects a {request.method} request to {urlsplit(target).path}.",
-            assistance="Check the connection's server URL.",
-            http_status=reply.status,
+        return pool.create_connection(url.origin)
+
+    def _timeouts(self, left: float) -> dict[str, float]:
+        bounds = self._bounds
+        return {"connect": min(bounds.connect_seconds, left), "read": bounds.read_seconds, "write": bounds.read_seconds}
+
+    def _outgoing(self, request: Request, url: str) -> httpcore2.Request:
+        try:
+            headers = {"Host": urlsplit(url).netloc, **request.headers}
+            if request.body or request.method in {"POST", "PUT", "PATCH"}:
+                headers["Content-Length"] = str(len(request.body or b""))
+            return httpcore2.Request(request.method, url, headers=list(headers.items()), content=request.body or b"")
+        except (ValueError, TypeError) as error:
+            raise faults.not_http(type(error).__name__) from error
+
+    async def _read(self, response: httpcore2.Response, host: str) -> Reply:
+        """Return the whole answer, within its bounds."""
+        status, bounds = response.status, self._bounds
+        headers: dict[str, str] = {}
+        try:
+            for raw, value in response.headers:
+                name, text = raw.decode("ascii").lower(), value.decode("latin-1")
+                headers[name] = f"{headers[name]}, {text}" if name in headers else text
+            if "content-length" in headers and "transfer-encoding" in headers:
+                raise faults.no_http(host, "It is framed in two ways.")
+            if len(response.headers) > bounds.headers:
+                raise faults.too_large("has headers, over", bounds.headers, status)
+            declared = headers.get("content-length", "")
+            if declared.isdigit() and int(declared) > bounds.wire_bytes:
+                raise faults.too_large("announces", int(declared), status)
+            response.extensions["network_stream"].left = bounds.wire_bytes + bounds.overhead_bytes
+            body = await self._body(response, headers.get("content-encoding", ""))
+        finally:
+            await response.aclose()
+        return Reply(status, headers, body)
+
+    async def _body(self, response: httpcore2.Response, coding: str) -> bytes:
+        unpacking = Unpacking(coding, response.status, self._bounds.body_bytes)
+        stream = response.stream
+        assert isinstance(stream, AsyncIterable)  # noqa: S101 - an async connection gives an async stream
+        parts: list[bytes] = []
+        taken = 0
+        async for chunk in stream:
+            taken += len(chunk)
+            if taken > self._bounds.wire_bytes:
+                raise faults.too_large("is over", self._bounds.wire_bytes, response.status)
+            parts.append(unpacking.feed(chunk))
+        unpacking.end()
+        return b"".join(parts)
+
+
+class _Sent:
+    """Whether the request itself, not a proxy's, began to go out."""
+
+    def __init__(self) -> None:
+        self.maybe = False
+
+    async def look(self, event: str, facts: Any) -> None:
+        """See an event of the library's."""
+        if event.endswith("send_request_headers.started"):
+            self.maybe = self.maybe or facts["request"].method != b"CONNECT"
+
+
+def _held_back(connection: Any) -> bool:
+    """Whether bytes wait behind the answer; the library keeps them for the next, and tells nobody in public."""
+    state = getattr(connection._connection, "_h11_state", None)  # noqa: SLF001 - a test notices when it is renamed
+    return state is not None and bool(state.trailing_data[0])
+
+
+def _proxy(host: str) -> httpcore2.Proxy | None:
+    text = proxy_of(host)
+    if text is None:
+        return None
+    parts = urlsplit(text if "://" in text else f"http://{text}")
+    if parts.scheme.startswith("socks") and find_spec("socksio") is None:
+        raise RequestRefused(
+            "A SOCKS proxy needs one more package.", assistance="Install connector-host with its extra `socks`."
         )
-    return target
+    auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    at = f"{parts.scheme}://{parts.hostname}:{parts.port or (1080 if parts.scheme.startswith('socks') else 80)}"
+    return httpcore2.Proxy(at, auth=auth)
 
 
-async def _read(response: httpx2.Response) -> bytes:
-    """Return the decoded body; raises ReplyTooLarge by what is declared, by what arrives and by what it unpacks to."""
-    declared = response.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > MAX_WIRE_BYTES:
-        raise _too_large("announces", int(declared), response)
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"identity", "gzip", "deflate", ""}:
-        raise UnexpectedReply(
-            f"The answer is packed as '{encoding}', which was not asked for.",
-            http_status=response.status_code,
-        )
-    unpack = None if encoding in {"identity", ""} else zlib.decompressobj(wbits=47)
-    stream = response.stream
-    assert isinstance(stream, AsyncIterable)  # noqa: S101 - an async transport gives an async stream
-    parts: list[bytes] = []
-    wire = size = 0
-    async for chunk in stream:
-        wire += len(chunk)
-        part = chunk if unpack is None else _unpacked(unpack, chunk, MAX_BODY_BYTES - size, response)
-        size += len(part)
-        if wire > MAX_WIRE_BYTES or size > MAX_BODY_BYTES:
-            raise _too_large("is over", MAX_WIRE_BYTES, response)
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _unpacked(unpack: Any, chunk: bytes, room: int, response: httpx2.Response) -> bytes:
+@contextmanager
+def _told_as_ours(host: str) -> Iterator[None]:
+    """Re-raise the library's errors as the host's."""
     try:
-        part: bytes = unpack.decompress(chunk, room + 1)
-    except zlib.error as error:
-        raise UnexpectedReply(
-            "The answer's packing is damaged.", detail=str(error), http_status=response.status_code
-        ) from None
-    if len(part) > room:
-        raise _too_large("unpacks to over", MAX_BODY_BYTES, response)
-    return part
+        yield
+    except _FAILED as error:
+        raise _translated(error, host) from error
+    except (ValueError, TypeError) as error:
+        raise faults.not_http(type(error).__name__) from error
 
 
-def _too_large(how: str, size: int, response: httpx2.Response) -> ReplyTooLarge:
-    return ReplyTooLarge(
-        f"The answer {how} {size} bytes, more than the host accepts.",
-        assistance="Narrow the request.",
-        http_status=response.status_code,
-    )
+def _translated(error: Exception, host: str) -> InvocationError:
+    if isinstance(error, httpcore2.ConnectTimeout):
+        return faults.not_accepted(host)
+    if isinstance(error, httpcore2.TimeoutException):
+        return faults.silent(host)
+    if isinstance(error, httpcore2.ConnectError | httpcore2.ProxyError):
+        return faults.not_connected(error, host)
+    if isinstance(error, httpcore2.LocalProtocolError):
+        return faults.not_http(str(error))
+    if isinstance(error, httpcore2.RemoteProtocolError):
+        return faults.closed(host) if "disconnected without" in str(error) else faults.no_http(host, str(error))
+    return faults.broken(host, error)

@@ -1,0 +1,118 @@
+"""How the lean transport connects: names resolved, addresses raced, through a proxy where the environment names one."""
+
+import asyncio
+import base64
+import socket
+import ssl
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from aiohappyeyeballs import start_connection
+from msgspec import Struct
+
+from connector_host.http import faults
+from connector_host.http.lean_connection import LeanConnection
+from connector_host.http.transport import Addresses, Bounds, Resolve, proxy_of
+from connector_host.model.errors import ConnectionLost, TimedOut, UnexpectedReply
+
+RACE_SECONDS = 0.25  # before the next address is tried beside the first (RFC 8305, 5)
+
+
+class Origin(Struct, frozen=True):
+    """Scheme, host and port of a server, and its name as errors tell it."""
+
+    scheme: str
+    host: str
+    port: int
+    name: str
+
+
+async def resolved(host: str, port: int) -> Addresses:
+    """Return a host's addresses by the system's resolver."""
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except OSError:
+        return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+async def connected(
+    origin: Origin, context: ssl.SSLContext | None, until: float, bounds: Bounds, resolve: Resolve
+) -> LeanConnection:
+    """Return an open connection; raises Unreachable, and RequestRefused for a proxy of another kind."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout_at(min(until, loop.time() + bounds.connect_seconds)):
+            if context is None:
+                return await _plain(origin, bounds, resolve)
+            proxy = proxy_of(origin.host)
+            if proxy is None:
+                outer = await _plain(origin, bounds, resolve)
+            else:
+                outer = await _tunnel(origin, urlsplit(proxy if "://" in proxy else f"http://{proxy}"), bounds, resolve)
+            return await _secured(outer, origin, context, bounds)
+    except TimeoutError:
+        raise faults.not_accepted(origin.name) from None
+    except (OSError, UnicodeError, RuntimeError) as error:  # the last is uvloop's, of a socket that is gone
+        raise faults.not_connected(error, origin.name) from error
+
+
+async def _plain(origin: Origin, bounds: Bounds, resolve: Resolve) -> LeanConnection:
+    """Connect by aiohappyeyeballs: asyncio's own drops a socket that is won while the caller is cancelled.
+
+    The socket then becomes its transport's in a task that is not cancelled with the caller: uvloop closes it twice
+    where that is broken off, and the second time it may be another's by then.
+    """
+    loop = asyncio.get_running_loop()
+    addresses = list(await resolve(origin.host, origin.port))
+    opened = await start_connection(addresses, happy_eyeballs_delay=RACE_SECONDS, loop=loop)
+    made = loop.create_task(loop.create_connection(lambda: LeanConnection(loop, origin.name, bounds), sock=opened))
+    try:
+        return (await asyncio.shield(made))[1]
+    except asyncio.CancelledError:
+        made.add_done_callback(_drop)
+        raise
+
+
+def _drop(made: "asyncio.Task[tuple[asyncio.WriteTransport, LeanConnection]]") -> None:
+    if made.exception() is None:
+        made.result()[0].abort()
+
+
+async def _secured(outer: LeanConnection, origin: Origin, context: ssl.SSLContext, bounds: Bounds) -> LeanConnection:
+    """Begin TLS on an open connection, closing it where that fails."""
+    inner = LeanConnection(outer.loop, origin.name, bounds)
+    try:
+        inner.transport = await outer.loop.start_tls(outer.transport, inner, context, server_hostname=origin.host)
+    except BaseException:
+        outer.abort()
+        raise
+    return inner
+
+
+async def _tunnel(origin: Origin, proxy: SplitResult, bounds: Bounds, resolve: Resolve) -> LeanConnection:
+    """Have an HTTP proxy open a way to the server (RFC 9110, 9.3.6)."""
+    if proxy.scheme != "http" or not proxy.hostname:
+        raise faults.other_transport(f"proxy of the kind {proxy.scheme}")
+    at = Origin("http", proxy.hostname, proxy.port or 80, f"the proxy {proxy.hostname}")
+    outer = await _plain(at, bounds, resolve)
+    try:
+        await _ask_for_tunnel(outer, f"{origin.host}:{origin.port}", proxy, origin.name)
+    except BaseException:
+        outer.abort()
+        raise
+    return outer
+
+
+async def _ask_for_tunnel(outer: LeanConnection, target: str, proxy: SplitResult, name: str) -> None:
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+    if proxy.username is not None:
+        login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+        lines.append(f"Proxy-Authorization: Basic {base64.b64encode(login).decode()}")
+    at = proxy.hostname or ""
+    try:
+        await outer.ask("\r\n".join([*lines, "", ""]).encode(), float("inf"), head_only=True)
+    except (ConnectionLost, TimedOut, UnexpectedReply) as error:
+        raise faults.not_connected(error, name) from error
+    finally:
+        outer.let_go()
+    if outer.status // 100 != 2 or outer.transport.is_closing():  # noqa: PLR2004 - RFC 9110, 9.3.6
+        raise faults.refused_by_proxy(at, outer.status, name)
