@@ -288,5 +288,12 @@ def _translated(error: Exception, host: str) -> InvocationError:
     if isinstance(error, httpcore2.LocalProtocolError):
         return faults.not_http(str(error))
     if isinstance(error, httpcore2.RemoteProtocolError):
-        return faults.closed(host) if "disconnected without" in str(error) else faults.no_http(host, str(error))
+        return _broken_or_no_http(str(error), host)
     return faults.broken(host, error)
+
+
+def _broken_or_no_http(words: str, host: str) -> InvocationError:
+    """Tell by the library's words whether the connection ended, or what came on it was no HTTP."""
+    if "disconnected without" in words:
+        return faults.closed(host)
+    return faults.broken(host, "It ended early.") if "peer closed" in words else faults.no_http(host, words)

@@ -49,7 +49,7 @@ CASES: list[tuple[str, bytes, str, str, str]] = [
     ("a 3xx without a place", http("304 Not Modified", b""), "304", "Not Modified.", ""),
     ("not HTTP", b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "502", "127.0.0.1", "Check the server URL and port"),
     ("nothing", b"", "503", "127.0.0.1", "Check the server URL"),
-    ("cut short", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "502", "127.0.0.1", ""),
+    ("cut short", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "503", "The connection to 127.0.0.1", "It ended early"),
     ("odd packing", ok(b"xx", "Content-Encoding: br"), "200", "The answer is packed as 'br'", ""),
     ("damaged packing", ok(b"xx", "Content-Encoding: gzip"), "200", "The answer's packing is damaged.", ""),
     ("too large", b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", "200", "The answer announces 99999999999 bytes", "Narrow"),

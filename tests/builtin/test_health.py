@@ -264,7 +264,7 @@ def test_a_late_finisher_does_not_overwrite(checked: World) -> None:
         log, now = host._core.store.health, host._core.clock.now()
         [(connection_id, before)] = await log.claim("late", now, now + dt.timedelta(seconds=1), 10)
         await host._core.clock.sleep(2)
-        await host.as_operator().health.run_due()
+        await host.health.run_due()
         return await log.finish(connection_id, "late", before, 1.0)
 
     assert checked.use(late) is False
@@ -274,7 +274,7 @@ def test_a_late_finisher_does_not_overwrite(checked: World) -> None:
 def test_a_check_that_is_cut_off_gives_its_claim_up(checked: World, sandbox: Sandbox) -> None:
     async def cut(host: Any) -> None:
         with anyio.move_on_after(0.3):
-            await host.as_operator().health.run_due()
+            await host.health.run_due()
 
     with pagerduty_sandbox(latency=5000) as slow:
         checked.point_to(slow.base)

@@ -26,6 +26,7 @@ class Client:
     def __init__(self, wire: Wire, server: Scripted) -> None:
         self.wire = wire
         self.server = server
+        self.host = f"127.0.0.1:{server.ports['plain']}"
 
     async def ask(self, what: str = "ok", *, kind: str = "plain", seconds: float = 4, **more: Any) -> Reply:
         """Ask for what the scripted server calls so; raises what the wire raises."""

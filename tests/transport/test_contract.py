@@ -67,6 +67,14 @@ async def test_bytes_behind_an_answer_never_answer_the_next_request(opened: Open
         assert client.server.seen[-1].connection != client.server.seen[0].connection
 
 
+@pytest.mark.parametrize("what", ["a body cut short", "a chunked body cut short"])
+async def test_a_connection_that_ends_within_an_answer_says_so(opened: Opened, what: str) -> None:
+    async with opened() as client:
+        fault = await client.fault(what)
+        assert isinstance(fault, ConnectionLost)
+        assert (str(fault), fault.failure.detail) == (f"The connection to {client.host} broke.", "It ended early.")
+
+
 @pytest.mark.parametrize("what", ["endless interim answers", "endless headers"])
 async def test_what_never_becomes_an_answer_is_cut_off_soon(opened: Opened, what: str) -> None:
     async with opened() as client:
