@@ -1,6 +1,5 @@
 """The audit: who did what to which connection; verifying finds what was altered, removed or reordered, and where."""
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -8,7 +7,7 @@ from connector_host.host.access import operator_only
 from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord, AuditVerdict, digest_of
 from connector_host.model.caller import Principal
 from connector_host.model.connection import Connection
-from connector_host.model.result import iso
+from connector_host.model.result import iso, json_text
 from connector_host.ports.parts import Clock
 from connector_host.ports.stores import AuditStore
 
@@ -32,7 +31,7 @@ class Audit:
             action=action,
             subject=connection.name if connection else str(subject),
             subject_id=connection.id if connection else "",
-            details=json.dumps(details, ensure_ascii=False, default=list),
+            details=json_text(details),
         )
 
     async def record(self, action: str, actor: Principal | str, subject: Connection | str = "", **details: Any) -> None:

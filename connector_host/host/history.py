@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 from msgspec import Struct, field
 
 from connector_host.host.audit import Audit
@@ -19,6 +18,8 @@ from connector_host.model.result import HistoryRecord, Result, Status, iso, json
 from connector_host.ports.parts import Clock
 from connector_host.ports.stores import HealthStore, HistoryStore
 
+MANY = 16  # invocations under way, from which a record waits a little for others to be written with
+LINGER_SECONDS = 0.004
 SMALLEST_RECORD = 100  # bytes; a list of more records than fit need not be written out to be weighed
 
 
@@ -88,7 +89,7 @@ class History:
         else:
             batch = self._batch = _Batch([(record, entry)])
             try:
-                await anyio.lowlevel.checkpoint()
+                await anyio.sleep(LINGER_SECONDS if self.under_way >= MANY else 0)
             finally:  # whoever joined is waiting, also where this one is cancelled
                 self._batch = None
                 await self._write(batch)

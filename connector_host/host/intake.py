@@ -1,6 +1,5 @@
 """Taking in: streams an intake command's pages into the store, each record checked, mapped, redacted, kept once."""
 
-import json
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +17,7 @@ from connector_host.model.connection import Connection
 from connector_host.model.errors import InvocationError, StoreError, UnexpectedReply
 from connector_host.model.invocation import Invocation, Progress
 from connector_host.model.manifest import Command
-from connector_host.model.result import Completeness, IntakeCounts, IntakeRecord
+from connector_host.model.result import Completeness, IntakeCounts, IntakeRecord, json_text
 from connector_host.ports.parts import Body
 from connector_host.ports.stores import IntakeStore
 
@@ -96,7 +95,7 @@ class IntakeCollector(Collector):
                 )
                 continue
             safe = record if page.clean else self.redactor.value(record)
-            text = page.texts[index] if page.texts and safe is record else json.dumps(safe)
+            text = page.texts[index] if page.texts and safe is record else json_text(safe)
             yield from self._events(safe, text)
 
     def _events(self, incident: Any, text: str) -> Iterator[IntakeRecord]:
@@ -106,8 +105,8 @@ class IntakeCollector(Collector):
             if key is None:
                 self.fail(UnexpectedReply("A record has no unique key, so it cannot be told from others."))
                 continue
-            mapped = json.dumps({"incident": mapped_incident, "event": self._mapper.event(event)})
-            raw = text if event is incident else json.dumps(event)
+            mapped = json_text({"incident": mapped_incident, "event": self._mapper.event(event)})
+            raw = text if event is incident else json_text(event)
             yield IntakeRecord(key, raw, mapped, self._connection.home_site)
 
     async def _write(self, pages: MemoryObjectReceiveStream[list[IntakeRecord]]) -> None:

@@ -8,22 +8,33 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+import msgspec
+
 SHORTEST = 6
 MASK = "********"
+_ESCAPED = re.compile(r"[\"\\\x00-\x1f]")  # what JSON writes behind a backslash
 
 
 class Redactor:
     """Replaces a set of secrets by a mask; values under six characters are left, so that words stay readable."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
+        self._forms: set[str] = set()
+        self._escaped = False
+        for secret in secrets:
+            self._take(secret)
         self._prepare()
 
     def learn(self, secret: str) -> None:
         """Take one more secret."""
         if len(secret) >= SHORTEST and secret not in self._forms:
-            self._forms.update(_forms(secret))
+            self._take(secret)
             self._prepare()
+
+    def _take(self, secret: str) -> None:
+        if len(secret) >= SHORTEST:
+            self._forms.update(_forms(secret))
+            self._escaped = self._escaped or bool(_ESCAPED.search(secret))
 
     def _prepare(self) -> None:
         ordered = sorted(self._forms, key=len, reverse=True)
@@ -42,11 +53,21 @@ class Redactor:
         return self._walk(value)
 
     def cannot_hold(self, body: bytes) -> bool:
-        """Whether no secret can stand in the JSON text `body`.
+        r"""Whether no secret can stand in the JSON text `body`.
 
-        A backslash may begin an escape that hides one, so text with a backslash is never vouched for.
+        Behind `\u` any character may hide, and behind `\/` a slash: such text is read and written anew, each character
+        as itself. Behind the other backslashes only a secret can hide that holds what they escape.
         """
-        return b"\\" not in body and not any(needle in body for needle in self._needles)
+        if self._escaped and b"\\" in body:
+            return False
+        if b"\\u" in body or b"\\/" in body:
+            try:
+                body = msgspec.json.encode(msgspec.json.decode(body))
+            except (msgspec.MsgspecError, UnicodeError, RecursionError):
+                return False
+            if b"\\u" in body or b"\\/" in body:  # an escape within an escape
+                return False
+        return not any(needle in body for needle in self._needles)
 
     def _walk(self, value: Any) -> Any:
         if isinstance(value, str):

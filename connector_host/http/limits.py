@@ -48,6 +48,9 @@ class Limiter:
         return reply
 
     async def _take_place(self, request: Request, allowance: Allowance, window: _Window) -> None:
+        if not window.waiting and window.opens_at(allowance, 0) <= (now := self._clock.monotonic()):
+            window.sent.append(now)
+            return
         self._refuse_if_late(request, allowance, window.opens_at(allowance, window.waiting))
         window.waiting += 1
         try:

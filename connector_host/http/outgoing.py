@@ -11,6 +11,9 @@ from connector_host.model.authoring import Upload
 from connector_host.model.errors import RequestRefused
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
 class OutgoingRequest(Struct, frozen=True):
     """One request: `json`, `form` or `parts` is its body."""
 
@@ -36,7 +39,7 @@ def encoded(order: OutgoingRequest) -> tuple[bytes | None, str]:
 
 def _json(value: Any) -> bytes:
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return _JSON.encode(value).encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise RequestRefused("The request's body is not JSON.", detail=str(error)[:200]) from error
 

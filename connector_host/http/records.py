@@ -2,49 +2,97 @@
 
 import json
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, overload
 
-from connector_host.http.replies import DECODER, collector_paused
+import msgspec
+from msgspec import Struct
+
+from connector_host.http.replies import DECODER
 from connector_host.model.paths import compile_path
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _scan = DECODER.scan_once  # type: ignore[attr-defined]  # documented in CPython's json.scanner, absent from its types
 
 
-class ListReply:
+_split_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_split_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_read = msgspec.json.Decoder().decode
+
+
+class Texts(Sequence[str]):
+    """The text of each element of a JSON array, split off when the first is asked for."""
+
+    def __init__(self, array: bytes) -> None:
+        self._array = array
+        self._texts: list[str] | None = None
+
+    def _all(self) -> list[str]:
+        if self._texts is None:
+            self._texts = [str(bytes(element), "utf-8") for element in _split_array(self._array)]
+        return self._texts
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        return self._all()[index]
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __bool__(self) -> bool:
+        return len(self._array) > 2  # noqa: PLR2004 - an empty array
+
+    def __eq__(self, other: object) -> bool:
+        return self._array == other._array if isinstance(other, Texts) else list(self) == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class ListReply(Struct):
     """A parsed reply: `records` and the text of each, and `rest`, the other top-level fields."""
 
-    __slots__ = ("records", "rest", "texts")
-
-    def __init__(self, rest: dict[str, Any], records: list[Any] | None, texts: list[str]) -> None:
-        self.rest = rest
-        self.records = records
-        self.texts = texts
+    rest: dict[str, Any]
+    records: list[Any] | None
+    texts: Sequence[str]
 
 
-def split_list(text: str, field: str) -> ListReply | None:
+def split_list(body: bytes, field: str) -> ListReply | None:
     """Split a reply `{"field": [...], ...}`; None where it is no object, `records` None where it has no such list.
 
-    A field that begins with `$` is a path to the list. Raises ValueError, RecursionError for text that is not JSON.
+    A field that begins with `$` is a path to the list. Raises ValueError, RecursionError for what is not JSON.
     """
+    if not field.startswith("$"):
+        try:
+            parts = _split_object(body)
+            array = bytes(parts.pop(field))
+            if array.startswith(b"["):
+                rest = {name: _read(part) for name, part in parts.items()}
+                return ListReply(rest, _read(array), Texts(array))
+        except (msgspec.MsgspecError, UnicodeError, RecursionError, KeyError):
+            pass  # the slower reader says what it is, or reads what only it can
+    return _split_slowly(body.decode("utf-8-sig"), field)
+
+
+def _split_slowly(text: str, field: str) -> ListReply | None:
     if field.startswith("$"):
         return _split_deep(text, field)
     position = _skip(text, 0)
     if text[position : position + 1] != "{":
         DECODER.decode(text)
         return None
-    with collector_paused():
-        try:
-            return _split(text, position + 1, field)
-        except StopIteration as error:
-            raise json.JSONDecodeError("Expecting value", text, error.value) from None
-        except IndexError:
-            raise json.JSONDecodeError("The text ends too early", text, len(text)) from None
+    try:
+        return _split(text, position + 1, field)
+    except StopIteration as error:
+        raise json.JSONDecodeError("Expecting value", text, error.value) from None
+    except IndexError:
+        raise json.JSONDecodeError("The text ends too early", text, len(text)) from None
 
 
 def _split_deep(text: str, path: str) -> ListReply:
-    with collector_paused():
-        value = DECODER.decode(text)
+    value = DECODER.decode(text)
     records = compile_path(path).first(value)
     found = records if isinstance(records, list) else None
     texts = [json.dumps(record, ensure_ascii=False) for record in found or ()]

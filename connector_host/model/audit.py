@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 START = "0" * 64
+_ENCODER = json.JSONEncoder()
 
 
 class AuditEntry(Struct, frozen=True):
@@ -55,4 +56,4 @@ class AuditVerdict(Struct, frozen=True):
 def digest_of(number: int, previous: str, entry: AuditEntry) -> str:
     """SHA-256 over a record and the digest of the one before it, as hex."""
     fields = [number, previous, entry.at, entry.actor, entry.action, entry.subject, entry.subject_id, entry.details]
-    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+    return hashlib.sha256(_ENCODER.encode(fields).encode()).hexdigest()

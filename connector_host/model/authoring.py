@@ -1,12 +1,12 @@
 """What a plugin author imports: @command, Item, Failed, Page, files and url()."""
 
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, overload
 from urllib.parse import quote
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from connector_host.model.errors import InvocationError, RequestRefused
@@ -62,7 +62,7 @@ class Page(Guarded, frozen=True):
 
     hidden: ClassVar[frozenset[str]] = frozenset({"texts"})
     records: list[Any]
-    texts: list[str] = field(default_factory=list)
+    texts: Sequence[str] = ()
     clean: bool = False
 
     def keep(self, wanted: Callable[[Any], bool]) -> "Page":

@@ -16,7 +16,7 @@ from connector_host.model.manifest import Command
 from connector_host.model.requests import Paging
 from connector_host.model.result import Completeness
 from connector_host.ports.parts import CommandOutput, OpenConnection
-from connector_host.running.paging import PagedListing, Prefetch, Reading, prefetching
+from connector_host.running.paging import PagedListing, Prefetch, Reading, prefetching, rare_collections
 
 T = TypeVar("T")
 
@@ -150,7 +150,8 @@ async def with_call(
             call.report_lists()
 
     if servers.command.collect is not None and servers.command.each is None:
-        await prefetching(run)
+        with rare_collections:
+            await prefetching(run)
     else:
         await run()
 

@@ -1,6 +1,7 @@
 """Reads long lists page by page, the next one fetched ahead; says whether the list came whole, and why not."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ from msgspec import Struct
 
 from connector_host.http.outgoing import OutgoingRequest
 from connector_host.http.records import ListReply, split_list
-from connector_host.http.replies import api_error, mended, not_json, text_of, wrong_shape
+from connector_host.http.replies import api_error, mended, not_json, wrong_shape
 from connector_host.http.server import ServerClient
 from connector_host.model.authoring import Listing, Page
 from connector_host.model.errors import InvocationError
@@ -63,6 +64,32 @@ async def prefetching(work: Callable[[Prefetch], Awaitable[None]]) -> None:
         raise failed
 
 
+class RareCollections:
+    """While lists are read, the garbage collector comes rarely: pages make many objects and hardly any garbage.
+
+    It still comes each time that `OBJECTS` more live than when it came last, so that memory stays bounded.
+    """
+
+    OBJECTS = 200_000
+
+    def __init__(self) -> None:
+        self._readers = 0
+        self._usual = gc.get_threshold()
+
+    def __enter__(self) -> None:
+        if self._readers == 0:
+            self._usual = gc.get_threshold()
+            if self._usual[0]:
+                gc.set_threshold(max(self.OBJECTS, self._usual[0]), *self._usual[1:])
+        self._readers += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._readers -= 1
+        if self._readers == 0:
+            gc.set_threshold(*self._usual)
+
+
+rare_collections = RareCollections()
 AHEAD_FROM = 2  # whoever asks for a second page mostly wants them all
 Vouch = Callable[[bytes], bool]
 Seen = Callable[[int], None]
@@ -100,7 +127,7 @@ class PagedListing(Listing):
 
     async def __aiter__(self) -> AsyncIterator[Page]:
         position: Any = None
-        before: list[str] | None = None
+        before: Sequence[str] | None = None
         fetch: Fetch | None = partial(self._fetch, position)
         while fetch is not None:
             try:
@@ -143,12 +170,14 @@ class PagedListing(Listing):
 
     def _content(self, reply: Reply) -> ListReply:
         try:
-            content = split_list(text_of(reply), self._collect)
+            content = split_list(reply.body, self._collect)
+        except UnicodeDecodeError:
+            raise not_json(reply, "it is not UTF-8 text") from None
         except (ValueError, RecursionError) as error:
             raise not_json(reply, str(error)) from None
         if content is None or content.records is None:
             raise wrong_shape(reply, f"it has no list '{self._collect}'")
-        if b"\\ud" in reply.body or b"\\uD" in reply.body:
+        if isinstance(content.texts, list) and (b"\\ud" in reply.body or b"\\uD" in reply.body):
             content.records = mended(content.records)
             content.texts = mended(content.texts)
         return content

@@ -11,7 +11,7 @@ from typing import Any, Self
 from connector_host.model.errors import StoreError, StoreTooNew
 
 BUSY_MILLISECONDS = 10_000
-PAGE_BYTES = 2048  # of a new file: an invocation touches few bytes on several pages, and whole pages are written
+PAGE_BYTES = 1024  # of a new file: an invocation touches few bytes on several pages, and whole pages are written
 WAL_BYTES = 12 * 1024 * 1024  # pages that are written again and again reach the main file once in so many bytes
 HERE = Path(__file__).parent
 MIGRATIONS = HERE / "migrations"
@@ -88,7 +88,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Self]:
         """Lend it for statements that belong together: all, or none."""
-        with self.reading():
+        try:
             self.raw.execute("begin immediate")
             try:
                 yield self
@@ -97,6 +97,8 @@ class Database:
                 if self.raw.in_transaction:  # a full disk has rolled back already
                     self.raw.execute("rollback")
                 raise
+        except sqlite3.Error as error:
+            raise StoreError(f"The store {self.path} failed: {error}.") from error
 
 
 def migrate(database: sqlite3.Connection, name: str) -> None:

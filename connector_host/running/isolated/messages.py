@@ -55,7 +55,7 @@ def decode_error(facts: dict[str, Any]) -> InvocationError:
 def item_told(item: Item | Page) -> dict[str, Any]:
     """Return an item, or a page, as a message's facts."""
     if isinstance(item, Page):
-        return {"page": {"records": item.records, "texts": item.texts}}
+        return {"page": {"records": item.records, "texts": list(item.texts)}}
     if isinstance(item.value, InvocationError):
         return {"key": item.key, "error": encode_error(item.value)}
     if isinstance(item.value, Page):

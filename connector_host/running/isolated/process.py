@@ -192,7 +192,7 @@ class _Answers:
     async def _page(self, message: dict[str, Any]) -> dict[str, Any]:
         listing, pages = self._listings[message["listing"]]
         page = await anext(pages, None)
-        told_page = None if page is None else {"records": page.records, "texts": page.texts}
+        told_page = None if page is None else {"records": page.records, "texts": list(page.texts)}
         return {"page": told_page, "state": _state(listing)}
 
     async def _sleep(self, message: dict[str, Any]) -> None:
