@@ -14,9 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 EVENT = b'{"status":"success","message":"Event processed","dedup_key":"warm"}'
 RECORDS, PAGE = 10_000, 100
 _LOG = (
-    "2026-11-20T08:15:%02d.113Z ERROR [worker-%d] payment-gateway \u2014 \"charge\" refused for order %d\n"
-    "Traceback (most recent call last):\n  File \"C:\\\\svc\\\\pay\\\\gateway.py\", line 212, in charge\r\n"
-    "\traise Refused(\"na\u00efve retry after 3 tries\")\n"
+    '2026-11-20T08:15:%02d.113Z ERROR [worker-%d] payment-gateway \u2014 "charge" refused for order %d\n'
+    'Traceback (most recent call last):\n  File "C:\\\\svc\\\\pay\\\\gateway.py", line 212, in charge\r\n'
+    '\traise Refused("na\u00efve retry after 3 tries")\n'
 )
 
 
@@ -36,9 +36,9 @@ def incident(number: int) -> dict[str, Any]:
     return {
         "id": identifier,
         "type": "incident",
-        "summary": f"[#{number}] payment-gateway: \"charge\" refused",
+        "summary": f'[#{number}] payment-gateway: "charge" refused',
         "incident_number": number,
-        "title": "payment-gateway: \"charge\" refused",
+        "title": 'payment-gateway: "charge" refused',
         "created_at": "2026-11-20T08:15:00Z",
         "updated_at": "2026-11-20T08:16:00Z",
         "status": "triggered",
@@ -56,7 +56,7 @@ def user(number: int) -> dict[str, Any]:
     return {
         "id": f"PU{number:05d}",
         "type": "user",
-        "name": f"Zo\u00eb O\"Neill {number}",
+        "name": f'Zo\u00eb O"Neill {number}',
         "email": f"zoe{number}@example.com",
         "time_zone": "Europe/Berlin",
         "color": "purple",
@@ -100,7 +100,9 @@ class Answering(asyncio.Protocol):
         while b"\r\n\r\n" in self.data:
             head, _, rest = self.data.partition(b"\r\n\r\n")
             lower = head.lower()
-            length = int(lower.partition(b"content-length:")[2].split(b"\r\n")[0] or 0) if b"content-length:" in lower else 0
+            length = (
+                int(lower.partition(b"content-length:")[2].split(b"\r\n")[0] or 0) if b"content-length:" in lower else 0
+            )
             if len(rest) < length:
                 return
             self.data = rest[length:]

@@ -36,7 +36,9 @@ class Nothing:
     """A transport that answers by itself: what is left is the host's own part."""
 
     def __init__(self, _surroundings: Any) -> None:
-        self._reply = Reply(202, {"content-type": "application/json"}, b'{"status":"success","message":"ok","dedup_key":"warm"}')
+        self._reply = Reply(
+            202, {"content-type": "application/json"}, b'{"status":"success","message":"ok","dedup_key":"warm"}'
+        )
 
     def open(self, _tls: Tls) -> "Nothing":
         """Return itself."""
@@ -64,7 +66,9 @@ async def add(session: Any, base: str, ca: str | None = None) -> None:
     """Add the connection."""
     parameters = {"server_url": base, "event_url": base, **({"ca_bundle": ca} if ca else {})}
     parameters |= {"rest_requests_per_minute": 10**9, "events_per_minute": 10**9}  # type: ignore[dict-item]
-    await session.connections.add("bench", "pagerduty", Change(parameters=parameters, secrets={"api_key": KEY, "integration_key": KEY}))
+    await session.connections.add(
+        "bench", "pagerduty", Change(parameters=parameters, secrets={"api_key": KEY, "integration_key": KEY})
+    )
 
 
 async def block(work: Callable[[], Awaitable[Any]], times: int = BLOCK) -> float:
@@ -79,6 +83,11 @@ def written() -> int:
     """Bytes that this process gave to the disk."""
     lines = Path("/proc/self/io").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes"))
+
+
+def largest_log(folder: Path) -> float:
+    """Size of the largest write-ahead log, in MB."""
+    return max(file.stat().st_size for file in folder.rglob("*-wal")) / 2**20
 
 
 async def at_once(work: Callable[[], Awaitable[Any]], times: int) -> dict[str, float]:
@@ -137,7 +146,7 @@ async def measure(base: str) -> dict[str, Any]:
             report["at_once"] = await at_once(invoke, 64 * 100)
             report["bytes_at_once"] = (written() - before) / (64 * 100)
             report["bare_at_once"] = await at_once(post, 64 * 30)
-            report["wal_mb"] = max(file.stat().st_size for file in Path(made).rglob("*-wal")) / 2**20
+            report["wal_mb"] = largest_log(Path(made))
     return report
 
 

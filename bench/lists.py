@@ -22,7 +22,9 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-async def hosted(base: str, ca: str, work: Callable[[Any], Awaitable[Any]], count: Callable[[Any], int]) -> dict[str, Any]:
+async def hosted(
+    base: str, ca: str, work: Callable[[Any], Awaitable[Any]], count: Callable[[Any], int]
+) -> dict[str, Any]:
     """Measure one command of a warm host."""
     with tempfile.TemporaryDirectory() as made:
         async with app(Path(made)).open() as host:
@@ -40,7 +42,9 @@ async def hosted(base: str, ca: str, work: Callable[[Any], Awaitable[Any]], coun
 def users(base: str, ca: str) -> dict[str, Any]:
     """List 10,000 users."""
     return asyncio.run(
-        hosted(base, ca, lambda one: one.run("pagerduty", "list_users", "bench"), lambda one: len(one.raw_data["users"]))
+        hosted(
+            base, ca, lambda one: one.run("pagerduty", "list_users", "bench"), lambda one: len(one.raw_data["users"])
+        )
     )
 
 

@@ -1,83 +1,77 @@
-"""Connector Host: a small, embeddable host that runs connectors (plugins) for SOAR platforms."""
+"""Connector Host: a small, embeddable host that runs connectors (plugins) for SOAR platforms.
+
+Each name is brought in when it is first asked for: the command line's help, or a plugin, needs few of them.
+"""
 
 from typing import TYPE_CHECKING
-
-from connector_host.model.authoring import BlockingListing, Failed, Item, Listing, Page, Upload, command, url
-from connector_host.model.caller import Caller
-from connector_host.model.connection import (
-    BulkOutcome,
-    Change,
-    Connection,
-    ConnectionHealth,
-    HealthCheck,
-    Selection,
-    State,
-    StoredConnection,
-    VaultReference,
-)
-from connector_host.model.errors import (
-    ApiError,
-    BadSetting,
-    BrokenPlugin,
-    CommandBug,
-    ConnectionChanged,
-    ConnectionExists,
-    ConnectionLost,
-    ConnectionUnavailable,
-    ConnectorHostError,
-    DeadlinePassed,
-    InvalidInput,
-    InvocationError,
-    KeyExposed,
-    KeyMissing,
-    KeyUnknown,
-    ManifestError,
-    NotAllowed,
-    NoticeUndelivered,
-    RateLimited,
-    ReplyTooLarge,
-    RequestRefused,
-    RequestTooLarge,
-    SealBroken,
-    SealError,
-    SecretUnavailable,
-    StoreError,
-    StoreTooNew,
-    TimedOut,
-    UnexpectedReply,
-    UnknownCommand,
-    UnknownConnection,
-    UnknownPlugin,
-    UnknownSite,
-    Unreachable,
-    WrongUse,
-)
-from connector_host.model.failure import Kind
-from connector_host.model.invocation import Options
-from connector_host.model.requests import Paging
-from connector_host.model.result import Choice, Completeness, ErrorEntry, HistoryRecord, IntakeRecord, Result, Status
-from connector_host.ports.calls import AsyncCall, Call
 
 if TYPE_CHECKING:
     from connector_host.app import open_host
     from connector_host.configuration import Configuration
     from connector_host.host.host import Host, Session
-else:
-    _LATE = {
-        "Configuration": "connector_host.configuration",
-        "Host": "connector_host.host.host",
-        "Session": "connector_host.host.host",
-        "open_host": "connector_host.app",
-    }
-
-    def __getattr__(name: str) -> object:
-        """Bring the host itself in when it is first asked for: a plugin's code needs only the authors' names."""
-        if name not in _LATE:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module  # noqa: PLC0415 - see above
-
-        return getattr(import_module(_LATE[name]), name)
-
+    from connector_host.model.authoring import BlockingListing, Failed, Item, Listing, Page, Upload, command, url
+    from connector_host.model.caller import Caller
+    from connector_host.model.connection import (
+        BulkOutcome,
+        Change,
+        Connection,
+        ConnectionHealth,
+        HealthCheck,
+        Selection,
+        State,
+        StoredConnection,
+        VaultReference,
+    )
+    from connector_host.model.errors import (
+        ApiError,
+        BadSetting,
+        BrokenPlugin,
+        CommandBug,
+        ConnectionChanged,
+        ConnectionExists,
+        ConnectionLost,
+        ConnectionUnavailable,
+        ConnectorHostError,
+        DeadlinePassed,
+        InvalidInput,
+        InvocationError,
+        KeyExposed,
+        KeyMissing,
+        KeyUnknown,
+        ManifestError,
+        NotAllowed,
+        NoticeUndelivered,
+        RateLimited,
+        ReplyTooLarge,
+        RequestRefused,
+        RequestTooLarge,
+        SealBroken,
+        SealError,
+        SecretUnavailable,
+        StoreError,
+        StoreTooNew,
+        TimedOut,
+        UnexpectedReply,
+        UnknownCommand,
+        UnknownConnection,
+        UnknownPlugin,
+        UnknownSite,
+        Unreachable,
+        WrongUse,
+    )
+    from connector_host.model.failure import Kind
+    from connector_host.model.invocation import Options
+    from connector_host.model.requests import Paging
+    from connector_host.model.result import (
+        Choice,
+        Completeness,
+        ErrorEntry,
+        HistoryRecord,
+        IntakeRecord,
+        Result,
+        Status,
+    )
+    from connector_host.ports.calls import AsyncCall, Call
 
 __all__ = [
     "ApiError",
@@ -150,3 +144,30 @@ __all__ = [
     "open_host",
     "url",
 ]
+
+if not TYPE_CHECKING:  # where they are known without being brought in
+    _HOLD = {  # the rest are errors
+        "connector_host.app": "open_host",
+        "connector_host.configuration": "Configuration",
+        "connector_host.host.host": "Host Session",
+        "connector_host.model.authoring": "BlockingListing Failed Item Listing Page Upload command url",
+        "connector_host.model.caller": "Caller",
+        "connector_host.model.connection": (
+            "BulkOutcome Change Connection ConnectionHealth HealthCheck Selection State StoredConnection VaultReference"
+        ),
+        "connector_host.model.failure": "Kind",
+        "connector_host.model.invocation": "Options",
+        "connector_host.model.requests": "Paging",
+        "connector_host.model.result": "Choice Completeness ErrorEntry HistoryRecord IntakeRecord Result Status",
+        "connector_host.ports.calls": "AsyncCall Call",
+    }
+    _LATE = dict.fromkeys(__all__, "connector_host.model.errors")
+    _LATE |= {name: module for module, names in _HOLD.items() for name in names.split()}
+
+    def __getattr__(name: str) -> object:
+        if name not in _LATE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - see above
+
+        globals()[name] = value = getattr(import_module(_LATE[name]), name)
+        return value

@@ -11,7 +11,6 @@ import click
 from msgspec import Struct
 
 from connector_host.app import App
-from connector_host.authoring.kit.stand_in import stand_in_of
 from connector_host.cli.parameters import options_of, read_inputs, uploaded, value_of
 from connector_host.cli.running import Bar, exit_code, output_option, print_rows, with_session
 from connector_host.host.host import Session
@@ -141,7 +140,8 @@ def _place(app: App, manifest: Manifest, connection: str | None) -> Iterator[tup
     if connection is not None:
         yield app, connection
         return
-    from connector_host.cli.sandbox import serving  # noqa: PLC0415 - only a sandbox pays
+    from connector_host.authoring.kit.stand_in import stand_in_of  # noqa: PLC0415 - only a sandbox pays
+    from connector_host.cli.sandbox import serving  # noqa: PLC0415 - the same
 
     stand_in = stand_in_of(manifest)
     with tempfile.TemporaryDirectory(prefix="connector-host-sandbox-") as folder, serving(stand_in.build()) as base:

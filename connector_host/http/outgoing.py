@@ -10,7 +10,6 @@ from msgspec import Struct, field
 from connector_host.model.authoring import Upload
 from connector_host.model.errors import RequestRefused
 
-
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
-
 from connector_host.model.errors import InvocationError
 from connector_host.ports.parts import Tls
 
@@ -41,6 +39,8 @@ def _system() -> ssl.SSLContext:
     """Trust the system's roots; a hashed folder is read as needed, a hundred times cheaper than the bundle."""
     folder = ssl.get_default_verify_paths().capath
     if "SSL_CERT_FILE" in os.environ or not folder or not any(Path(folder).glob("*.0")):
+        import httpx2  # noqa: PLC0415 - most systems have the folder
+
         return httpx2.create_ssl_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(capath=folder)

@@ -1,6 +1,5 @@
 """What every transport keeps to: bounds, redirects within the origin, unpacking, and the environment's proxy."""
 
-import urllib.request
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -61,6 +60,8 @@ def _next(request: Request, url: str, reply: Reply) -> str:
 
 def proxy_of(host: str) -> str | None:
     """Return the proxy that the environment names for TLS to a host, if any (HTTPS_PROXY, NO_PROXY)."""
+    import urllib.request  # noqa: PLC0415 - needed to connect, and once in a program
+
     return None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get("https")
 
 
