@@ -16,6 +16,8 @@ TARGETS = {
     "relative imports": 0, "imports in rooms' __init__": 0,
 }  # fmt: skip
 
+HELD = {**TARGETS, "files": 150, "lines of code": 14_150, "import depth": 23, "import depth of app": 17}  # so far
+
 
 def name_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
@@ -110,7 +112,8 @@ def count() -> dict[str, Any]:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 spans.append((body_lines(node), f"{name}:{node.name}"))
             elif isinstance(node, ast.ClassDef):
-                bases = {ast.unparse(base).split("[")[0].split(".")[-1] for base in node.bases}
+                names = {ast.unparse(base).split("[")[0] for base in node.bases} - {"asyncio.Protocol"}
+                bases = {name.split(".")[-1] for name in names}
                 found["protocols"] += bool(bases & {"Protocol", "ABC"})
                 found["structs"] += bool(bases & {"Struct", "Guarded"})
             elif isinstance(node, ast.Import | ast.ImportFrom):

@@ -113,40 +113,26 @@ class App:
 
     def _core(self, log_filter: RedactingFilter, runners: LazyParts, agents: LazyParts) -> Core:
         """Fill every slot; the store last, because what is opened must be closed."""
-        settings, plugins, clock = self.settings, self.plugins, self.surroundings.clock
+        settings, clock, parts, around = self.settings, self.surroundings.clock, self._parts, self.surroundings
         wiring = Wiring(self._steps(), self._all("transport"), self._slot("transport"))
-        cipher = self._part("cipher")
-        keys = self._parts.part("keys", self.surroundings.key.partition(":")[0], self.surroundings)
-        notifiers = [self._parts.part("notifier", name, self.surroundings) for name in settings.notifiers]
+        cipher, keys = self._part("cipher"), parts.part("keys", around.key.partition(":")[0], around)
+        notifiers = [parts.part("notifier", name, around) for name in settings.notifiers]
+        planner = Planner(settings, runners, agents)
         store: Store = self._part("store")
         audit = Audit(store.audit, clock)
         secrets = Secrets(cipher, keys, store, audit)
         vaults = Vaults(store, clock, audit, settings.vault_cache_seconds)
-        values = ValueSource(plugins, secrets, vaults, settings)
-        planner = Planner(settings, runners, agents)
+        values = ValueSource(self.plugins, secrets, vaults, settings)
 
         async def renew(connection: str, secret: str, value: str) -> int:
             change = Change(secrets={secret: value})
             return (await Connections(core, OPERATOR).edit(connection, change)).version
 
-        core = Core(
-            settings=settings,
-            clock=clock,
-            observe=self.surroundings.observe,
-            registry=plugins,
-            store=store,
-            audit=audit,
-            history=History(store.history, audit, settings, clock),
-            secrets=secrets,
-            vaults=vaults,
-            pool=ConnectionPool(store.connections, planner, wiring, values.open, renew, log_filter, clock),
-            planner=planner,
-            uploads=Uploads(self.home, settings.limits),
-            runners=runners,
-            agents=agents,
-            notifiers=notifiers,
-            envelope=partial(self._part, "envelope"),
-        )
+        history = History(store.history, audit, settings, clock)
+        pool = ConnectionPool(store.connections, planner, wiring, values.open, renew, log_filter, clock)
+        uploads, envelope = Uploads(self.home, settings.limits), partial(self._part, "envelope")
+        kept = store, audit, history, secrets, vaults, pool, planner, uploads
+        core = Core(settings, clock, around.observe, self.plugins, *kept, runners, agents, notifiers, envelope)
         vaults.attach(partial(fetch_credential, core))
         return core
 

@@ -46,8 +46,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
 def _built_in_steps(surroundings: Surroundings) -> Mapping[str, Step]:
     """Return the built-in steps around every request."""
     from connector_host.http.limits import Limiter  # noqa: PLC0415 - a host that runs nothing needs none
-    from connector_host.http.request_log import RequestLog  # noqa: PLC0415 - the same
-    from connector_host.http.retry import Retry  # noqa: PLC0415 - the same
+    from connector_host.http.retry import RequestLog, Retry  # noqa: PLC0415 - the same
 
     request_log = RequestLog(surroundings.clock, surroundings.observe)
     return {

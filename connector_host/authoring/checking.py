@@ -9,8 +9,8 @@ from msgspec import Struct
 from connector_host.manifests.reading import Examination, examine
 from connector_host.manifests.structuring import manifest_of
 from connector_host.model.errors import ManifestError
+from connector_host.model.failure import Level, Problem
 from connector_host.model.manifest import MANIFEST, Manifest
-from connector_host.model.problems import Level, Problem
 
 
 class Findings(Struct, frozen=True):

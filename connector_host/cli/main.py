@@ -9,11 +9,28 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import get_completion_class
+
+
+@click.command(
+    "completion",
+    help='Print a script that completes commands in your shell: eval "$(connector-host completion bash)"',
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the script; the program itself answers it."""
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.UsageError(f"There is no completion for {shell}.")
+    root = ctx.find_root().command
+    click.echo(found(root, {}, "connector-host", "_CONNECTOR_HOST_COMPLETE").source())
+
 
 WRONG_USE = 2
 _COMMANDS = {
     "audit": ("records:audit", "See who did what, and verify the record of it."),
-    "completion": ("completion:command", "Print a script that completes commands in your shell."),
+    "completion": ("main:completion", "Print a script that completes commands in your shell."),
     "connections": ("connections:command", "Add, edit, test and remove connections."),
     "demo": ("demo:command", "Show it all: a PagerDuty sandbox, a connection, all ten commands."),
     "health": ("health:command", "See how connections fare, and run health checks."),
@@ -63,7 +80,7 @@ class Lazy(click.Group):
 def _app() -> Any:
     """Return the app that the environment describes, its log kept in its data folder; help needs none."""
     from connector_host.app import App  # noqa: PLC0415 - see above
-    from connector_host.cli.logs import start_logging  # noqa: PLC0415 - the same
+    from connector_host.cli.running import start_logging  # noqa: PLC0415 - the same
 
     app = App()
     start_logging(app.home)

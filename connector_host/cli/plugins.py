@@ -21,29 +21,10 @@ def command() -> None:
 @click.pass_obj
 def list_all(app: App, output: str) -> int:
     """List plugins; a broken one is shown with its reason."""
-    registry = app.plugins
-    rows: list[dict[str, Any]] = [
-        {
-            "id": one.id,
-            "name": one.name,
-            "version": one.version,
-            "commands": len(one.commands),
-            "state": "ready",
-            "reason": None,
-        }
-        for one in registry.plugins.values()
-    ]
-    rows += [
-        {
-            "id": one.id,
-            "name": None,
-            "version": None,
-            "commands": None,
-            "state": "broken",
-            "reason": one.reason,
-        }
-        for one in registry.broken.values()
-    ]
+    columns = ("id", "name", "version", "commands", "state", "reason")
+    ready = [(one.id, one.name, one.version, len(one.commands), "ready", None) for one in app.plugins.plugins.values()]
+    broken = [(one.id, None, None, None, "broken", one.reason) for one in app.plugins.broken.values()]
+    rows: list[dict[str, Any]] = [dict(zip(columns, row, strict=True)) for row in [*ready, *broken]]
     if output == "json":
         click.echo(json.dumps(rows))
         return 0

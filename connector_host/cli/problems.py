@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from connector_host.authoring.kit.kit import Report
-from connector_host.model.problems import Problem
+from connector_host.model.failure import Problem
 from connector_host.model.result import plain
 
 FORMATS = ("text", "json", "github")

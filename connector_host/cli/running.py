@@ -1,9 +1,13 @@
 """Runs a piece of async work from the command line, with the host open around it and a progress bar beside it."""
 
+import io
 import json
+import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -134,3 +138,32 @@ def tell(outcomes: Sequence[BulkOutcome], verb: str, output: str) -> int:
 def counted(number: int, noun: str) -> str:
     """Return a number of things, as `1 problem` or `2 problems`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+BYTES, KEPT = 1_000_000, 3
+
+
+class LogFile(RotatingFileHandler):
+    """`host.log`, made (for its owner only) when there is something to write."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home / "host.log", maxBytes=BYTES, backupCount=KEPT, encoding="utf-8", delay=True)
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+
+    def _open(self) -> io.TextIOWrapper:
+        path = Path(self.baseFilename)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        return super()._open()
+
+
+def start_logging(home: Path) -> None:
+    """Send our loggers' warnings into the file, and what concerns a wait to whoever waits."""
+    logger = logging.getLogger("connector_host")
+    if not logger.handlers:
+        file = LogFile(home)
+        file.setLevel(logging.WARNING)
+        logger.addHandler(file)
+        waits = logging.StreamHandler()
+        waits.setFormatter(logging.Formatter("%(message)s"))
+        logging.getLogger("connector_host.requests").addHandler(waits)

@@ -34,18 +34,10 @@ def serving(
     import uvicorn  # noqa: PLC0415 - 100 ms that only a server pays
 
     listener = _listener(host, port)
-    config = uvicorn.Config(
-        app,
-        log_level="error",
-        access_log=False,
-        lifespan="off",
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-        ssl_ca_certs=client_ca,
-        ssl_cert_reqs=ssl.CERT_REQUIRED if client_ca else ssl.CERT_NONE,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
+    quiet: dict[str, Any] = {"log_level": "error", "access_log": False, "lifespan": "off"}
+    wanted = ssl.CERT_REQUIRED if client_ca else ssl.CERT_NONE
+    tls: dict[str, Any] = {"ssl_certfile": certificate, "ssl_keyfile": key, "ssl_ca_certs": client_ca}
+    server = uvicorn.Server(uvicorn.Config(app, ssl_cert_reqs=wanted, timeout_graceful_shutdown=1, **quiet, **tls))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

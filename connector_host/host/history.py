@@ -51,29 +51,14 @@ class History:
         """Keep one result, and its audit record; `inputs` is JSON text, redacted as the result is."""
         if not self._pruned:
             await self._prune()
-        document = result.document()
-        error = document["error"]
-        record = HistoryRecord(
-            result.invocation_id,
-            result.plugin,
-            result.command,
-            result.connection,
-            actor,
-            document["status"],
-            document["started_at"],
-            result.duration_ms,
-            inputs,
-            json_text(error) if error else None,
-            _kept(document, self._settings.limits.kept_result_bytes),
-            connection.id,
-        )
+        record = _record_of(result, connection, actor, inputs, self._settings.limits.kept_result_bytes)
         entry = self._audit.entry(
             "invocation.finished",
             actor,
             connection,
             plugin=result.plugin,
             command=result.command,
-            status=document["status"],
+            status=record.status,
             invocation=result.invocation_id,
         )
         if self.under_way > 1:
@@ -108,6 +93,25 @@ class History:
         """Forget what is past the retention, once in the life of this process."""
         self._pruned = True
         await self._store.prune(iso(self._clock.now() - timedelta(days=self._settings.retention_days)))
+
+
+def _record_of(result: Result, connection: Connection, actor: str, inputs: str, most: int) -> HistoryRecord:
+    document = result.document()
+    error = document["error"]
+    return HistoryRecord(
+        result.invocation_id,
+        result.plugin,
+        result.command,
+        result.connection,
+        actor,
+        document["status"],
+        document["started_at"],
+        result.duration_ms,
+        inputs,
+        json_text(error) if error else None,
+        _kept(document, most),
+        connection.id,
+    )
 
 
 def _kept(document: Mapping[str, Any], limit: int) -> str | None:

@@ -5,9 +5,7 @@ bounds, and one deadline runs over all of it. Bytes of endless interim answers a
 """
 
 import logging
-import ssl
-from collections.abc import AsyncIterable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, Callable
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -16,16 +14,14 @@ import anyio
 import httpcore2
 
 from connector_host.http import faults
+from connector_host.http.httpx2_streams import GuardedBackend, told_as_ours
 from connector_host.http.tls import TlsContexts
 from connector_host.http.transport import BOUNDS, Bounds, Resolve, Unpacking, following, proxy_of
-from connector_host.model.errors import InvocationError, RequestRefused
+from connector_host.model.errors import RequestRefused
 from connector_host.ports.parts import Reply, Request, Surroundings, Tls, Wire
 
 for _name in ("httpx2", "httpcore2"):  # they log every URL
     logging.getLogger(_name).setLevel(logging.WARNING)
-
-_READ_BYTES = 64 * 1024  # of httpcore2's reads
-_FAILED = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, httpcore2.ProxyError)
 
 
 class Httpx2Transport:
@@ -38,64 +34,6 @@ class Httpx2Transport:
     def open(self, tls: Tls) -> Wire:
         """Return a wire; it connects when it is first asked to send."""
         return Httpx2Wire(self._contexts, tls, self._monotonic)
-
-
-class GuardedStream(httpcore2.AsyncNetworkStream):
-    """A network stream that takes no more than `left` bytes; with a new request that is what a head may have."""
-
-    def __init__(self, stream: httpcore2.AsyncNetworkStream, bounds: Bounds) -> None:
-        self._stream = stream
-        self._bounds = bounds
-        self.left = 0
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - the library's signature
-        """Read, within the bound."""
-        data = await self._stream.read(max_bytes, timeout)
-        self.left -= len(data)
-        if self.left < 0:
-            raise faults.too_large("is, with what is no body, over", self._bounds.overhead_bytes, None)
-        return data
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the same
-        """Write; an answer's head may follow, and what comes of its body in the same segment."""
-        self.left = self._bounds.overhead_bytes + _READ_BYTES
-        await self._stream.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        """Close."""
-        await self._stream.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - the same
-    ) -> httpcore2.AsyncNetworkStream:
-        """Begin TLS."""
-        return GuardedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout), self._bounds)
-
-    def get_extra_info(self, info: str) -> Any:
-        """Return what is known of the socket."""
-        return self._stream.get_extra_info(info)
-
-
-class GuardedBackend(httpcore2.AsyncNetworkBackend):
-    """Opens guarded streams, on asyncio and on trio, to the addresses that `resolve` gives."""
-
-    def __init__(self, bounds: Bounds, resolve: Resolve | None) -> None:
-        self._backend = httpcore2.AnyIOBackend()
-        self._bounds = bounds
-        self._resolve = resolve
-
-    async def connect_tcp(self, host: str, port: int, *given: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
-        """Connect."""
-        address = (await self._resolve(host, port))[0][4][0] if self._resolve else host
-        stream = await self._backend.connect_tcp(address, port, *given, **options)
-        return GuardedStream(stream, self._bounds)
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await self._backend.sleep(seconds)
 
 
 class Httpx2Wire:
@@ -149,7 +87,7 @@ class Httpx2Wire:
         connection = await self._take(key) or await self._connection(outgoing.url)
         reusable = False
         try:
-            with _told_as_ours(host):
+            with told_as_ours(host):
                 reply = await self._read(await connection.handle_async_request(outgoing), host)
             reusable = connection.is_idle() and not _held_back(connection) and self._kept < self._bounds.idle
         finally:
@@ -265,35 +203,3 @@ def _proxy(host: str) -> httpcore2.Proxy | None:
     auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
     at = f"{parts.scheme}://{parts.hostname}:{parts.port or (1080 if parts.scheme.startswith('socks') else 80)}"
     return httpcore2.Proxy(at, auth=auth)
-
-
-@contextmanager
-def _told_as_ours(host: str) -> Iterator[None]:
-    """Re-raise the library's errors as the host's."""
-    try:
-        yield
-    except _FAILED as error:
-        raise _translated(error, host) from error
-    except (ValueError, TypeError) as error:
-        raise faults.not_http(type(error).__name__) from error
-
-
-def _translated(error: Exception, host: str) -> InvocationError:
-    if isinstance(error, httpcore2.ConnectTimeout):
-        return faults.not_accepted(host)
-    if isinstance(error, httpcore2.TimeoutException):
-        return faults.silent(host)
-    if isinstance(error, httpcore2.ConnectError | httpcore2.ProxyError):
-        return faults.not_connected(error, host)
-    if isinstance(error, httpcore2.LocalProtocolError):
-        return faults.not_http(str(error))
-    if isinstance(error, httpcore2.RemoteProtocolError):
-        return _broken_or_no_http(str(error), host)
-    return faults.broken(host, error)
-
-
-def _broken_or_no_http(words: str, host: str) -> InvocationError:
-    """Tell by the library's words whether the connection ended, or what came on it was no HTTP."""
-    if "disconnected without" in words:
-        return faults.closed(host)
-    return faults.broken(host, "It ended early.") if "peer closed" in words else faults.no_http(host, words)

@@ -1,10 +1,11 @@
-"""Tries again what may succeed later: by the server's own hint, else by the manifest's policy, within the deadline."""
+"""Two steps around a request: what may succeed later is tried again, and each try is told to observers and the log."""
 
 import logging
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 from connector_host.model.errors import (
     ConnectionLost,
@@ -130,3 +131,40 @@ def _give_up(pause: float, left: float, reply: Reply | None) -> None:
             http_status=reply.status,
         )
     raise DeadlinePassed("The server cannot be reached, and the deadline leaves no time for another try.")
+
+
+log = logging.getLogger("connector_host.requests")
+
+
+class RequestLog:
+    """The innermost step: sees each try by itself."""
+
+    def __init__(self, clock: Clock, observe: Observe) -> None:
+        self._clock = clock
+        self._observe = observe
+
+    async def __call__(self, request: Request, send: Send) -> Reply:
+        """Send, and tell."""
+        begun = self._clock.monotonic()
+        try:
+            reply = await send(request)
+        except InvocationError as error:
+            self._tell(request, begun, type(error).__name__)
+            raise
+        self._tell(request, begun, str(reply.status))
+        return reply
+
+    def _tell(self, request: Request, begun: float, outcome: str) -> None:
+        milliseconds = (self._clock.monotonic() - begun) * 1000
+        self._observe(
+            "request.sent",
+            {
+                "server": request.server,
+                "method": request.method,
+                "outcome": outcome,
+                "duration_ms": milliseconds,
+            },
+        )
+        if log.isEnabledFor(logging.DEBUG):
+            path = urlsplit(request.url).path
+            log.debug("%s %s on %s: %s in %.0f ms", request.method, path, request.server, outcome, milliseconds)

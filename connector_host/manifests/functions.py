@@ -9,8 +9,8 @@ from typing import Any
 from msgspec import Struct
 
 from connector_host.manifests.source_map import Document, Where
+from connector_host.model.failure import Problem
 from connector_host.model.manifest import CODE
-from connector_host.model.problems import Problem
 
 
 class _Function(Struct, frozen=True):

@@ -1,29 +1,18 @@
 """What is laid over a manifest: another command's parts (`like:`), and another language's words (`locales/xx.yaml`)."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
-from connector_host.manifests.schema import nearest
+from connector_host.manifests.schema import hint
 from connector_host.manifests.source_map import Document, Where
 from connector_host.manifests.strict_yaml import read_document
 from connector_host.model.errors import ManifestError
+from connector_host.model.failure import Problem
 from connector_host.model.manifest import Command, Manifest
-from connector_host.model.problems import Problem
-
-_MOST = 30
-
-
-def hint(name: str, known: Iterable[str]) -> tuple[str, str | None]:
-    """Return advice for a name that is not known, and the name that was probably meant."""
-    names = sorted(known)
-    near = nearest(name, names)
-    shown = ", ".join(names[:_MOST]) + (", …" if len(names) > _MOST else "")
-    advice = f"Did you mean '{near}'? " if near else ""
-    return f"{advice}Allowed: {shown}." if names else f"{advice}There is none.", near
 
 
 LIKE = "like"
@@ -59,18 +48,8 @@ class _Resolver:
             return
         other = command[LIKE]
         where: Where = ("commands", name, LIKE)
-        known = [one for one in self._commands if one != name]
-        if not isinstance(other, str) or other not in known:
-            assistance, near = hint(str(other), known)
-            cause = f"There is no command '{other}' to be like."
-            self._problems.append(
-                self._document.problem(where, "unknown-like", cause, assistance, allowed=tuple(known), fix=near)
-            )
-            self._commands[name][LIKE] = near
-            if near is None:
-                del self._commands[name]
-            else:
-                self._resolve(name, way)
+        if not isinstance(other, str) or other == name or other not in self._commands:
+            self._unknown(name, other, way)
             return
         if other in way:
             cause = f"'{name}' is like '{other}', which is like '{name}'."
@@ -84,6 +63,20 @@ class _Resolver:
             self._commands[name] = self._laid(command, base, ("commands", name), ("commands", other))
         self._commands[name].pop(LIKE, None)
         self._done.add(name)
+
+    def _unknown(self, name: str, other: Any, way: tuple[str, ...]) -> None:
+        """Tell that a command is like nothing there is; the nearest name stands in, so that more can be told."""
+        known = [one for one in self._commands if one != name]
+        assistance, near = hint(str(other), known)
+        cause, where = f"There is no command '{other}' to be like.", ("commands", name, LIKE)
+        self._problems.append(
+            self._document.problem(where, "unknown-like", cause, assistance, allowed=tuple(known), fix=near)
+        )
+        self._commands[name][LIKE] = near
+        if near is None:
+            del self._commands[name]
+        else:
+            self._resolve(name, way)
 
     def _laid(self, own: Mapping[str, Any], base: Mapping[str, Any], where: Where, there: Where) -> dict[str, Any]:
         """Return `own` laid over `base`, and note where the parts taken over stand."""

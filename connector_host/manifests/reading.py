@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from connector_host.manifests.functions import check_functions, check_sandbox
-from connector_host.manifests.overlays import check_locales, hint, resolve_likes
+from connector_host.manifests.overlays import check_locales, resolve_likes
 from connector_host.manifests.rules.commands import check_commands, check_samples
 from connector_host.manifests.rules.parameters import check_connection, check_parameters
 from connector_host.manifests.rules.reach import Plugin
 from connector_host.manifests.rules.requests import check_requests, check_servers
-from connector_host.manifests.schema import Checker, Fault
+from connector_host.manifests.schema import Checker, Fault, hint
 from connector_host.manifests.source_map import Document, Where, dotted
 from connector_host.manifests.strict_yaml import read_document
 from connector_host.model.errors import ManifestError
+from connector_host.model.failure import Level, Problem, in_order
 from connector_host.model.guarded import Guarded
 from connector_host.model.manifest import Exemption
-from connector_host.model.problems import Level, Problem, in_order
 
 _ROUNDS = 12  # of taking away what is wrong, so that the rest can be checked too
 _STAND_INS: dict[str, Any] = {

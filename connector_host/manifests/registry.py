@@ -10,8 +10,8 @@ from connector_host.manifests.cache import ManifestCache
 from connector_host.manifests.schema import did_you_mean
 from connector_host.manifests.structuring import load_manifest
 from connector_host.model.errors import BadSetting, BrokenPlugin, ManifestError, UnknownCommand, UnknownPlugin
+from connector_host.model.failure import Problem
 from connector_host.model.manifest import MANIFEST, BrokenPluginFacts, Command, Manifest
-from connector_host.model.problems import Problem
 
 
 class LinkedFolders:

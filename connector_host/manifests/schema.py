@@ -228,3 +228,15 @@ def _type_of(value: Any) -> str:
 def _given(value: Any) -> str:
     text = str(value)
     return f", not '{text}'" if len(text) <= 60 else ""  # noqa: PLR2004 - longer is not worth repeating
+
+
+_MOST = 30
+
+
+def hint(name: str, known: Iterable[str]) -> tuple[str, str | None]:
+    """Return advice for a name that is not known, and the name that was probably meant."""
+    names = sorted(known)
+    near = nearest(name, names)
+    shown = ", ".join(names[:_MOST]) + (", …" if len(names) > _MOST else "")
+    advice = f"Did you mean '{near}'? " if near else ""
+    return f"{advice}Allowed: {shown}." if names else f"{advice}There is none.", near

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from connector_host.model.problems import Fix, Level, Problem
+from connector_host.model.failure import Fix, Level, Problem
 
 Where = tuple[str | int, ...]
 

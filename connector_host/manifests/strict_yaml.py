@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from connector_host.manifests.source_map import Document, Mark, Where
 from connector_host.model.errors import ManifestError
-from connector_host.model.problems import Problem
+from connector_host.model.failure import Problem
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64

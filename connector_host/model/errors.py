@@ -42,8 +42,7 @@ An error's message is its class's docstring unless the place that raises it know
 from collections.abc import Sequence
 from typing import ClassVar
 
-from connector_host.model.failure import Failure, Kind
-from connector_host.model.problems import Problem
+from connector_host.model.failure import Failure, Kind, Problem
 
 
 class ConnectorHostError(Exception):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 __all__ = ["ABSENT", "Absent", "JsonPath", "PathSyntaxError", "compile_path", "steps_of"]
 
@@ -27,16 +27,6 @@ class PathSyntaxError(ValueError):
     """The JSONPath cannot be parsed."""
 
 
-class JsonPath(Protocol):
-    """A compiled path."""
-
-    def find(self, document: Any) -> list[Any]:
-        """All values at the path, in document order."""
-
-    def first(self, document: Any) -> Any:
-        """Return the first value at the path, or ABSENT."""
-
-
 _EACH: Final = object()
 _STEP = re.compile(r"\.(?P<name>[A-Za-z_][\w-]*)|\['(?P<quoted>[^']*)'\]|\[(?P<index>\d+)\]|(?P<each>\[\*\]|\.\*)")
 
@@ -50,6 +40,7 @@ class _PlainPath:
         self._steps = steps
 
     def find(self, document: Any) -> list[Any]:
+        """Return all values at the path, in document order."""
         found = [document]
         for step in self._steps:
             if step is _EACH:
@@ -59,6 +50,7 @@ class _PlainPath:
         return found
 
     def first(self, document: Any) -> Any:
+        """Return the first value at the path, or ABSENT."""
         if _EACH in self._steps:
             return next(iter(self.find(document)), ABSENT)
         for step in self._steps:
@@ -97,6 +89,9 @@ class _AnyPath:
 
     def first(self, document: Any) -> Any:
         return next(iter(self.find(document)), ABSENT)
+
+
+JsonPath = _PlainPath | _Name | _AnyPath
 
 
 def _children(value: Any) -> Iterable[Any]:

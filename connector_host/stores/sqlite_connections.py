@@ -22,7 +22,7 @@ from connector_host.model.connection import (
 )
 from connector_host.model.errors import BadSetting, ConnectionChanged, ConnectionExists, StoreError
 from connector_host.stores.database import Database
-from connector_host.stores.sqlite_audit import append
+from connector_host.stores.sqlite_records import append
 
 _COLUMNS = ("id", "name", "plugin", "version", "secrets")
 

@@ -41,8 +41,6 @@ class Stored:
 
 
 class Account:
-    """All there is."""
-
     def __init__(self) -> None:
         self.users: dict[str, Stored] = {}
         self.emails: set[str] = set()

@@ -32,6 +32,13 @@ def rest_routes(api: RestApi, team: TeamApi, directory: DirectoryApi) -> list[tu
         ("GET", "/maintenance_windows", directory.maintenance_windows),
         ("POST", "/maintenance_windows", directory.create_maintenance_window),
         ("GET", "/log_entries", team.log_entries),
+        *incident_routes(api, team),
+    ]
+
+
+def incident_routes(api: RestApi, team: TeamApi) -> list[tuple[str, str, Handler]]:
+    """Return those of incidents and what hangs on them."""
+    return [
         ("GET", "/incidents", api.incidents),
         ("POST", "/incidents", team.create_incident),
         ("PUT", "/incidents", api.resolve_incidents),

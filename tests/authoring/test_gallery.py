@@ -11,7 +11,7 @@ import pytest
 
 from connector_host.authoring.checking import validate
 from connector_host.configuration import bundled
-from connector_host.model.problems import Problem
+from connector_host.model.failure import Problem
 
 SCHEMAS = bundled() / "schemas"
 

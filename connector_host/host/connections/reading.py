@@ -1,7 +1,10 @@
 """What callers may see of the connections: what they have no right to does not exist for them."""
 
-from collections.abc import AsyncIterator
+import json
+import platform
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
+from importlib.metadata import distributions
 from typing import Any
 
 from msgspec.structs import asdict, replace
@@ -9,6 +12,7 @@ from msgspec.structs import asdict, replace
 from connector_host.host.access import Right, rights
 from connector_host.host.connections.fields import named
 from connector_host.host.core import Core
+from connector_host.host.redaction import Redactor, leaves
 from connector_host.host.secrets import mask
 from connector_host.manifests.schema import did_you_mean
 from connector_host.model.caller import OPERATOR, Operator, Principal
@@ -85,3 +89,43 @@ async def shown(core: Core, stored: StoredConnection) -> dict[str, Any]:
         key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(health).items()
     }
     return document
+
+
+RUNS, RECORDS = 20, 1000
+_OURS = ("connector-host", "httptools", "httpx2", "msgspec", "jsonschema", "jsonschema-rs", "cryptography", "pluggy")
+
+
+async def diagnosis_of(core: Core, stored: StoredConnection) -> Mapping[str, Any]:
+    """Return the bundle of one connection as {file name: JSON value}; what would be a secret is masked."""
+    connection = stored.connection
+    manifest = core.registry.plugins.get(connection.plugin)
+    document = await shown(core, stored)
+    runs = await core.store.history.recent(RUNS, connection.id)
+    records = await core.audit.last(RECORDS)
+    bundle = {
+        "connection.json": {**document, "secrets": dict.fromkeys(document["secrets"], "********")},
+        "plugin.json": {
+            "id": connection.plugin,
+            "version": manifest.version if manifest else None,
+            "made_for": connection.plugin_version,
+            "commands": list(manifest.commands) if manifest else [],
+        },
+        "history.json": [{**run.document(), "result": None} for run in runs],
+        "audit.json": [record.document() for record in records if record.entry.subject_id == connection.id],
+        "host.json": {
+            "python": platform.python_version(),
+            "system": platform.platform(),
+            "packages": {one.name: one.version for one in distributions() if one.name.lower() in _OURS},
+        },
+    }
+    text = json.dumps(bundle, ensure_ascii=False, default=str)
+    redacted: Mapping[str, Any] = (await _redactor(core, stored)).value(json.loads(text))
+    return redacted
+
+
+async def _redactor(core: Core, stored: StoredConnection) -> Redactor:
+    try:
+        opened = await core.secrets.open(stored)
+    except SealError:
+        return Redactor(())
+    return Redactor(text for value in opened.values() for text in leaves(value))

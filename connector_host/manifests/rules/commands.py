@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from connector_host.manifests.overlays import hint
 from connector_host.manifests.parameters import standard_schema
 from connector_host.manifests.rules.reach import PLACED, Plugin, resolves
-from connector_host.manifests.schema import Checker, fault_of_schema
+from connector_host.manifests.schema import Checker, fault_of_schema, hint
 from connector_host.manifests.source_map import Where
+from connector_host.model.failure import Level, Problem
 from connector_host.model.paths import ABSENT
-from connector_host.model.problems import Level, Problem
 
 
 def check_commands(plugin: Plugin) -> Iterator[Problem]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from connector_host.manifests.overlays import hint
+from connector_host.manifests.schema import hint
 from connector_host.manifests.source_map import Document, Where
+from connector_host.model.failure import Problem
 from connector_host.model.paths import PathSyntaxError, compile_path, steps_of
-from connector_host.model.problems import Problem
 
 Roots = Mapping[str, frozenset[str]]
 PLACED = re.compile(r"\{(\$[^{}]*)\}")

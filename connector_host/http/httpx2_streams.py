@@ -1,0 +1,105 @@
+"""What the httpx2 transport is guarded with: streams that bound what comes, and the library's errors as the host's."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpcore2
+
+from connector_host.http import faults
+from connector_host.http.transport import Bounds, Resolve
+from connector_host.model.errors import InvocationError
+
+_READ_BYTES = 64 * 1024  # of httpcore2's reads
+_FAILED = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, httpcore2.ProxyError)
+
+
+class GuardedStream(httpcore2.AsyncNetworkStream):
+    """A network stream that takes no more than `left` bytes; with a new request that is what a head may have."""
+
+    def __init__(self, stream: httpcore2.AsyncNetworkStream, bounds: Bounds) -> None:
+        self._stream = stream
+        self._bounds = bounds
+        self.left = 0
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - the library's signature
+        """Read, within the bound."""
+        data = await self._stream.read(max_bytes, timeout)
+        self.left -= len(data)
+        if self.left < 0:
+            raise faults.too_large("is, with what is no body, over", self._bounds.overhead_bytes, None)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the same
+        """Write; an answer's head may follow, and what comes of its body in the same segment."""
+        self.left = self._bounds.overhead_bytes + _READ_BYTES
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """Close."""
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the same
+    ) -> httpcore2.AsyncNetworkStream:
+        """Begin TLS."""
+        return GuardedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout), self._bounds)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what is known of the socket."""
+        return self._stream.get_extra_info(info)
+
+
+class GuardedBackend(httpcore2.AsyncNetworkBackend):
+    """Opens guarded streams, on asyncio and on trio, to the addresses that `resolve` gives."""
+
+    def __init__(self, bounds: Bounds, resolve: Resolve | None) -> None:
+        self._backend = httpcore2.AnyIOBackend()
+        self._bounds = bounds
+        self._resolve = resolve
+
+    async def connect_tcp(self, host: str, port: int, *given: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
+        """Connect."""
+        address = (await self._resolve(host, port))[0][4][0] if self._resolve else host
+        stream = await self._backend.connect_tcp(address, port, *given, **options)
+        return GuardedStream(stream, self._bounds)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await self._backend.sleep(seconds)
+
+
+@contextmanager
+def told_as_ours(host: str) -> Iterator[None]:
+    """Re-raise the library's errors as the host's."""
+    try:
+        yield
+    except _FAILED as error:
+        raise _translated(error, host) from error
+    except (ValueError, TypeError) as error:
+        raise faults.not_http(type(error).__name__) from error
+
+
+def _translated(error: Exception, host: str) -> InvocationError:
+    if isinstance(error, httpcore2.ConnectTimeout):
+        return faults.not_accepted(host)
+    if isinstance(error, httpcore2.TimeoutException):
+        return faults.silent(host)
+    if isinstance(error, httpcore2.ConnectError | httpcore2.ProxyError):
+        return faults.not_connected(error, host)
+    if isinstance(error, httpcore2.LocalProtocolError):
+        return faults.not_http(str(error))
+    if isinstance(error, httpcore2.RemoteProtocolError):
+        return _broken_or_no_http(str(error), host)
+    return faults.broken(host, error)
+
+
+def _broken_or_no_http(words: str, host: str) -> InvocationError:
+    """Tell by the library's words whether the connection ended, or what came on it was no HTTP."""
+    if "disconnected without" in words:
+        return faults.closed(host)
+    return faults.broken(host, "It ended early.") if "peer closed" in words else faults.no_http(host, words)
