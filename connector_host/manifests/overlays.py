@@ -14,7 +14,6 @@ from connector_host.model.errors import ManifestError
 from connector_host.model.failure import Problem
 from connector_host.model.manifest import Command, Manifest
 
-
 LIKE = "like"
 _OWN = {LIKE, "samples", "deprecated"}  # what is said of one command alone
 
