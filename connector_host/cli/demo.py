@@ -116,7 +116,7 @@ _EVENT = {
     "source": "prod-datapipe03.example.com",
     "component": "Postgres",
     "group": "Prod-datapipe",
-    "event_class": "Deploy",
+    "class": "Deploy",
     "custom_details": '{"ping time":"1500ms","load avg":0.75}',
 }
 

@@ -19,11 +19,15 @@ RESERVED = frozenset({"connection", "sandbox", "input", "options_of", "output", 
 def options_of(properties: Mapping[str, Any], required: list[str]) -> list[click.Option]:
     """One option per parameter; the host, not the command line, decides whether a value is right."""
     titles = {name: str(schema.get("title", name)) for name, schema in properties.items()}
-    return [
+    options = [
         _option(name, schema, _traits(schema, titles, required=name in required))
         for name, schema in properties.items()
         if name not in RESERVED
     ]
+    old = [_option(schema["was"], schema, []) for schema in properties.values() if "was" in schema]
+    for option in old:
+        option.hidden = True
+    return options + old
 
 
 def _traits(schema: Mapping[str, Any], titles: Mapping[str, str], *, required: bool) -> list[str]:

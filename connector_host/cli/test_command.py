@@ -101,7 +101,8 @@ def _runner(manifest: Manifest, found: Command) -> Any:
     ) -> int:
         if sandbox == (connection is not None):
             raise click.UsageError("Give --connection NAME, or --sandbox for the plugin's stand-in server.")
-        properties = found.input.get("properties", {})
+        properties = dict(found.input.get("properties", {}))
+        properties |= {schema["was"]: schema for schema in properties.values() if "was" in schema}
         inputs = read_inputs(input)
         inputs |= {name: value_of(value, properties[name]) for name, value in given.items() if value is not None}
         with _place(_app(ctx), manifest, connection) as (app, name):

@@ -25,6 +25,7 @@ class InputForm:
         self._checker = Checker(schema)
         self._properties: Mapping[str, Any] = schema.get("properties", {})
         self._defaults = {name: value["default"] for name, value in self._properties.items() if "default" in value}
+        self._was = {value["was"]: name for name, value in self._properties.items() if "was" in value}
         self.secrets = {name for name, value in self._properties.items() if value.get("writeOnly")}
         self._date_time = date_time
         self._limits = limits
@@ -37,6 +38,7 @@ class InputForm:
 
         Raises InvalidInput in the specification's wording.
         """
+        inputs = self._renamed(inputs)
         self._refuse_unknown(inputs)
         text = self._as_json(inputs)
         if self.secrets & inputs.keys():
@@ -54,9 +56,22 @@ class InputForm:
         return values, text
 
     def warnings(self, inputs: Mapping[str, Any]) -> list[str]:
-        """Return a warning for each deprecated parameter that is given."""
+        """Return a warning for each deprecated parameter, and each old name, that is given."""
+        old = [f"The input {was} is called {name} now." for was, name in self._was.items() if was in inputs]
         told = {name: self._properties[name].get("deprecation") for name in inputs if name in self._properties}
-        return [Deprecation(**one).told(f"The parameter {self.title(name)}") for name, one in told.items() if one]
+        return [
+            *old,
+            *(Deprecation(**one).told(f"The parameter {self.title(name)}") for name, one in told.items() if one),
+        ]
+
+    def _renamed(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the inputs with today's names in place of old ones."""
+        if not self._was or not self._was.keys() & inputs.keys():
+            return inputs
+        for was, name in self._was.items():
+            if was in inputs and name in inputs:
+                raise InvalidInput(self.title(name), f"It is given twice: as {name}, and as {was}, its old name.")
+        return {self._was.get(name, name): value for name, value in inputs.items()}
 
     def _hidden(self, values: Mapping[str, Any]) -> set[str]:
         """Names of the parameters that are not there, by their `visible_if`."""

@@ -67,7 +67,7 @@ async def create_event(
     source: str,
     component: str | None = None,
     group: str | None = None,
-    event_class: str | None = None,
+    class_: str | None = None,
     custom_details: Mapping[str, Any] | str | None = None,
     dedup_key: str | None = None,
     timestamp: str | None = None,
@@ -84,7 +84,7 @@ async def create_event(
         "source": source,
         "component": component,
         "group": group,
-        "class": event_class,
+        "class": class_,
         "custom_details": custom_details,
         "timestamp": timestamp,
     }
@@ -139,18 +139,18 @@ async def get_all_schedules(call: AsyncCall) -> AsyncIterator[Page]:
 
 
 @command
-async def resolve_incidents(call: AsyncCall, incident_ids: list[str], sender: str | None = None) -> AsyncIterator[Item]:
+async def resolve_incidents(call: AsyncCall, incident_ids: list[str], from_: str | None = None) -> AsyncIterator[Item]:
     """Resolve many in few requests and answer for each."""
-    async for item in changed(call, incident_ids, "resolved", sender):
+    async for item in changed(call, incident_ids, "resolved", from_):
         yield item
 
 
 @command
 async def acknowledge_incidents(
-    call: AsyncCall, incident_ids: list[str], sender: str | None = None
+    call: AsyncCall, incident_ids: list[str], from_: str | None = None
 ) -> AsyncIterator[Item]:
     """Acknowledge many in few requests and answer for each."""
-    async for item in changed(call, incident_ids, "acknowledged", sender):
+    async for item in changed(call, incident_ids, "acknowledged", from_):
         yield item
 
 

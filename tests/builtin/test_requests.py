@@ -181,7 +181,7 @@ def test_an_id_stays_in_its_place(world: World, hostile: str) -> None:
 def test_an_input_can_not_write_headers(world: World, sender: str) -> None:
     with raw_server(http("200 OK", b"{}")) as (base, received):
         world.add(base)
-        result = world.run("resolve_incidents", {"incident_ids": ["Q1"], "sender": sender})
+        result = world.run("resolve_incidents", {"incident_ids": ["Q1"], "from": sender})
     assert result.status is Status.FAILED
     assert received == []
 

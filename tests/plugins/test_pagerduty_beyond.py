@@ -152,7 +152,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("reassign_incident", {"incident_id": "Q1"}, "Message: The value for parameter (Assignee IDs) is invalid. It is required where To is users, and missing."),
     ("reassign_incident", {"incident_id": "Q1", "assignee_ids": ["P"], "escalation_policy_id": "P"}, "Message: The value for parameter (Escalation Policy ID) is invalid. It is only there where To is escalation_policy."),
     ("create_user", {"name": "x", "email": "x"}, "Message: The value for parameter (Email) is invalid."),
-    ("update_incident", {"incident_id": "Q1", "sender": "nobody"}, "Message: The value for parameter (From) is invalid. It must be an email address."),
+    ("update_incident", {"incident_id": "Q1", "from": "nobody"}, "Message: The value for parameter (From) is invalid. It must be an email address."),
     ("delete_user", {"user_ids": ["PNONE"]}, "Delete User failed. Status Code: 2100. Message: User ID not found."),
     ("start_incident_workflow", {"workflow_id": "W", "incident_id": "Q"}, "Status Code: 2100. Message: Not Found."),
 ]  # fmt: skip

@@ -19,7 +19,7 @@ EVENT = {"summary": "Disk full", "severity": "Critical", "source": "db1"}
 
 def test_create_event_opens_an_incident_with_an_alert(prod: World, sandbox: Sandbox) -> None:
     details = {"ping time": "1500ms", "load avg": 0.75}
-    more = {"component": "Postgres", "group": "db", "event_class": "Deploy", "custom_details": details}
+    more = {"component": "Postgres", "group": "db", "class": "Deploy", "custom_details": details}
     result = prod.run("create_event", {**EVENT, **more, "timestamp": "2026-01-31 08:00"})
     assert result.status is Status.PASSED
     [event] = sandbox.account.events
@@ -310,7 +310,7 @@ def test_resolve_incidents_takes_from_from_the_call_before_the_connection(world:
     refused = world.run("resolve_incidents", {"incident_ids": [incident, "QNOBODY"]})
     assert {entry.status_code for entry in refused.errors} == {"1008"}
     assert len(sandbox.requests) == 1  # who asks is wrong, not an id: no halving
-    result = world.run("resolve_incidents", {"incident_ids": [incident], "sender": "kyler.kuhn@example.com"})
+    result = world.run("resolve_incidents", {"incident_ids": [incident], "from": "kyler.kuhn@example.com"})
     assert result.status is Status.PASSED
 
 

@@ -46,8 +46,14 @@ def _check_form(plugin: Plugin, where: Where, form: Mapping[str, Any]) -> Iterat
             cause = f"'{name}' is always required, yet only there where its visible_if holds."
             place = (*where, "required", index)
             yield plugin.document.problem(place, "required-but-hidden", cause, "Use required_if in its place.")
+    taken = set(properties)
     for name, schema in properties.items():
         yield from _check_parameter(plugin, (*where, "properties", name), name, schema, properties)
+        if "was" in schema and (where[0] == "connection" or schema["was"] in taken):
+            cause = f"'{schema['was']}' cannot be an old name here: another has it, or it is not an input's."
+            advice = "Only an input has an old name, and one that no other has; connections have migrations."
+            yield plugin.document.problem((*where, "properties", name, "was"), "old-name", cause, advice)
+        taken.add(schema.get("was", name))
 
 
 def _check_parameter(
