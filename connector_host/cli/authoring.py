@@ -9,6 +9,7 @@ from msgspec import to_builtins
 from connector_host.app import App
 from connector_host.authoring.checking import validate as validated
 from connector_host.authoring.comparing import compare
+from connector_host.authoring.formatting import files_of, formatted
 from connector_host.authoring.page import page_of
 from connector_host.authoring.scaffold import scaffold
 from connector_host.cli.problems import FORMATS, show_problems
@@ -52,6 +53,24 @@ def validate(app: App, plugin: str, output: str, fix: bool) -> int:  # noqa: FBT
             one = findings.manifest
             click.echo(f"{one.name} {one.version}: {counted(len(one.commands), 'command')}, no problems.")
     return 1 if findings.problems else 0
+
+
+@click.command("format")
+@click.argument("plugin")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 where something would be written.")
+@click.pass_obj
+def format_files(app: App, plugin: str, check: bool) -> int:  # noqa: FBT001 - click passes it by name
+    """Write a plugin's YAML in the one form: lines of at most 120 columns, comments kept."""
+    changed = 0
+    for file in files_of(folder_of(app, plugin)):
+        text = file.read_text("utf-8")
+        if (form := formatted(text)) != text:
+            changed += 1
+            click.echo(str(file))
+            if not check:
+                file.write_text(form, "utf-8")
+    click.echo(f"{counted(changed, 'file')} {'to write' if check else 'written'}.", err=True)
+    return 1 if check and changed else 0
 
 
 @click.command()
@@ -174,4 +193,4 @@ def schema(app: App, draft: str, only_path: bool) -> None:  # noqa: FBT001 - cli
     click.echo(str(file) if only_path else file.read_text("utf-8"), nl=only_path)
 
 
-COMMANDS = (new, validate, test, docs, diff, schema, link, unlink)
+COMMANDS = (new, validate, test, docs, diff, schema, link, unlink, format_files)

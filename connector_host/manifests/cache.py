@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-FORMAT = 5
+FORMAT = 6
 Stamp = list[int] | None
 
 

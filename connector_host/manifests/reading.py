@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+from connector_host.manifests.command_files import take_in_files
 from connector_host.manifests.functions import check_functions, check_sandbox
 from connector_host.manifests.overlays import check_locales, resolve_likes
 from connector_host.manifests.rules.commands import check_commands, check_samples
@@ -66,6 +67,7 @@ def read_manifest(file: Path, schemas: Path) -> tuple[dict[str, Any], dict[str, 
 def examine(file: Path, schemas: Path) -> Examination:
     """Read a manifest and find all that is wrong with it; raises ManifestError where nothing can be read of it."""
     document = read_document(file)
+    take_in_files(document, file.parent)
     problems = list(document.problems)
     problems += resolve_likes(document)
     checker = manifest_schema(schemas)

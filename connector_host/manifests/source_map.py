@@ -3,6 +3,7 @@
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from connector_host.model.failure import Fix, Level, Problem
 
@@ -15,6 +16,7 @@ class Mark(Struct, frozen=True):
     line: int
     column: int
     length: int
+    file: str = ""  # where it is not the document's own
 
 
 class Document(Struct):
@@ -30,6 +32,20 @@ class Document(Struct):
     flow: set[Where] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     text: str = ""
+    texts: dict[str, str] = field(default_factory=dict)  # of the files that were taken in, by their names
+
+    def take_in(self, other: "Document", where: Where) -> None:
+        """Lay another file's value at a place, with where its parts stand and what is wrong with it."""
+        for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
+            for part, mark in theirs.items():
+                mine[(*where, *part)] = replace(mark, file=other.file)
+        self.flow |= {(*where, *part) for part in other.flow}
+        self.problems += other.problems
+        self.texts[other.file] = other.text
+        parent = self.value
+        for step in where[:-1]:
+            parent = parent[step]
+        parent[where[-1]] = other.value
 
     def line(self, where: Where) -> int:
         """Line of the part at `where`, or of the nearest part around it."""
@@ -63,7 +79,7 @@ class Document(Struct):
         known = where in (self.keys if key else self.values)
         change = self._fix(mark, fix) if fix is not None and known else None
         return Problem(
-            self.file,
+            mark.file or self.file,
             mark.line,
             cause,
             assistance,
@@ -78,7 +94,8 @@ class Document(Struct):
 
     def _fix(self, mark: Mark, text: str) -> Fix:
         """Return the change; what is quoted stays quoted."""
-        line = self.text.splitlines()[mark.line - 1] if self.text else ""
+        text_of_file = self.texts.get(mark.file, self.text)
+        line = text_of_file.splitlines()[mark.line - 1] if text_of_file else ""
         quote = line[mark.column - 1 : mark.column]
         quoted = f"{quote}{text}{quote}" if quote in {"'", '"'} and not text.startswith(quote) else text
         return Fix(mark.line, mark.column, mark.length, quoted)

@@ -8,7 +8,9 @@ from connector_host.manifests.cache import ManifestCache
 from connector_host.manifests.parameters import several, size_in_bytes, standard_schema
 from connector_host.model.manifest import (
     CODE,
+    COMMANDS,
     MANIFEST,
+    SAMPLES,
     Command,
     Credential,
     Deprecation,
@@ -67,7 +69,9 @@ def load_manifest(folder: Path, schemas: Path, memory: ManifestCache | None = No
 def _sources(value: Mapping[str, Any], folder: Path) -> list[Path]:
     """Name every file that a check of the manifest reads."""
     outputs = [command.get("output", {}).get("$ref") for command in value["commands"].values()]
-    return [folder / MANIFEST, folder / CODE, *(folder / name for name in outputs if name)]
+    rooms = [folder / COMMANDS, folder / SAMPLES]  # what appears in one changes it
+    files = [*rooms, *(file for room in rooms for file in sorted(room.glob("*.yaml")))]
+    return [folder / MANIFEST, folder / CODE, *files, *(folder / name for name in outputs if name)]
 
 
 def manifest_of(value: Mapping[str, Any], folder: Path, outputs: Mapping[str, Any]) -> Manifest:
@@ -181,6 +185,7 @@ def server(name: str, spec: Mapping[str, Any], errors: ErrorPaths, responses: It
         query=spec.get("query", {}),
         auth=Auth(**spec["auth"]) if "auth" in spec else None,
         limit=Limit(**spec["limit"]) if "limit" in spec else None,
+        transport=spec.get("transport"),
         max_body=size_in_bytes(spec["max_body"]) if "max_body" in spec else None,
         errors=error_paths(spec["errors"]) if "errors" in spec else errors,
         responses=response_rules([*spec.get("responses", ()), *responses]),

@@ -9,6 +9,8 @@ from msgspec import Struct, field
 from connector_host.model.requests import Paging, RequestTemplate, ResponseRule, RetryPolicy, Server
 
 MANIFEST, CODE = "manifest.yaml", "commands.py"  # the files of a plugin's folder
+COMMANDS = "commands"  # folder of files, one for each command
+SAMPLES = "samples"  # the same, of their samples
 
 
 class FieldMapping(Struct, frozen=True):
