@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench import authoring, connections
+from bench import authoring, connections, cpu, house
 from tests.certificates import write_certificate
 
 OUT = Path(__file__).parent / "out" / "bench.json"
@@ -90,9 +90,14 @@ def whole_process(base: str, ca: Path, home: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure everything, or what the arguments name: `commands`, `connections`, `authoring`."""
-    wanted = set(sys.argv[1:]) or {"commands", "connections", "authoring"}
+    """Measure everything, or what the arguments name: `house`, `invocations`, `commands`, `connections`, `authoring`."""
+    wanted = set(sys.argv[1:]) or {"house", "invocations", "commands", "connections", "authoring"}
     OUT.parent.mkdir(exist_ok=True)
+    if "house" in wanted:
+        house.report()
+        house.report_entered()
+    if "invocations" in wanted:
+        keep({"invocations": cpu.measured()})
     if "commands" in wanted:
         keep(commands())
     if "connections" in wanted:

@@ -19,7 +19,7 @@ from connector_host.ports.parts import Clock
 from connector_host.ports.stores import HealthStore, HistoryStore
 
 MANY = 16  # invocations under way, from which a record waits a little for others to be written with
-LINGER_SECONDS = 0.004
+LINGER_SECONDS = 0.006
 SMALLEST_RECORD = 100  # bytes; a list of more records than fit need not be written out to be weighed
 
 

@@ -7,12 +7,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from connector_host.host.audit import AuditTrail
+from connector_host.host.choices import choices_in, parameter_of, plain_choices
 from connector_host.host.connections.reading import diagnosis_of, find, visible
 from connector_host.host.connections.service import Connections, drafted, drafted_edit
 from connector_host.host.connections.transfer import Transfers
 from connector_host.host.core import Core
 from connector_host.host.health import Health
-from connector_host.host.inputs import choices_in, parameter_of, plain_choices
 from connector_host.host.invocation import command_of_kind, invoke, test_command
 from connector_host.host.secrets import Keys
 from connector_host.host.sites import Sites
