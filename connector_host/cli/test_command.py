@@ -5,16 +5,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
-from msgspec import Struct
 
 from connector_host.app import App
 from connector_host.cli.parameters import options_of, read_inputs, uploaded, value_of
 from connector_host.cli.running import Bar, exit_code, output_option, print_rows, with_session
 from connector_host.host.host import Session
 from connector_host.model.connection import Selection
+from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import Options
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.result import Result
@@ -118,8 +118,10 @@ def _runner(manifest: Manifest, found: Command) -> Any:
     return run
 
 
-class _Work(Struct, frozen=True):
+class _Work(Guarded, frozen=True):
     """One run of one command."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset(["inputs"])
 
     plugin: str
     command: Command

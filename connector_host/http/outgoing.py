@@ -2,19 +2,22 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from msgspec import Struct, field
+from msgspec import field
 
 from connector_host.model.authoring import Upload
 from connector_host.model.errors import RequestRefused
+from connector_host.model.guarded import Guarded
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-class OutgoingRequest(Struct, frozen=True):
+class OutgoingRequest(Guarded, frozen=True):
     """One request: `json`, `form` or `parts` is its body."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset(["query", "headers", "json", "form", "parts"])
 
     method: str
     path: str

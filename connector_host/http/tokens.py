@@ -27,6 +27,9 @@ class _Token(Struct):
     until: float = 0.0
     refresh_token: str = ""
 
+    def __repr__(self) -> str:
+        return "_Token()"
+
 
 class Tokens:
     """The access token of one server, for one connection; `endpoint` is the server that gives them."""

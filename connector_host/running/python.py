@@ -12,7 +12,7 @@ from functools import partial
 from keyword import iskeyword
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio.from_thread
 import anyio.to_thread
@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from connector_host.model.authoring import Item, Page
 from connector_host.model.boundary import authors_code
 from connector_host.model.errors import CommandBug, InvocationError
+from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import Invocation
 from connector_host.model.manifest import Command, Manifest
 from connector_host.ports.parts import Body, CommandOutput, OpenConnection, Surroundings
@@ -83,8 +84,10 @@ def _plain(value: Any) -> Any:
 log = logging.getLogger("connector_host.plugins")
 
 
-class FunctionRun(Struct, frozen=True, eq=False):
+class FunctionRun(Guarded, frozen=True, eq=False):
     """One run of an author's function: whose it is, what goes in, and where what comes out goes."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset(["inputs"])
 
     plugin: str
     version: str

@@ -15,7 +15,8 @@ from connector_host.model.requests import ErrorPaths
 class ReceivedRequest(Guarded, frozen=True):
     """A request as it came: the path below its server's URL, the query's pairs, the body."""
 
-    hidden: ClassVar[frozenset[str]] = frozenset({"headers"})
+    hidden: ClassVar[frozenset[str]] = frozenset(["headers", "body"])
+
     method: str
     path: str
     query: tuple[tuple[str, str], ...]

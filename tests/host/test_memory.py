@@ -10,7 +10,7 @@ import pytest
 from connector_host.app import App
 from connector_host.configuration import Configuration
 from connector_host.manifests.registry import PluginRegistry
-from tests.kernel.test_manifests import CODE, GOOD, write
+from tests.host.test_manifests import CODE, GOOD, write
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_a_server_that_reflects_the_key(world: World, caplog: pytest.LogCaptureF
 
 
 def test_no_secret_in_a_bugs_traceback_or_in_errors(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
-    from tests.builtin.test_python_commands import own_world, run
+    from tests.parts.test_python_commands import own_world, run
 
     code = """
 from connector_host.model.authoring import Failed, command
@@ -139,7 +139,7 @@ def test_no_secret_in_what_adding_refuses(world: World) -> None:
 
 
 def test_no_secret_in_the_reason_why_it_is_refused(tmp_path: Any) -> None:
-    from tests.builtin.test_python_commands import HEAD
+    from tests.parts.test_python_commands import HEAD
 
     (tmp_path / "own").mkdir()
     head = HEAD.replace("writeOnly: true", "writeOnly: true, pattern: '^[0-9]+$', maxLength: 9, enum: ['1', '2']")

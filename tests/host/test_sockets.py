@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.kernel.test_manifests import CODE, GOOD, write
+from tests.host.test_manifests import CODE, GOOD, write
 from tests.world import http, raw_server
 
 PACKAGE = '''

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector_host.model.result import Result, Status
-from tests.kernel.test_inputs import GOOD
+from tests.host.test_inputs import GOOD
 from tests.world import SHARED, FastClock, World, http, raw_server
 
 JSON = "Content-Type: application/json"

@@ -8,8 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.cli.test_cli import CONNECTION, cli
 from tests.openbao import OpenBao
-from tests.surfaces.test_cli import CONNECTION, cli
 from tests.world import API_KEY, INTEGRATION_KEY, Sandbox
 
 
@@ -123,7 +123,7 @@ def test_many_at_once(placed: Sandbox, tmp_path: Path) -> None:
 
 
 def test_export_and_import(placed: Sandbox, tmp_path: Path) -> None:
-    from tests.kernel.test_transfer import PRIVATE, PUBLIC
+    from tests.host.test_transfer import PRIVATE, PUBLIC
 
     (tmp_path / "public.pem").write_bytes(PUBLIC)
     (tmp_path / "private.pem").write_bytes(PRIVATE)
