@@ -149,3 +149,38 @@ def test_no_secret_in_the_reason_why_it_is_refused(tmp_path: Any) -> None:
     with pytest.raises(ConnectorHostError, match=r"\(Key\) is invalid. It does not have the form") as caught:
         own.use(lambda host: host.connections.add("x", "own", Change(secrets={"key": "s3cret-s3cret"})))
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("secret", "body"),
+    [
+        ("s3cret-value", b'{"a": "xs3cret-valuex"}'),
+        ("s3cret-value", b'{"a": "\\u00733cret-value"}'),
+        ("s3cret-value", b'{"a": "{\\"b\\": \\"\\\\u00733cret-value\\"}"}'),
+        ("s3cret/value", b'{"a": "s3cret\\/value"}'),
+        ("s3cret/value", b'{"a": "s3cret\\u002fvalue"}'),
+        ("s3cret/value", b'{"a": "{\\"b\\": \\"s3cret\\\\/value\\"}"}'),
+        ('s3cret"value', b'{"a": "s3cret\\"value"}'),
+        ('s3cret"value', b'{"a": "s3cret\\u0022value"}'),
+        ('s3cret"value', b'{"a": "{\\"b\\": \\"s3cret\\\\\\"value\\"}"}'),
+        ("s3cret\\value", b'{"a": "s3cret\\\\value"}'),
+        ("s3cret\nvalue", b'{"a": "s3cret\\nvalue"}'),
+        ("s3crét-value", b'{"a": "s3cr\\u00e9t-value"}'),
+        ("s3crét-value", '{"a": "s3crét-value"}'.encode()),
+        ("s3cret-value", b'{"a": "\\u00733cret-value'),
+    ],
+)
+def test_no_page_is_vouched_for_in_which_a_secret_hides(secret: str, body: bytes) -> None:
+    assert not Redactor([secret]).cannot_hold(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": "a line\\n\\tC:\\\\svc \\"quoted\\" \\u2014 and \\/ more"}',
+        '{"a": "na\u00efve \u2014 text"}'.encode(),
+        b"[]",
+    ],
+)
+def test_a_page_with_other_backslashes_is_vouched_for(body: bytes) -> None:
+    assert Redactor(["s3cret/of+the=plugin", "another-s3cret"]).cannot_hold(body)

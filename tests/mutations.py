@@ -1,0 +1,118 @@
+"""Breaks the product once in each of these ways, and looks whether a test notices: `python -m tests.mutations`.
+
+Work on a clone: each break is written into the files, and taken back. Words choose some by their names. Run it after a
+large move; a survivor is a test to write.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# Name, file below connector_host, what stands there, what it becomes, and the test that must fail.
+MUTATIONS = [
+    ("ctx secret", "host/secrets.py", "[\"secret\", connection_id", "[\"sekret\", connection_id", "tests/e2e/test_release_1_0.py"),
+    ("ctx key", "host/secrets.py", "[\"data key\", connection_id", "[\"datakey\", connection_id", "tests/e2e/test_release_1_0.py"),
+    ("fingerprint", "crypto/key_rings.py", "b\"connector-host master key\" + key", "b\"connector-host masterkey\" + key", "tests/e2e/test_release_1_0.py"),
+    ("audit digest", "model/audit.py", "[number, previous, entry.at", "[previous, number, entry.at", "tests/e2e/test_release_1_0.py"),
+    ("export context", "host/connections/transfer.py", "[\"export\", FORMAT", "[\"xport\", FORMAT", "tests/e2e/test_release_1_0.py"),
+    ("cache format", "manifests/cache.py", "return kept[\"made_by\"] == self._made_by and all", "return all", "tests/host/test_memory.py"),
+    ("const nonce", "crypto/aes_gcm.py", "nonce = os.urandom(NONCE)", "nonce = bytes(NONCE)", "tests/host/test_secrets_stay.py"),
+    ("secret inputs", "host/inputs.py", "if self.secrets & inputs.keys():", "if False:", "tests/host/test_secrets_stay.py"),
+    ("intake records", "host/intake.py", "safe = record if page.clean else self.redactor.value(record)", "safe = record", "tests/host/test_secrets_stay.py"),
+    ("item name", "host/results.py", "item=None if item is None else clean(item)", "item=item", "tests/host/test_secrets_stay.py"),
+    ("by_item", "host/results.py", "self.redactor.text(key or \"\")", "key or \"\"", "tests/host/test_secrets_stay.py"),
+    ("list secret", "host/redaction.py", "for child in value:\n            yield from leaves(child)\n    elif value", "for child in value[1:]:\n            yield from leaves(child)\n    elif value", "tests/host/test_secrets_stay.py"),
+    ("vault value", "host/vaults.py", "self.redactor.learn(text)", "pass", "tests/host/test_secrets_stay.py"),
+    ("log query", "http/retry.py", "urlsplit(request.url).path", "request.url", "tests/host/test_secrets_stay.py"),
+    ("lead vault", "host/connections/service.py", "| (set(new.vault) - set(change.vault))", "", "tests/host/test_rights.py"),
+    ("redirect http", "http/transport.py", "urlsplit(target)[:2] != urlsplit(url)[:2]", "urlsplit(target).hostname != urlsplit(url).hostname", "tests/parts/test_on_the_wire.py"),
+    ("redirect post", "http/transport.py", "if request.method not in {\"GET\", \"HEAD\"}:", "if False:", "tests/parts/test_on_the_wire.py"),
+    ("transit ca", "crypto/key_transit.py", "os.environ.get(\"CONNECTOR_HOST_TRANSIT_CA\") or None", "None", "tests/parts/test_on_the_wire.py"),
+    ("rule retry", "http/retry.py", "if request.again is not None and request.again(reply):\n        return request.idempotent", "if request.again is not None and request.again(reply):\n        return True", "tests/parts/test_once.py"),
+    ("patch", "http/server.py", "\"PUT\", \"DELETE\"})", "\"PUT\", \"PATCH\", \"DELETE\"})", "tests/parts/test_once.py"),
+    ("idem key", "running/declared.py", "str(uuid.uuid4())", "\"constant\"", "tests/parts/test_once.py"),
+    ("get retry", "http/retry.py", "isinstance(error, Unreachable) or request.idempotent", "isinstance(error, Unreachable)", "tests/parts/test_once.py"),
+    ("order steps", "host/connections/pool.py", "for step in reversed(steps):", "for step in steps:", "tests/parts/test_once.py"),
+    ("token lock", "http/tokens.py", "async with kept.lock:", "if True:", "tests/parts/test_once.py"),
+    ("one window", "http/limits.py", "self._windows[request.allowance.key]", "self._windows[\"x\"]", "tests/parts/test_once.py"),
+    ("commit", "stores/database.py", "raw.execute(\"rollback\")", "raw.execute(\"commit\")", "tests/parts/test_once.py"),
+    ("migrate commit", "stores/database.py", "database.execute(\"rollback\")", "database.execute(\"commit\")", "tests/parts/test_once.py"),
+    ("rewrap memory", "stores/sqlite_connections.py", "self._remembered.pop(connection_id, None)", "pass", "tests/parts/test_once.py"),
+    ("intake store", "host/intake.py", "if self._broken is not None:\n            raise self._broken", "pass", "tests/host/test_verdicts.py"),
+    ("unique key", "host/intake.py", "self.fail(UnexpectedReply(\"A record has no unique key, so it cannot be told from others.\"))", "pass", "tests/host/test_verdicts.py"),
+    ("fan late", "running/fanout.py", "queue.finish()", "pass", "tests/host/test_verdicts.py"),
+    ("fan done late", "running/fanout.py", "self._done.pop(index, late)", "late", "tests/host/test_verdicts.py"),
+    ("returned", "host/results.py", "returned=len(self.records)", "returned=sum(facts.returned for facts in self._lists)", "tests/host/test_verdicts.py"),
+    ("untold", "running/call.py", "        try:\n            await work(call)\n        finally:\n            call.report_lists()", "        await work(call)\n        call.report_lists()", "tests/host/test_verdicts.py"),
+    ("retention", "host/history.py", "days=self._settings.retention_days", "days=90", "tests/host/test_verdicts.py"),
+    ("unavailable", "model/errors.py", "kind = Kind.UNAVAILABLE", "kind = Kind.INTERNAL", "tests/host/test_verdicts.py"),
+    ("refused", "model/errors.py", "    \"\"\"The host refused to send the request.\"\"\"\n\n    kind = Kind.INVALID_INPUT", "    \"\"\"The host refused to send the request.\"\"\"\n\n    kind = Kind.INTERNAL", "tests/host/test_verdicts.py"),
+    ("too large", "model/errors.py", "kind = Kind.TOO_LARGE", "kind = Kind.INTERNAL", "tests/host/test_verdicts.py"),
+    ("observe fail", "http/retry.py", "            self._tell(request, begun, type(error).__name__)\n", "", "tests/parts/test_once.py"),
+    ("outcome", "http/retry.py", "                \"outcome\": outcome,\n", "", "tests/parts/test_once.py"),
+    ("spool age", "host/uploads.py", "KEPT_SECONDS = 24 * 3600", "KEPT_SECONDS = 25 * 3600", "tests/host/test_uploads.py"),
+    ("kept 256", "host/connections/pool.py", "KEPT = 256", "KEPT = 300", "tests/parts/test_bounds.py"),
+    ("processes", "running/isolated/runner.py", "KEPT = 4", "KEPT = 5", "tests/parts/test_bounds.py"),
+    ("growth", "http/retry.py", "2.0**attempt", "2.0", "tests/parts/test_bounds.py"),
+    ("jitter", "http/retry.py", "random.uniform(0, min", "random.uniform(0, 0 * min", "tests/parts/test_bounds.py"),
+    ("early", "http/limits.py", "self._refuse_if_late(request, allowance, window.opens_at(allowance, window.waiting))", "pass", "tests/parts/test_bounds.py"),
+    ("site filter", "stores/queries.sql", " or c.recipient_site = :site", "", "tests/host/test_verdicts.py"),
+    ("an unknown framing is no framing", "http/lean_connection.py", "if self._chunked or value.strip().lower() != b\"chunked\":", "if self._chunked:", "tests/transport/test_contract.py"),
+    ("two framings", "http/lean_connection.py", "if self._chunked and self._length is not None:", "if False:", "tests/transport/test_contract.py"),
+    ("surplus later", "http/lean_connection.py", "        if self._answer is None or self._answer.done():\n            self.abort()\n            return\n        self._moved", "        if self._answer is None or self._answer.done():\n            return\n        self._moved", "tests/transport/test_contract.py"),
+    ("surplus at once", "http/lean_connection.py", "        if self._answer is not None and self._answer.done():\n            self.reusable = False", "        pass", "tests/transport/test_fuzz.py"),
+    ("the bound on heads", "http/lean_connection.py", "if self._named > self._bounds.overhead_bytes or len", "if len", "tests/transport/test_contract.py"),
+    ("the bound on all that is no body", "http/lean_connection.py", "if not self._answer.done() and self._overhead() > 0:", "if False:", "tests/transport/test_contract.py"),
+    ("trailers are headers", "http/lean_connection.py", "        if self._headed:\n            return\n        name", "        name", "tests/transport/test_contract.py"),
+    ("the clock of silence", "http/lean_connection.py", "elif now >= self._moved + self._bounds.read_seconds:", "elif False:", "tests/transport/test_contract.py"),
+    ("the deadline", "http/lean_connection.py", "if now >= self._until:", "if False:", "tests/transport/test_contract.py"),
+    ("the poll before reuse", "http/lean_transport.py", "and not _readable(connection.transport)", "", "tests/transport/test_contract.py"),
+    ("the cap", "http/lean_transport.py", "asyncio.Semaphore(bounds.connections)\n\n", "asyncio.Semaphore(10 * bounds.connections)\n\n", "tests/transport/test_contract.py"),
+    ("room for one more", "http/lean_transport.py", "            self._kept -= 1\n\n    def _take", "            pass\n\n    def _take", "tests/transport/test_contract.py"),
+    ("a header's name", "http/lean_transport.py", "not _NAME.fullmatch(name) or ", "", "tests/transport/test_fuzz.py"),
+    ("a header's value", "http/lean_transport.py", "or not _VALUE.fullmatch(value)", "", "tests/transport/test_contract.py"),
+    ("the framing headers", "http/lean_transport.py", "if name.lower() in _FRAMING:", "if False:", "tests/transport/test_fuzz.py"),
+    ("a socket in two hands", "http/lean_connecting.py", "return (await asyncio.shield(made))[1]", "return (await made)[1]", "tests/transport/test_storm.py"),
+    ("httpx2: bytes held back", "http/httpx2_transport.py", "and not _held_back(connection)", "", "tests/transport/test_contract.py"),
+    ("httpx2: two framings", "http/httpx2_transport.py", "if \"content-length\" in headers and \"transfer-encoding\" in headers:", "if False:", "tests/transport/test_contract.py"),
+    ("httpx2: what was sent", "http/httpx2_transport.py", "faults.deadline_over(host) if sent.maybe else faults.not_accepted(host)", "faults.deadline_over(host)", "tests/transport/test_contract.py"),
+    ("redirects away", "http/transport.py", "urlsplit(target)[:2] != urlsplit(url)[:2]", "False", "tests/transport/test_contract.py"),
+    ("no proxy for whom the environment leaves out", "http/transport.py", "None if urllib.request.proxy_bypass(host) else ", "", "tests/transport/test_contract.py"),
+    ("a packing cut short", "http/transport.py", "if self._unpack is not None and self.size and not self._unpack.eof:", "if False:", "tests/transport/test_contract.py"),
+    ("a bomb", "http/transport.py", "self._bound + 1 - self.size", "0", "tests/transport/test_contract.py"),
+    ("an escape hides a secret", "host/redaction.py", "if b\"\\\\u\" in body or b\"\\\\/\" in body:\n            try", "if False:\n            try", "tests/host/test_redaction.py"),
+    ("a secret with a quote", "host/redaction.py", "if self._escaped and b\"\\\\\" in body:", "if False:", "tests/host/test_redaction.py"),
+    ("an old name", "host/inputs.py", "        inputs = self._renamed(inputs)\n", "", "tests/host/test_renamed_inputs.py"),
+    ("an old name's note", "host/inputs.py", "            *old,\n", "", "tests/host/test_renamed_inputs.py"),
+    ("a file that comes", "manifests/structuring.py", "*files, ", "", "tests/authoring/test_command_files.py"),
+    ("where a command stands", "manifests/source_map.py", "mark.file or self.file", "self.file", "tests/authoring/test_command_files.py"),
+    ("an empty caller", "host/access.py", " if caller else _NONE", "", "tests/host/test_access.py"),
+    ("a guarded noun", "model/guarded.py", "if name not in self.hidden:", "if True:", "tests/architecture/test_nouns.py"),
+]  # fmt: skip
+
+
+def survived(name: str, file: str, old: str, new: str, test: str) -> bool:
+    """Break it, run the test, and take the break back."""
+    path = ROOT / "connector_host" / file
+    text = path.read_text("utf-8")
+    assert text.count(old) >= 1, f"{name}: {file} does not hold it any more"
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    try:
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "--timeout", "60", test]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=300, check=False).returncode == 0
+    finally:
+        path.write_text(text, "utf-8")
+
+
+def main() -> int:
+    """Run all, or those whose names hold one of the words given."""
+    wanted = sys.argv[1:]
+    chosen = [row for row in MUTATIONS if not wanted or any(word in row[0] for word in wanted)]
+    left = [row[0] for row in chosen if survived(*row)]
+    print(f"{len(chosen)} mutations; survived: {left or 'none'}")
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
