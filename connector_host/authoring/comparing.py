@@ -1,6 +1,5 @@
 """`plugins diff`: what callers will notice of a plugin's new version, and which version number that asks for."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from connector_host.manifests.parameters import labelled_options
-from connector_host.model.manifest import Command, Manifest
+from connector_host.model.manifest import Command, Manifest, release_of
 
 
 class Difference(Struct, frozen=True):
@@ -67,7 +66,7 @@ def compare(old: Manifest, new: Manifest) -> Comparison:
 
 def _reached(old: str, new: str) -> str:
     """Return which release a version number announces; before 1.0 a minor number may break."""
-    first, second = (([int(part) for part in re.findall(r"\d+", text)] + [0, 0, 0])[:3] for text in (old, new))
+    first, second = release_of(old), release_of(new)
     if second <= first:
         return "none"
     if second[0] > first[0] or (first[0] == 0 and second[1] > first[1]):

@@ -11,7 +11,7 @@ from connector_host.manifests.schema import did_you_mean
 from connector_host.manifests.structuring import load_manifest
 from connector_host.model.errors import BadSetting, BrokenPlugin, ManifestError, UnknownCommand, UnknownPlugin
 from connector_host.model.failure import Problem
-from connector_host.model.manifest import MANIFEST, BrokenPluginFacts, Command, Manifest
+from connector_host.model.manifest import MANIFEST, BrokenPluginFacts, Command, Manifest, compared
 
 
 class LinkedFolders:
@@ -162,12 +162,6 @@ def satisfies(mine: str, required: str) -> bool:
     """Whether version `mine` fits `required`, for example ">=1,<2"; the empty requirement fits all."""
     for clause in filter(None, re.split(r"\s*,\s*", required.strip())):
         sign = clause[:2] if clause[:2] in _ORDER else clause[:1]
-        if not _ORDER[sign](*_padded(mine, clause[len(sign) :].strip())):
+        if not _ORDER[sign](compared(mine, clause[len(sign) :].strip()), 0):
             return False
     return True
-
-
-def _padded(mine: str, theirs: str) -> tuple[list[int], list[int]]:
-    first, second = ([int(part) for part in re.findall(r"\d+", text)][:4] for text in (mine, theirs))
-    length = max(len(first), len(second))
-    return first + [0] * (length - len(first)), second + [0] * (length - len(second))

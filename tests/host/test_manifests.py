@@ -258,7 +258,7 @@ def test_plain_paths_agree_with_jsonpath_ng() -> None:
 
 @pytest.mark.parametrize(
     ("mine", "required", "fits"),
-    [("1.0.0", ">=1,<2", True), ("2.0.0", ">=1,<2", False), ("1.10", ">=1.9", True), ("1.0", "==1.0.0", True), ("1.0.0", "", True), ("0.9", ">=1", False), ("3", ">2", True)],
+    [("1.0.0", ">=1,<2", True), ("2.0.0", ">=1,<2", False), ("1.10", ">=1.9", True), ("1.0", "==1.0.0", True), ("1.0.0", "", True), ("0.9", ">=1", False), ("3", ">2", True), ("1.10.0.dev3", ">=1.10.0", False), ("1.10.0rc1", "<1.10.0", True), ("1.0.0.1", ">1.0.0", True)],
 )  # fmt: skip
 def test_host_versions(mine: str, required: str, fits: bool) -> None:
     assert satisfies(mine, required) is fits

@@ -1,7 +1,6 @@
 """All values of a connection in use, in the form that today's manifest asks for; and what keeps it from being used."""
 
 import json
-import re
 from collections.abc import Container, Mapping
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from connector_host.manifests.registry import PluginRegistry
 from connector_host.model.connection import Connection, StoredConnection, VaultReference
 from connector_host.model.errors import ConnectionUnavailable, InvalidInput, SealError, SecretUnavailable
 from connector_host.model.guarded import Guarded
-from connector_host.model.manifest import Manifest, Migration
+from connector_host.model.manifest import Manifest, Migration, compared
 
 
 class Values(Guarded, frozen=True):
@@ -28,7 +27,8 @@ class Values(Guarded, frozen=True):
 def upgraded(manifest: Manifest, made_for: str, values: Values) -> Values:
     """Apply the manifest's migrations that are newer than the version a connection was made for."""
     for migration in manifest.migrations:
-        if _order(made_for) < _order(migration.version) <= _order(manifest.version):
+        newer = compared(made_for, migration.version) < 0
+        if newer and compared(migration.version, manifest.version) <= 0:
             values = _applied(migration, values)
     secret, plain = manifest.secret_names, dict(values.parameters)
     became_secret = {name: plain.pop(name) for name in list(plain) if name in secret}
@@ -45,10 +45,6 @@ def _applied(migration: Migration, values: Values) -> Values:
     there = parameters.keys() | secrets.keys() | vault.keys()
     added = {name: value for name, value in migration.set.items() if name not in there}
     return Values({**parameters, **added}, secrets, vault)
-
-
-def _order(version: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", version.partition("-")[0])]
 
 
 def refuse_unusable(stored: StoredConnection, agents: Container[str], *, draft: bool, ingest: bool) -> None:
