@@ -28,7 +28,7 @@ class _Batch(Struct, eq=False):
 
     rows: list[tuple[HistoryRecord, AuditEntry]] = field(default_factory=list)
     written: anyio.Event = field(default_factory=anyio.Event)
-    failed: StoreError | None = None
+    failed: dict[str, StoreError] = field(default_factory=dict)  # by invocation
 
 
 class History:
@@ -78,16 +78,22 @@ class History:
             finally:  # whoever joined is waiting, also where this one is cancelled
                 self._batch = None
                 await self._write(batch)
-        if batch.failed is not None:
-            raise batch.failed
+        if record.invocation_id in batch.failed:
+            raise batch.failed[record.invocation_id]
 
     async def _write(self, batch: _Batch) -> None:
-        try:
-            await self._store.append(batch.rows)
-        except StoreError as error:
-            batch.failed = error
-        finally:
-            batch.written.set()
+        """Write all, also while the first is cancelled; each by itself where they cannot be written together."""
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._store.append(batch.rows)
+            except StoreError:
+                for row in batch.rows:
+                    try:
+                        await self._store.append([row])
+                    except StoreError as error:
+                        batch.failed[row[0].invocation_id] = error
+            finally:
+                batch.written.set()
 
     async def _prune(self) -> None:
         """Forget what is past the retention, once in the life of this process."""

@@ -20,7 +20,7 @@ from connector_host.host.uploads import Uploads
 from connector_host.manifests.registry import PluginRegistry
 from connector_host.model.caller import HEALTH_CHECK, OPERATOR, Caller, Operator, Principal
 from connector_host.model.connection import Change, StoredConnection, VaultReference
-from connector_host.model.errors import WrongUse
+from connector_host.model.errors import NotAllowed, WrongUse
 from connector_host.model.invocation import DEFAULTS, UNRECORDED, Invocation, Options, new_id
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.result import Choice, HistoryRecord, IntakeRecord, Result
@@ -93,7 +93,9 @@ class Session:
 
     @property
     def uploads(self) -> Uploads:
-        """Files on their way into commands."""
+        """Files on their way into commands; raises NotAllowed for a caller with nothing in it."""
+        if not isinstance(self._caller, Operator) and not self._caller:
+            raise NotAllowed("A caller with nothing in it may do nothing.")
         return self._core.uploads
 
     async def run(

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-import msgspec
-
 SHORTEST = 6
 MASK = "********"
+_SAME = {"\\\\": "\\\\", "\\/": "/"}
 _ESCAPED = re.compile(r"[\"\\\x00-\x1f]")  # what JSON writes behind a backslash
 
 
@@ -55,18 +54,20 @@ class Redactor:
     def cannot_hold(self, body: bytes) -> bool:
         r"""Whether no secret can stand in the JSON text `body`.
 
-        Behind `\u` any character may hide, and behind `\/` a slash: such text is read and written anew, each character
-        as itself. Behind the other backslashes only a secret can hide that holds what they escape.
+        Behind `\u` any character may hide, and behind `\/` a slash: each is first written as itself, in the text as it
+        stands, since a reader would drop the first of two equal keys. Behind the other backslashes only a secret can
+        hide that holds what they escape.
         """
         if self._escaped and b"\\" in body:
             return False
         if b"\\u" in body or b"\\/" in body:
             try:
-                body = msgspec.json.encode(msgspec.json.decode(body))
-            except (msgspec.MsgspecError, UnicodeError, RecursionError):
+                text = _unescaped(body.decode())
+            except UnicodeDecodeError:
                 return False
-            if b"\\u" in body or b"\\/" in body:  # an escape within an escape
+            if "\\u" in text or "\\/" in text:  # an escape within an escape
                 return False
+            body = text.encode("utf-8", "surrogatepass")
         return not any(needle in body for needle in self._needles)
 
     def _walk(self, value: Any) -> Any:
@@ -77,6 +78,15 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self._walk(child) for child in value]
         return value if value is None or isinstance(value, int | float) else f"<{type(value).__name__}>"
+
+
+_HIDING = re.compile(r"\\\\|\\u([0-9a-fA-F]{4})|\\/")
+
+
+def _unescaped(text: str) -> str:
+    r"""Return JSON text with `\uXXXX` and `\/` as the characters they stand for; pairs of surrogates become one."""
+    plain = _HIDING.sub(lambda found: _SAME.get(found[0]) or chr(int(found[1], 16)), text)
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def leaves(value: Any) -> Iterator[str]:

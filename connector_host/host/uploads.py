@@ -58,6 +58,8 @@ class Uploads:
 
     def remove(self, reference: str) -> None:
         """Forget a file; one that is not there is no error."""
+        if not _REFERENCE.fullmatch(reference):
+            return
         for suffix in (".bin", ".json"):
             self._file(reference, suffix).unlink(missing_ok=True)
 

@@ -11,7 +11,7 @@ from connector_host.http import faults
 from connector_host.http.transport import Bounds, Resolve
 from connector_host.model.errors import InvocationError
 
-_READ_BYTES = 64 * 1024  # of httpcore2's reads
+_READ_BYTES = 64 * 1024  # of httpcore2's reads, and of our writes
 _FAILED = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, httpcore2.ProxyError)
 
 
@@ -34,7 +34,8 @@ class GuardedStream(httpcore2.AsyncNetworkStream):
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the same
         """Write; an answer's head may follow, and what comes of its body in the same segment."""
         self.left = self._bounds.overhead_bytes + _READ_BYTES
-        await self._stream.write(buffer, timeout)
+        for begin in range(0, len(buffer), _READ_BYTES):  # so that what moves is not silent, however long it takes
+            await self._stream.write(buffer[begin : begin + _READ_BYTES], timeout)
 
     async def aclose(self) -> None:
         """Close."""

@@ -53,7 +53,7 @@ class Httpx2Wire:
         self._bounds = bounds
         self._backend = GuardedBackend(bounds, resolve)
         self._idle: dict[tuple[str, str], list[Any]] = {}
-        self._kept = 0
+        self._kept = self._closings = 0
         self._room = anyio.CapacityLimiter(bounds.connections)
 
     async def send(self, request: Request) -> Reply:
@@ -67,6 +67,7 @@ class Httpx2Wire:
                 await connection.aclose()
         self._idle.clear()
         self._kept = 0
+        self._closings += 1
 
     async def _exchange(self, request: Request, url: str) -> Reply:
         host = urlsplit(url).netloc
@@ -85,11 +86,12 @@ class Httpx2Wire:
         """Ask over an idle connection, or a new one; it is kept only where its past is clear."""
         key = (outgoing.url.scheme.decode(), host)
         connection = await self._take(key) or await self._connection(outgoing.url)
-        reusable = False
+        reusable, closings = False, self._closings
         try:
             with told_as_ours(host):
                 reply = await self._read(await connection.handle_async_request(outgoing), host)
-            reusable = connection.is_idle() and not _held_back(connection) and self._kept < self._bounds.idle
+            room = closings == self._closings and self._kept < self._bounds.idle
+            reusable = room and connection.is_idle() and not _held_back(connection)
         finally:
             if reusable:
                 self._idle.setdefault(key, []).append(connection)
@@ -195,11 +197,15 @@ def _proxy(host: str) -> httpcore2.Proxy | None:
     text = proxy_of(host)
     if text is None:
         return None
-    parts = urlsplit(text if "://" in text else f"http://{text}")
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        port = parts.port
+    except ValueError:
+        raise faults.not_http("The environment's HTTPS_PROXY is no address.") from None
     if parts.scheme.startswith("socks") and find_spec("socksio") is None:
         raise RequestRefused(
             "A SOCKS proxy needs one more package.", assistance="Install connector-host with its extra `socks`."
         )
     auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    at = f"{parts.scheme}://{parts.hostname}:{parts.port or (1080 if parts.scheme.startswith('socks') else 80)}"
+    at = f"{parts.scheme}://{parts.hostname}:{port or (1080 if parts.scheme.startswith('socks') else 80)}"
     return httpcore2.Proxy(at, auth=auth)

@@ -47,7 +47,7 @@ async def connected(
             if proxy is None:
                 outer = await _plain(origin, bounds, resolve)
             else:
-                outer = await _tunnel(origin, urlsplit(proxy if "://" in proxy else f"http://{proxy}"), bounds, resolve)
+                outer = await _tunnel(origin, *_address(proxy), bounds, resolve)
             return await _secured(outer, origin, context, bounds)
     except TimeoutError:
         raise faults.not_accepted(origin.name) from None
@@ -80,6 +80,7 @@ def _drop(made: "asyncio.Task[tuple[asyncio.WriteTransport, LeanConnection]]") -
 async def _secured(outer: LeanConnection, origin: Origin, context: ssl.SSLContext, bounds: Bounds) -> LeanConnection:
     """Begin TLS on an open connection, closing it where that fails."""
     inner = LeanConnection(outer.loop, origin.name, bounds)
+    inner.below = outer.transport
     try:
         inner.transport = await outer.loop.start_tls(outer.transport, inner, context, server_hostname=origin.host)
     except BaseException:
@@ -88,14 +89,24 @@ async def _secured(outer: LeanConnection, origin: Origin, context: ssl.SSLContex
     return inner
 
 
-async def _tunnel(origin: Origin, proxy: SplitResult, bounds: Bounds, resolve: Resolve) -> LeanConnection:
+def _address(proxy: str) -> tuple[SplitResult, Origin]:
+    """Return where a proxy is; raises RequestRefused, which quotes nothing of it: it may hold a password."""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        port = parts.port or 80
+    except ValueError:
+        raise faults.not_http("The environment's HTTPS_PROXY is no address.") from None
+    if parts.scheme != "http" or not parts.hostname:
+        raise faults.other_transport(f"proxy of the kind {parts.scheme}")
+    return parts, Origin("http", parts.hostname, port, f"the proxy {parts.hostname}")
+
+
+async def _tunnel(origin: Origin, proxy: SplitResult, at: Origin, bounds: Bounds, resolve: Resolve) -> LeanConnection:
     """Have an HTTP proxy open a way to the server (RFC 9110, 9.3.6)."""
-    if proxy.scheme != "http" or not proxy.hostname:
-        raise faults.other_transport(f"proxy of the kind {proxy.scheme}")
-    at = Origin("http", proxy.hostname, proxy.port or 80, f"the proxy {proxy.hostname}")
     outer = await _plain(at, bounds, resolve)
     try:
-        await _ask_for_tunnel(outer, f"{origin.host}:{origin.port}", proxy, origin.name)
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        await _ask_for_tunnel(outer, f"{host}:{origin.port}", proxy, origin.name)
     except BaseException:
         outer.abort()
         raise

@@ -22,6 +22,7 @@ class LeanConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self.reusable = False
         self.transport: Any = None
+        self.below: Any = None  # the transport that TLS writes to
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
         self._host = host
@@ -40,8 +41,11 @@ class LeanConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._until, self._moved = until, self.loop.time()
         self._answer = self.loop.create_future()
-        self.transport.write(message)
-        self._unsent = self.transport.get_write_buffer_size()
+        if self.transport.is_closing():  # closed before anything was asked, and nobody will say so again
+            self._answer.set_exception(faults.closed(self._host))
+        else:
+            self.transport.write(message)
+        self._unsent = self._to_send()
         self._timer = self.loop.call_at(self._next_look(), self._look)
         return self._answer
 
@@ -159,7 +163,7 @@ class LeanConnection(asyncio.Protocol):
             raise self._too_much()
         if self._unpacking is not None and not self._head_only:
             self._unpacking.end()
-        self.reusable = reusable and self.transport.get_write_buffer_size() == 0
+        self.reusable = reusable and self._to_send() == 0
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(None)
 
@@ -175,12 +179,17 @@ class LeanConnection(asyncio.Protocol):
     def _too_much(self) -> InvocationError:
         return faults.too_large("has beside its body over", self._bounds.overhead_bytes, self.status or None)
 
+    def _to_send(self) -> int:
+        """Bytes that wait to be sent, those that are encrypted already among them."""
+        below = 0 if self.below is None else self.below.get_write_buffer_size()
+        return int(self.transport.get_write_buffer_size() + below)
+
     def _next_look(self) -> float:
         return min(self._until, self._moved + self._bounds.read_seconds)
 
     def _look(self) -> None:
         """One timer for both clocks: the deadline, and the time in which nothing moved in either direction."""
-        now, unsent = self.loop.time(), self.transport.get_write_buffer_size()
+        now, unsent = self.loop.time(), self._to_send()
         if unsent < self._unsent:
             self._unsent, self._moved = unsent, now
         if now >= self._until:

@@ -56,7 +56,7 @@ class LeanWire:
         self._bounds = bounds
         self._resolve = resolve
         self._idle: dict[Origin, deque[LeanConnection]] = {}
-        self._kept = self._busy = 0
+        self._kept = self._busy = self._closings = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._slots = asyncio.Semaphore(bounds.connections)
 
@@ -72,6 +72,7 @@ class LeanWire:
                     connection.abort()
         self._idle.clear()
         self._kept = 0
+        self._closings += 1
 
     async def _exchange(self, request: Request, url: str) -> Reply:
         scheme, _, rest = url.partition("://")
@@ -96,6 +97,7 @@ class LeanWire:
     async def _answered(
         self, origin: Origin, connection: LeanConnection, message: bytes, until: float, *, head_only: bool
     ) -> Reply:
+        closings = self._closings
         try:
             await connection.ask(message, until, head_only=head_only)
         except BaseException:
@@ -105,7 +107,7 @@ class LeanWire:
             connection.let_go()
         headers = {name.decode("ascii"): value.decode("latin-1") for name, value in connection.headers.items()}
         reply = Reply(connection.status, headers, connection.body())
-        if connection.reusable and self._kept < self._bounds.idle:
+        if connection.reusable and closings == self._closings and self._kept < self._bounds.idle:
             connection.idle_since = connection.loop.time()
             self._idle.setdefault(origin, deque()).append(connection)
             self._kept += 1

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 from msgspec import Struct
 
@@ -50,9 +50,15 @@ async def following(request: Request, exchange: Exchange) -> Reply:
 
 
 def _next(request: Request, url: str, reply: Reply) -> str:
-    target = urljoin(url, reply.headers.get("location", ""))
-    if urlsplit(target)[:2] != urlsplit(url)[:2]:
-        raise faults.other_origin(urlsplit(target).hostname, reply.status)
+    place = reply.headers.get("location", "").encode("latin-1", "replace")
+    try:
+        target = urldefrag(urljoin(url, quote(place, safe="%/:=&?~#+!$,;'@()*[]"))).url
+        elsewhere = urlsplit(target)[:2] != urlsplit(url)[:2]
+        host = urlsplit(target).hostname
+    except ValueError:
+        raise faults.other_origin(None, reply.status) from None
+    if elsewhere:
+        raise faults.other_origin(host, reply.status)
     if request.method not in {"GET", "HEAD"}:
         raise faults.redirected(request.method, urlsplit(target).path, reply.status)
     return target

@@ -39,6 +39,8 @@ class Document(Struct):
         for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
             for part, mark in theirs.items():
                 mine[(*where, *part)] = replace(mark, file=other.file)
+        self.values.setdefault(where, Mark(1, 1, 1, other.file))
+        self.keys.setdefault(where, Mark(1, 1, 1, other.file))
         self.flow |= {(*where, *part) for part in other.flow}
         self.problems += other.problems
         self.texts[other.file] = other.text

@@ -82,7 +82,7 @@ class Database:
         """Lend it for statements that only read, or write in one."""
         try:
             yield self
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError) as error:
             raise StoreError(f"The store {self.path} failed: {error}.") from error
 
     @contextmanager

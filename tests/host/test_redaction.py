@@ -184,3 +184,8 @@ def test_no_page_is_vouched_for_in_which_a_secret_hides(secret: str, body: bytes
 )
 def test_a_page_with_other_backslashes_is_vouched_for(body: bytes) -> None:
     assert Redactor(["s3cret/of+the=plugin", "another-s3cret"]).cannot_hold(body)
+
+
+def test_a_secret_in_the_first_of_two_equal_keys_is_seen() -> None:
+    assert not Redactor(["s3cretpass"]).cannot_hold(b'{"a":"\\u00733cretpass","a":"x"}')
+    assert not Redactor(["pass/w\u00f6rd"]).cannot_hold('"pass/w\u00f6rd \\/"'.encode("latin-1"))

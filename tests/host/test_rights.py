@@ -147,3 +147,8 @@ def test_a_connection_of_another_plugin_is_refused_naming_its_owner(prod: World)
 
 def test_the_plugin_of_this_file_works(vaults: World) -> None:
     assert run_own(vaults, "go", name="one").raw_data == {"key": 20}
+
+
+def test_an_empty_caller_may_not_even_upload(placed: World) -> None:
+    with pytest.raises(NotAllowed):
+        placed.use(lambda host: host.uploads.put("a", b"1"), Caller())

@@ -61,3 +61,12 @@ def test_a_reference_leads_nowhere_else(uploads: Uploads, tmp_path: Path) -> Non
         reference.upper(),
     ):
         assert uploads.find(other) is None
+
+
+def test_removing_leads_nowhere_else(uploads: Uploads, tmp_path: Path) -> None:
+    other = tmp_path / "settings.json"
+    other.write_text("{}")
+    uploads.put("a", b"1")
+    for reference in ("../settings", "upload:../settings", "upload:../../settings"):
+        uploads.remove(reference)
+    assert other.exists()

@@ -208,7 +208,11 @@ async def _read(reader: Reader, writer: Writer, connection: int, number: int) ->
     line, *rest = (await reader.readuntil(b"\r\n\r\n"))[:-4].decode("latin-1").split("\r\n")
     method, path, _ = line.split(" ", 2)
     headers = {name.lower(): value.strip() for name, _, value in (text.partition(":") for text in rest)}
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    length, body = int(headers.get("content-length", 0)), b""
+    while "slowly" in path and length > len(body):
+        body += await reader.readexactly(min(256 << 10, length - len(body)))
+        await asyncio.sleep(0.02)
+    body += await reader.readexactly(length - len(body))
     shown = writer.get_extra_info("peercert")
     return Seen(connection, number, method, path, headers, body, bool(shown))
 
@@ -324,6 +328,12 @@ async def drip_of_head(_server: Scripted, _seen: Seen, _reader: Reader, writer: 
 async def silence(_server: Scripted, _seen: Seen, reader: Reader, _writer: Writer) -> bool:
     await reader.read(1)
     return False
+
+
+@_dynamic("slowly taken")
+async def slowly_taken(_server: Scripted, _seen: Seen, _reader: Reader, writer: Writer) -> bool:
+    writer.write(answer())
+    return True
 
 
 @_dynamic("a moment")

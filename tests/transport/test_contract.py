@@ -26,7 +26,7 @@ from connector_host.model.errors import (
 )
 from connector_host.ports.parts import Tls
 from tests.transport.conftest import Opened
-from tests.transport.scripted import FIXED, Scripted
+from tests.transport.scripted import FIXED, Scripted, answer
 
 pytestmark = pytest.mark.anyio
 REFUSED = [
@@ -429,3 +429,68 @@ def test_loops_in_threads_do_not_know_one_another(opened: Opened) -> None:
 def test_every_fixed_answer_is_asked_for() -> None:
     text = Path(__file__).read_text("utf-8")
     assert [what for what in FIXED if f'"{what}"' not in text] == []
+
+
+@pytest.mark.parametrize("place", ["/s/ok#part", "/s/ok?a=b%20c", "/s/o k", "/s/caf\u00e9"])
+async def test_a_redirect_may_have_a_fragment_or_odd_letters(opened: Opened, server: Scripted, place: str) -> None:
+    FIXED["redirect there"] = answer(b"", b"Location: %s\r\n" % place.encode(), b"302 Found")
+    try:
+        async with opened() as client:
+            reply = await client.ask("redirect there")
+            assert reply.status in {200, 404}
+            assert server.seen[-1].path.startswith("/s/")
+            assert "#" not in server.seen[-1].path
+    finally:
+        del FIXED["redirect there"]
+
+
+async def test_a_redirect_to_nonsense_is_a_fault_of_the_answer(opened: Opened) -> None:
+    FIXED["redirect to nonsense"] = answer(b"", b"Location: http://[::1\r\n", b"302 Found")
+    try:
+        async with opened() as client:
+            assert "another origin" in str(await client.fault("redirect to nonsense"))
+    finally:
+        del FIXED["redirect to nonsense"]
+
+
+@pytest.mark.parametrize("proxy", ["http://us:p4ss@proxy:notaport", "http://[::1"])
+async def test_a_proxy_that_is_no_address_is_told_without_its_password(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    async with opened() as client:
+        fault = await client.fault(kind="tls")
+        assert isinstance(fault, RequestRefused | Unreachable)
+        assert "p4ss" not in f"{fault}{fault.failure}"
+
+
+async def test_a_connection_that_ends_before_it_is_asked_is_told_at_once(opened: Opened) -> None:
+    async def close(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    listening = await asyncio.start_server(close, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    async with listening, opened(read_seconds=3) as client:
+        for _ in range(30):
+            begun = time.monotonic()
+            assert isinstance(await client.fault(url=f"http://127.0.0.1:{port}/"), ConnectionLost | Unreachable)
+            assert time.monotonic() - begun < 1
+
+
+async def test_what_is_in_use_when_its_wire_is_closed_is_not_kept(opened: Opened, server: Scripted) -> None:
+    async with opened() as client:
+        async with anyio.create_task_group() as group:
+            group.start_soon(client.ask, "a moment")
+            await anyio.sleep(0.1)
+            await client.wire.close()
+        await anyio.sleep(0.1)
+        before = server.open
+    await anyio.sleep(0.1)
+    assert server.open == before
+
+
+@pytest.mark.parametrize("kind", ["plain", "tls"])
+async def test_an_upload_that_moves_is_not_silent(opened: Opened, server: Scripted, kind: str) -> None:
+    async with opened(read_seconds=0.8) as client:
+        reply = await client.ask("slowly taken", kind=kind, method="POST", body=b"x" * (24 << 20), seconds=30)
+        assert reply.status == 200
