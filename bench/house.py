@@ -16,7 +16,7 @@ TARGETS = {
     "relative imports": 0, "imports in rooms' __init__": 0,
 }  # fmt: skip
 
-HELD = {**TARGETS, "files": 153, "lines of code": 14_300, "import depth": 23, "import depth of app": 17}  # so far
+HELD = {**TARGETS, "files": 154, "lines of code": 14_350, "import depth": 23, "import depth of app": 17}  # so far
 
 
 def name_of(path: Path) -> str:

@@ -114,7 +114,10 @@ class App:
     def _core(self, log_filter: RedactingFilter, runners: LazyParts, agents: LazyParts) -> Core:
         """Fill every slot; the store last, because what is opened must be closed."""
         settings, clock, parts, around = self.settings, self.surroundings.clock, self._parts, self.surroundings
-        wiring = Wiring(self._steps(), self._all("transport"), self._slot("transport"))
+        transports, transport = self._all("transport"), self._slot("transport")
+        if transport not in transports:
+            self._part("transport")  # which tells what there is
+        wiring = Wiring(self._steps(), transports, transport)
         cipher, keys = self._part("cipher"), parts.part("keys", around.key.partition(":")[0], around)
         notifiers = [parts.part("notifier", name, around) for name in settings.notifiers]
         planner = Planner(settings, runners, agents)

@@ -106,7 +106,7 @@ class PartRegistry:
     def offers(self, slot: str) -> Mapping[str, str]:
         """Return who offers to fill a slot, by name."""
         offers: dict[str, str] = {}
-        for provided in self.ask("provide"):
+        for provided in reversed(list(self.ask("provide"))):  # the last to come, a package's, has the last word
             offers.update(provided.get(slot, {}))
         return offers
 

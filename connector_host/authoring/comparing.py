@@ -7,7 +7,8 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from connector_host.manifests.parameters import labelled_options
-from connector_host.model.manifest import Command, Manifest, release_of
+from connector_host.manifests.versions import release_of
+from connector_host.model.manifest import Command, Manifest
 
 
 class Difference(Struct, frozen=True):

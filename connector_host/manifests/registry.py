@@ -9,9 +9,10 @@ from pathlib import Path
 from connector_host.manifests.cache import ManifestCache
 from connector_host.manifests.schema import did_you_mean
 from connector_host.manifests.structuring import load_manifest
+from connector_host.manifests.versions import compared
 from connector_host.model.errors import BadSetting, BrokenPlugin, ManifestError, UnknownCommand, UnknownPlugin
 from connector_host.model.failure import Problem
-from connector_host.model.manifest import MANIFEST, BrokenPluginFacts, Command, Manifest, compared
+from connector_host.model.manifest import MANIFEST, BrokenPluginFacts, Command, Manifest
 
 
 class LinkedFolders:

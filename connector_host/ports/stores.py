@@ -35,7 +35,7 @@ class ConnectionStore(Protocol):
         """Forget one; whether it was there. Raises BadSetting while others look up their values through it."""
 
     async def rewrap(self, connection_id: str, old: WrappedKey, new: WrappedKey) -> bool:
-        """ServerClient the wrapped data key if it is still `old`; whether it was."""
+        """Exchange the wrapped data key if it is still `old`; whether it was."""
 
 
 class SiteStore(Protocol):

@@ -43,6 +43,7 @@ def test_every_block_of_the_tutorial(tmp_path: Path) -> None:
         else:
             where, _, rest = content.partition("\n")
             file = tmp_path / where.removeprefix("# ").removeprefix("at the end of ")
+            file.parent.mkdir(exist_ok=True)
             before = file.read_text("utf-8") if where.startswith("# at the end of ") else ""
             file.write_text(before + rest, "utf-8")
 

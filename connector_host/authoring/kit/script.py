@@ -148,9 +148,10 @@ class _ScriptedWire:
 
 
 def plug() -> Any:
-    """Return the plug that offers the transport `scripted`."""
+    """Return the plug that offers the transport `scripted`, also in place of those that a server may name."""
 
     def provide() -> Mapping[str, Mapping[str, str]]:
-        return {"transport": {"scripted": f"{__name__}:{ScriptedTransport.__name__}"}}
+        part = f"{__name__}:{ScriptedTransport.__name__}"
+        return {"transport": dict.fromkeys(("scripted", "lean", "httpx2"), part)}
 
     return SimpleNamespace(provide=pluggy.HookimplMarker(PROJECT)(provide))

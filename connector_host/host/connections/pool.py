@@ -11,6 +11,7 @@ from connector_host.host.connections.values import OpenedValues, not_active
 from connector_host.host.plan import Plan, Planner
 from connector_host.host.redaction import RedactingFilter, Redactor, leaves
 from connector_host.model.connection import StoredConnection
+from connector_host.model.errors import RequestRefused
 from connector_host.model.manifest import Command
 from connector_host.ports.parts import (
     Clock,
@@ -192,6 +193,9 @@ class ConnectionPool:
         """Return the wire that a request goes over, opened when it is first needed."""
         name = (request.transport if request is not None else None) or self._wiring.default
         wire = pooled.wires.get(name)
+        if wire is None and name not in self._wiring.transports:
+            known = ", ".join(sorted(self._wiring.transports))
+            raise RequestRefused(f"There is no transport '{name}'.", assistance=f"The host has: {known}.")
         if wire is None:
             wire = pooled.wires[name] = self._wiring.transports[name].open(tls)
         return wire

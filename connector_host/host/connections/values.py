@@ -9,10 +9,11 @@ from connector_host.host.secrets import Secrets
 from connector_host.host.settings import Settings
 from connector_host.host.vaults import Vaults
 from connector_host.manifests.registry import PluginRegistry
+from connector_host.manifests.versions import compared
 from connector_host.model.connection import Connection, StoredConnection, VaultReference
 from connector_host.model.errors import ConnectionUnavailable, InvalidInput, SealError, SecretUnavailable
 from connector_host.model.guarded import Guarded
-from connector_host.model.manifest import Manifest, Migration, compared
+from connector_host.model.manifest import Manifest, Migration
 
 
 class Values(Guarded, frozen=True):
