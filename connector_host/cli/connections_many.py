@@ -10,7 +10,7 @@ import click
 
 from connector_host.app import App
 from connector_host.cli.connection_options import change_of, field_options, selection_of, selection_options
-from connector_host.cli.running import output_option, print_rows, say, tell, with_session
+from connector_host.cli.running import acting_caller, output_option, print_rows, say, tell, with_session
 from connector_host.host.host import Session
 from connector_host.model.connection import StoredConnection
 from connector_host.model.errors import WrongUse
@@ -29,6 +29,8 @@ def list_all(app: App, /, limit: int, after: str, output: str, **given: Any) -> 
     if not found and output == "table":
         chosen = any(value is not None for value in given.values()) or after
         advice = "No connections yet. Add one: connector-host connections add NAME --plugin ID …"
+        if acting_caller() is not None:
+            advice = "There are no connections that you may use."
         click.echo("No such connections." if chosen else advice, err=True)
         return
     rows = [tuple(_row(one).values()) for one in found]
