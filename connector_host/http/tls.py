@@ -2,6 +2,7 @@
 
 import os
 import ssl
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +37,14 @@ class TlsContexts:
 
 
 def _system() -> ssl.SSLContext:
-    """Trust the system's roots; a hashed folder is read as needed, a hundred times cheaper than the bundle."""
+    """Trust the system's roots; a hashed folder is read as needed, a hundred times cheaper than the bundle.
+
+    On Windows and macOS, which keep theirs in no file, truststore asks the system.
+    """
+    if sys.platform in {"win32", "darwin"} and "SSL_CERT_FILE" not in os.environ:
+        import truststore  # noqa: PLC0415 - there alone
+
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     folder = ssl.get_default_verify_paths().capath
     if "SSL_CERT_FILE" in os.environ or not folder or not any(Path(folder).glob("*.0")):
         import httpx2  # noqa: PLC0415 - most systems have the folder
