@@ -16,7 +16,7 @@ import httpcore2
 from connector_host.http import faults
 from connector_host.http.httpx2_streams import GuardedBackend, told_as_ours
 from connector_host.http.tls import TlsContexts
-from connector_host.http.transport import BOUNDS, Bounds, Resolve, Unpacking, following, proxy_of
+from connector_host.http.transport import BOUNDS, Bounds, Resolve, Unpacking, following, proxy_of, refuse_framing
 from connector_host.model.errors import RequestRefused
 from connector_host.ports.parts import Reply, Request, Surroundings, Tls, Wire
 
@@ -131,6 +131,7 @@ class Httpx2Wire:
         return {"connect": min(bounds.connect_seconds, left), "read": bounds.read_seconds, "write": bounds.read_seconds}
 
     def _outgoing(self, request: Request, url: str) -> httpcore2.Request:
+        refuse_framing(request.headers)
         try:
             headers = {"Host": urlsplit(url).netloc, **request.headers}
             if request.body or request.method in {"POST", "PUT", "PATCH"}:

@@ -16,14 +16,13 @@ from connector_host.http import faults
 from connector_host.http.lean_connecting import Origin, connected, resolved
 from connector_host.http.lean_connection import LeanConnection
 from connector_host.http.tls import TlsContexts
-from connector_host.http.transport import BOUNDS, Bounds, Resolve, following
+from connector_host.http.transport import BOUNDS, Bounds, Resolve, following, refuse_framing
 from connector_host.ports.parts import Reply, Request, Surroundings, Tls, Wire
 
 _METHOD = re.compile(r"[A-Z]+")
 _TARGET = re.compile(r"[!-\"$-~]*")  # printable, and no fragment
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[ -~\t\x80-\xff]*")
-_FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "upgrade", "expect", "te", "trailer"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -186,11 +185,10 @@ def _written(request: Request, netloc: str, target: str) -> bytes:
 
 
 def _lines(headers: Mapping[str, str]) -> list[str]:
+    refuse_framing(headers)
     for name, value in headers.items():
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             raise faults.not_http("A header holds characters that cannot stand there.")
-        if name.lower() in _FRAMING:
-            raise faults.not_http(f"The header {name} is the transport's own.")
     return [f"{name}: {value}" for name, value in headers.items()]
 
 

@@ -1,7 +1,7 @@
 """What every transport keeps to: bounds, redirects within the origin, unpacking, and the environment's proxy."""
 
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
@@ -10,6 +10,7 @@ from msgspec import Struct
 from connector_host.http import faults
 from connector_host.ports.parts import Reply, Request
 
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "upgrade", "expect", "te", "trailer"})
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -62,6 +63,13 @@ def _next(request: Request, url: str, reply: Reply) -> str:
     if request.method not in {"GET", "HEAD"}:
         raise faults.redirected(request.method, urlsplit(target).path, reply.status)
     return target
+
+
+def refuse_framing(headers: Mapping[str, str]) -> None:
+    """Raise RequestRefused for a header that says how the message is framed: that is the transport's own."""
+    for name in headers:
+        if name.lower() in _FRAMING:
+            raise faults.not_http(f"The header {name.title()} is the transport's own.")
 
 
 def proxy_of(host: str) -> str | None:
