@@ -211,7 +211,7 @@ async def _read(reader: Reader, writer: Writer, connection: int, number: int) ->
     length, body = int(headers.get("content-length", 0)), b""
     while "slowly" in path and length > len(body):
         body += await reader.readexactly(min(256 << 10, length - len(body)))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.03)
     body += await reader.readexactly(length - len(body))
     shown = writer.get_extra_info("peercert")
     return Seen(connection, number, method, path, headers, body, bool(shown))
