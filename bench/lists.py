@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import resource
 import ssl
 import sys
 import tempfile
@@ -12,14 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.invocations import KEY, add, app
-from bench.worker import fetch_inputs
+from bench.worker import fetch_inputs, peak_mb
 
 RECORDS = 10_000
-
-
-def peak_mb() -> float:
-    """Largest resident size so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 async def hosted(

@@ -149,6 +149,9 @@ class LazyParts(Mapping[str, Any]):
             self._made[name] = self._registry.part(self._slot, name, self._surroundings)
         return self._made[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._offers  # Mapping's own would make the part to find out
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._offers)
 

@@ -85,15 +85,19 @@ class History:
         """Write all, also while the first is cancelled; each by itself where they cannot be written together."""
         with anyio.CancelScope(shield=True):
             try:
-                await self._store.append(batch.rows)
-            except StoreError:
-                for row in batch.rows:
-                    try:
-                        await self._store.append([row])
-                    except StoreError as error:
-                        batch.failed[row[0].invocation_id] = error
+                await self._append(batch, batch.rows)
             finally:
                 batch.written.set()
+
+    async def _append(self, batch: _Batch, rows: Sequence[tuple[HistoryRecord, AuditEntry]]) -> None:
+        try:
+            await self._store.append(rows)
+        except StoreError as error:
+            if len(rows) == 1:
+                batch.failed[rows[0][0].invocation_id] = error
+                return
+            for row in rows:
+                await self._append(batch, [row])
 
     async def _prune(self) -> None:
         """Forget what is past the retention, once in the life of this process."""

@@ -16,9 +16,11 @@ import httpcore2
 from connector_host.http import faults
 from connector_host.http.httpx2_streams import GuardedBackend, told_as_ours
 from connector_host.http.tls import TlsContexts
-from connector_host.http.transport import BOUNDS, Bounds, Resolve, Unpacking, following, proxy_of, refuse_framing
+from connector_host.http.transport import BOUNDS, Bounds, Resolve, Unpacking, content_length, following, proxy_of
 from connector_host.model.errors import RequestRefused
 from connector_host.ports.parts import Reply, Request, Surroundings, Tls, Wire
+
+_HTTP2 = find_spec("h2") is not None
 
 for _name in ("httpx2", "httpcore2"):  # they log every URL
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -121,7 +123,7 @@ class Httpx2Wire:
             ssl_context=self._contexts.get(self._tls) if secure else self._contexts.none(),
             proxy=_proxy(url.host.decode()) if secure else None,
             keepalive_expiry=self._bounds.idle_seconds,
-            http2=find_spec("h2") is not None,
+            http2=_HTTP2,
             network_backend=self._backend,
         )
         return pool.create_connection(url.origin)
@@ -131,11 +133,10 @@ class Httpx2Wire:
         return {"connect": min(bounds.connect_seconds, left), "read": bounds.read_seconds, "write": bounds.read_seconds}
 
     def _outgoing(self, request: Request, url: str) -> httpcore2.Request:
-        refuse_framing(request.headers)
+        length = content_length(request)
         try:
-            headers = {"Host": urlsplit(url).netloc, **request.headers}
-            if request.body or request.method in {"POST", "PUT", "PATCH"}:
-                headers["Content-Length"] = str(len(request.body or b""))
+            framed = {} if length is None else {"Content-Length": str(length)}
+            headers = {"Host": urlsplit(url).netloc, **request.headers, **framed}
             return httpcore2.Request(request.method, url, headers=list(headers.items()), content=request.body or b"")
         except (ValueError, TypeError) as error:
             raise faults.not_http(type(error).__name__) from error

@@ -16,14 +16,13 @@ from connector_host.http import faults
 from connector_host.http.lean_connecting import Origin, connected, resolved
 from connector_host.http.lean_connection import LeanConnection
 from connector_host.http.tls import TlsContexts
-from connector_host.http.transport import BOUNDS, Bounds, Resolve, following, refuse_framing
+from connector_host.http.transport import BOUNDS, Bounds, Resolve, content_length, following
 from connector_host.ports.parts import Reply, Request, Surroundings, Tls, Wire
 
 _METHOD = re.compile(r"[A-Z]+")
 _TARGET = re.compile(r"[!-\"$-~]*")  # printable, and no fragment
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[ -~\t\x80-\xff]*")
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class LeanTransport:
@@ -175,17 +174,16 @@ def _written(request: Request, netloc: str, target: str) -> bytes:
     """Return the request as it goes out; raises RequestRefused for what would change its meaning."""
     if not _METHOD.fullmatch(request.method) or not _TARGET.fullmatch(target):
         raise faults.not_http("Its method or its path holds characters that cannot stand there.")
+    length = content_length(request)
     lines = [f"{request.method} /{target} HTTP/1.1", *_lines(request.headers)]
     if not any(name.lower() == "host" for name in request.headers):
         lines.insert(1, f"Host: {netloc}")
-    body = request.body or b""
-    if body or request.method in _WITH_BODY:
-        lines.append(f"Content-Length: {len(body)}")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+    if length is not None:
+        lines.append(f"Content-Length: {length}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (request.body or b"")
 
 
 def _lines(headers: Mapping[str, str]) -> list[str]:
-    refuse_framing(headers)
     for name, value in headers.items():
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             raise faults.not_http("A header holds characters that cannot stand there.")

@@ -1,7 +1,7 @@
 """What every transport keeps to: bounds, redirects within the origin, unpacking, and the environment's proxy."""
 
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
@@ -65,11 +65,15 @@ def _next(request: Request, url: str, reply: Reply) -> str:
     return target
 
 
-def refuse_framing(headers: Mapping[str, str]) -> None:
-    """Raise RequestRefused for a header that says how the message is framed: that is the transport's own."""
-    for name in headers:
+def content_length(request: Request) -> int | None:
+    """Return the length that a request's head gives, None where it gives none (RFC 9110, 8.6).
+
+    Raises RequestRefused for a header that says how the message is framed: that is the transport's own.
+    """
+    for name in request.headers:
         if name.lower() in _FRAMING:
             raise faults.not_http(f"The header {name.title()} is the transport's own.")
+    return len(request.body or b"") if request.body or request.method in {"POST", "PUT", "PATCH"} else None
 
 
 def proxy_of(host: str) -> str | None:
