@@ -5,7 +5,6 @@ import datetime as dt
 import json
 import resource
 import ssl
-import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 KEY = "a" * 32
-ROUNDS = 300
 RANGE_DAYS = 60
 
 
@@ -35,12 +33,6 @@ def official_rest(base: str, ca: str) -> Any:
     import pagerduty
 
     return pagerduty.RestApiV2Client(KEY, base_url=base, verify=ssl.create_default_context(cafile=ca))
-
-
-def official_users(base: str, ca: str, _home: str) -> dict[str, Any]:
-    client = official_rest(base, ca)
-    client.get("/abilities")
-    return timed(lambda: len(client.list_all("users")))
 
 
 def official_incidents(base: str, ca: str, _home: str) -> dict[str, Any]:
@@ -86,29 +78,10 @@ async def timed_result(run: Callable[[], Awaitable[Any]], count: Callable[[Any],
     return {"seconds": seconds, "count": count(result), "mb_above_start": peak_mb() - before}
 
 
-def ours_users(base: str, ca: str, home: str) -> dict[str, Any]:
-    async def work(host: Any) -> dict[str, Any]:
-        return await timed_result(
-            lambda: host.run("pagerduty", "list_users", "bench"), lambda one: len(one.raw_data["users"])
-        )
-
-    return hosted(base, ca, home, work)
-
-
 def fetch_inputs() -> dict[str, Any]:
     now = dt.datetime.now(dt.UTC)
     start, end = now - dt.timedelta(days=RANGE_DAYS), now + dt.timedelta(days=1)
     return {"start_time": start.isoformat(), "end_time": end.isoformat(), "top_recent_incident_number": 1_000_000}
-
-
-def ours_intake(base: str, ca: str, home: str) -> dict[str, Any]:
-    async def work(host: Any) -> dict[str, Any]:
-        inputs = fetch_inputs()
-        return await timed_result(
-            lambda: host.ingest("pagerduty", "fetch_incident", "bench", inputs), lambda one: int(one.raw_data["new"])
-        )
-
-    return hosted(base, ca, home, work)
 
 
 def ours_incidents(base: str, ca: str, home: str) -> dict[str, Any]:
@@ -128,38 +101,6 @@ def ours_alerts(base: str, ca: str, home: str) -> dict[str, Any]:
             lambda: host.run("pagerduty", "get_incident_alerts", "bench", {"incident_ids": ids}),
             lambda one: len(one.raw_data["alerts"]),
         )
-
-    return hosted(base, ca, home, work)
-
-
-def warm(base: str, ca: str, home: str) -> dict[str, Any]:
-    """One create-event after the other, in turn: raw httpx2, the official client, the host."""
-    import httpx2
-    import pagerduty
-
-    trust = ssl.create_default_context(cafile=ca)
-    payload = {"summary": "s", "source": "s", "severity": "info"}
-    body = {"routing_key": KEY, "event_action": "trigger", "dedup_key": "warm", "payload": payload}
-    inputs = {"summary": "s", "source": "s", "severity": "Info", "dedup_key": "warm"}
-    official = pagerduty.EventsApiV2Client(KEY, base_url=base, verify=trust)
-
-    async def work(host: Any) -> dict[str, Any]:
-        times: dict[str, list[float]] = {"raw": [], "official": [], "ours": []}
-        async with httpx2.AsyncClient(verify=trust) as raw:
-            for _ in range(ROUNDS + 20):
-                begun = time.perf_counter()
-                await raw.post(f"{base}/v2/enqueue", json=body)
-                middle = time.perf_counter()
-                result = await host.run("pagerduty", "create_event", "bench", inputs)
-                end = time.perf_counter()
-                assert not result.errors, result.errors
-                official.trigger("s", "s", severity="info", dedup_key="warm")
-                times["official"].append(time.perf_counter() - end)
-                times["raw"].append(middle - begun)
-                times["ours"].append(end - middle)
-        medians = {name: statistics.median(values[20:]) for name, values in times.items()}
-        added = statistics.median([ours - raw for ours, raw in zip(times["ours"][20:], times["raw"][20:], strict=True)])
-        return {**{f"{name}_us": value * 1e6 for name, value in medians.items()}, "added_us": added * 1e6}
 
     return hosted(base, ca, home, work)
 

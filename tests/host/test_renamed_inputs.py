@@ -51,30 +51,19 @@ def test_a_declared_command_takes_them_too(tmp_path: Path) -> None:
 
 def test_the_command_line_takes_them_too(tmp_path: Path) -> None:
     world = own(tmp_path, COMMANDS, code=CODE)
+    where = {
+        "CONNECTOR_HOST_HOME": str(world.home),
+        "CONNECTOR_HOST_MANIFEST": str(tmp_path / "manifest.yaml"),
+        "PATH": "",
+    }
+
+    def send(*words: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "connector_host", "test-command", "acme", "send", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, env=where)
+
     for flags in (("--class", "a", "--from", "b"), ("--kind", "a", "--sender", "b")):
-        words = [sys.executable, "-m", "connector_host", "test-command", "acme", "send", "--connection", "own", *flags]
-        done = subprocess.run(
-            [*words, "--output", "json"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env={
-                "CONNECTOR_HOST_HOME": str(world.home),
-                "CONNECTOR_HOST_MANIFEST": str(tmp_path / "manifest.yaml"),
-                "PATH": "",
-            },
-        )
+        done = send("--connection", "own", *flags, "--output", "json")
         assert json.loads(done.stdout)["raw_data"] == {"class": "a", "from": "b"}, done.stderr
-    help_text = subprocess.run(
-        [*words[:6], "--help"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={
-            "CONNECTOR_HOST_HOME": str(world.home),
-            "CONNECTOR_HOST_MANIFEST": str(tmp_path / "manifest.yaml"),
-            "PATH": "",
-        },
-    ).stdout
+    help_text = send("--help").stdout
     assert "--class" in help_text
     assert "--kind" not in help_text
