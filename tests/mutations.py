@@ -59,7 +59,6 @@ MUTATIONS = [
     ("early", "http/limits.py", "self._refuse_if_late(request, allowance, window.opens_at(allowance, window.waiting))", "pass", "tests/parts/test_bounds.py"),
     ("site filter", "stores/queries.sql", " or c.recipient_site = :site", "", "tests/host/test_verdicts.py"),
     ("an unknown framing is no framing", "http/lean_connection.py", "if self._chunked or value.strip().lower() != b\"chunked\":", "if self._chunked:", "tests/transport/test_contract.py"),
-    ("two framings", "http/lean_connection.py", "if self._chunked and self._length is not None:", "if False:", "tests/transport/test_contract.py"),
     ("surplus later", "http/lean_connection.py", "        if self._answer is None or self._answer.done():\n            self.abort()\n            return\n        self._moved", "        if self._answer is None or self._answer.done():\n            return\n        self._moved", "tests/transport/test_contract.py"),
     ("surplus at once", "http/lean_connection.py", "        if self._answer is not None and self._answer.done():\n            self.reusable = False", "        pass", "tests/transport/test_fuzz.py"),
     ("the bound on heads", "http/lean_connection.py", "if self._named > self._bounds.overhead_bytes or len", "if len", "tests/transport/test_contract.py"),

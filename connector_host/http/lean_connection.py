@@ -129,8 +129,6 @@ class LeanConnection(asyncio.Protocol):
         if self._headed:
             raise faults.no_http(self._host, "It gives a second answer.")
         self.status, self._headed = status, True
-        if self._chunked and self._length is not None:
-            raise faults.no_http(self._host, "It is framed in two ways.")
         bodiless = self._head_only or status in {204, 304}
         if self._length is not None and int(self._length) > self._bounds.wire_bytes and not bodiless:
             raise faults.too_large("announces", int(self._length), status)

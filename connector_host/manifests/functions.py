@@ -1,7 +1,7 @@
 """Holds an author's Python against the manifest by reading its source; nothing is run."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
@@ -24,23 +24,22 @@ class _Function(Struct, frozen=True):
     defaulted: frozenset[str]
 
 
-def check_functions(document: Document, value: Mapping[str, Any]) -> list[Problem]:
-    """Commands without a function, functions without a command, and parameters that differ."""
+def check_functions(document: Document, value: Mapping[str, Any], set_aside: Container[str]) -> list[Problem]:
+    """Commands without a function, functions without a command (but for those set aside), parameters that differ."""
     source = Path(document.file).with_name(CODE)
-    commands = value["commands"]
     if not source.exists():
-        causes = {name: f"The command '{name}' has neither a request nor a function." for name in commands}
+        causes = {name: f"The command '{name}' has neither a request nor a function." for name in value["commands"]}
         advice = f"Add 'request:', or write it in {CODE}."
         return [
             document.problem(("commands", name), "no-function", causes[name], advice, key=True)
-            for name, spec in commands.items()
+            for name, spec in value["commands"].items()
             if "request" not in spec
         ]
     try:
-        functions = {function.name: function for function in _functions(source)}
+        functions = {function.name: function for function in _functions(source) if function.name not in set_aside}
     except (SyntaxError, ValueError) as error:
         return [_no_python(source, error)]
-    return list(_Comparison(document, source, commands, functions).problems())
+    return list(_Comparison(document, source, value["commands"], functions).problems())
 
 
 def check_sandbox(document: Document, value: Mapping[str, Any]) -> list[Problem]:

@@ -1,10 +1,11 @@
 """Reads and checks a plugin's manifest.yaml: strict YAML, the published schema, and what no schema can see."""
 
-import copy
 import json
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
+
+from msgspec import convert
 
 from connector_host.manifests.command_files import take_in_files
 from connector_host.manifests.functions import check_functions, check_sandbox
@@ -21,19 +22,7 @@ from connector_host.model.failure import Level, Problem, in_order
 from connector_host.model.guarded import Guarded
 from connector_host.model.manifest import Exemption
 
-_ROUNDS = 12  # of taking away what is wrong, so that the rest can be checked too
-_STAND_INS: dict[str, Any] = {
-    "title": "?",
-    "name": "?",
-    "version": "0.0.0",
-    "id": "unknown",
-    "url": "https://unknown.example",
-    "path": "/",
-    "seconds": 60,
-    "requests": 1,
-    "writeOnly": True,
-    "request": "GET /",
-}
+_PARTS = (("commands",), ("servers",))  # each of their members is checked by itself
 
 
 class Examination(Guarded, frozen=True):
@@ -71,70 +60,41 @@ def examine(file: Path, schemas: Path) -> Examination:
     problems = list(document.problems)
     problems += resolve_likes(document)
     checker = manifest_schema(schemas)
-    value, faults = _without_faults(checker, document.value)
+    found = [] if checker.accepts(document.value) else list(checker.faults(document.value))
+    faults = [fault for fault in found if not _only_misspelled(fault, found)]
     problems += [_schema_problem(document, fault) for fault in faults]
-    if not isinstance(value, dict) or not checker.accepts(value):
+    value = _sound(document.value, found)
+    if value is None:
         return Examination({}, {}, in_order(problems), document)
     outputs, missing = _output_schemas(document, value, file.parent)
-    plugin = Plugin(document, value, outputs, frozenset(_names_in(faults)))
-    found = [*missing, *check_rules(plugin), *check_locales(document, value)]
-    exemptions = [Exemption(**one) for one in value.get("exemptions", ())]
-    kept = [one for one in found if not any(exempt.covers(one.rule, one.at) for exempt in exemptions)]
+    plugin = Plugin(document, value, outputs, frozenset(str(part) for fault in found for part in fault.path))
+    broken = [*missing, *_check_rules(plugin), *check_locales(document, value)]
+    exemptions = convert(value.get("exemptions", ()), list[Exemption])
+    kept = [problem for problem in broken if not any(exempt.covers(problem.rule, problem.at) for exempt in exemptions)]
     return Examination(value, outputs, in_order([*problems, *kept]), document)
 
 
-def _without_faults(checker: Checker, value: Any) -> tuple[Any, list[Fault]]:
-    """Return the value without what the schema refuses (or with what was meant), and the faults."""
-    if checker.accepts(value):
-        return value, []
-    value = copy.deepcopy(value)
-    found = list(checker.faults(value))
-    faults = [fault for fault in found if not _only_misspelled(fault, found)]
-    for _ in range(_ROUNDS):
-        for fault in sorted(found, key=lambda one: [str(part) for part in one.path], reverse=True):
-            _mend(value, fault)
-        if checker.accepts(value):
-            break
-        found = list(checker.faults(value))
-    return value, faults
+def _sound(value: Any, faults: list[Fault]) -> dict[str, Any] | None:
+    """Return the value without the commands and servers that the schema refuses; None where nothing is left to check.
+
+    What rules cannot do without is one of either: the connection, and at least one command.
+    """
+    if not isinstance(value, dict):
+        return None
+    wrong = {tuple(fault.path[:2]) if fault.path[:1] in _PARTS else tuple(fault.path[:1]) for fault in faults}
+    rest = {key: part for key, part in value.items() if (key,) not in wrong}
+    for (key,) in _PARTS:
+        if isinstance(rest.get(key), dict):
+            rest[key] = {name: part for name, part in rest[key].items() if (key, name) not in wrong}
+    return rest if rest.get("connection") and rest.get("commands") else None
 
 
 def _only_misspelled(missing: Fault, faults: list[Fault]) -> bool:
     """Whether what is missing is there, under a name close to its own."""
-    beside = [one for one in faults if one.rule == "unknown-key" and one.path[:-1] == missing.path[:-1]]
+    beside = [fault for fault in faults if fault.rule == "unknown-key" and fault.path[:-1] == missing.path[:-1]]
     return missing.rule == "missing-key" and any(
-        hint(str(one.path[-1]), one.allowed)[1] == missing.path[-1] for one in beside
+        hint(str(fault.path[-1]), fault.allowed)[1] == missing.path[-1] for fault in beside
     )
-
-
-def _mend(value: Any, fault: Fault) -> None:
-    """Put what was probably meant in a fault's place, else something that harms no other rule, else nothing."""
-    *way, last = fault.path or (None,)
-    for part in way:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            return
-    if isinstance(value, list) and isinstance(last, int) and last < len(value):
-        del value[last]
-    if not isinstance(value, dict):
-        return
-    wrong = value.pop(last, None)
-    if fault.rule == "unknown-key":
-        near = hint(str(last), fault.allowed)[1]
-        if near and near not in value:
-            value[near] = wrong
-    elif fault.rule == "unknown-value" and fault.allowed:
-        value[last] = hint(str(wrong), fault.allowed)[1] or fault.allowed[0]
-    elif last in _STAND_INS and fault.rule != "wrong-name":
-        value[last] = _STAND_INS[str(last)]
-    elif not fault.given:
-        value[last] = {}
-
-
-def _names_in(faults: list[Fault]) -> set[str]:
-    """Names that stand in what was taken away; no rule should call them undeclared."""
-    return {str(part) for fault in faults for part in fault.path}
 
 
 def _schema_problem(document: Document, fault: Fault) -> Problem:
@@ -193,8 +153,9 @@ def _read_schema(folder: Path, name: str) -> Any:
     return json.loads(file.read_text("utf-8"))
 
 
-def check_rules(plugin: Plugin) -> list[Problem]:
+def _check_rules(plugin: Plugin) -> list[Problem]:
     """Return every problem that the schema of manifests cannot see."""
     checks = (check_connection, check_parameters, check_servers, check_commands, check_requests, check_samples)
     problems = [problem for check in checks for problem in check(plugin)]
-    return problems + check_functions(plugin.document, plugin.value) + check_sandbox(plugin.document, plugin.value)
+    problems += check_functions(plugin.document, plugin.value, plugin.set_aside)
+    return problems + check_sandbox(plugin.document, plugin.value)

@@ -4,48 +4,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec import convert
+
 from connector_host.manifests.cache import ManifestCache
 from connector_host.manifests.parameters import several, size_in_bytes, standard_schema
-from connector_host.model.manifest import (
-    CODE,
-    COMMANDS,
-    MANIFEST,
-    SAMPLES,
-    Command,
-    Credential,
-    Deprecation,
-    EventSource,
-    Exemption,
-    FieldMapping,
-    HttpExchange,
-    Intake,
-    Manifest,
-    Migration,
-    Sample,
-)
-from connector_host.model.requests import (
-    Auth,
-    ErrorPaths,
-    Limit,
-    Paging,
-    Poll,
-    RequestTemplate,
-    ResponseRule,
-    RetryPolicy,
-    Server,
-)
+from connector_host.model.manifest import CODE, COMMANDS, MANIFEST, SAMPLES, Manifest
 
-_PASSED_ON = ("description", "permissions", "limitations", "setup", "faq", "isolation", "requires_host", "presets")
-_SAME_IN_COMMANDS = (
-    "description",
-    "each",
-    "messages",
-    "error_example",
-    "deadline",
-    "read_only",
-    "destructive",
-    "idempotent",
-)
+_BY_KIND = ("failure_codes", "assistance")  # words of the whole plugin, laid under each command's own
 
 
 def load_manifest(folder: Path, schemas: Path, memory: ManifestCache | None = None) -> Manifest:
@@ -75,57 +40,63 @@ def _sources(value: Mapping[str, Any], folder: Path) -> list[Path]:
 
 
 def manifest_of(value: Mapping[str, Any], folder: Path, outputs: Mapping[str, Any]) -> Manifest:
-    """Make a manifest of a checked value and the output schemas by command."""
-    errors = error_paths(value.get("errors", {}))
-    responses = value.get("responses", ())
-    return Manifest(
-        id=value["id"],
-        name=value["name"],
-        version=value["version"],
-        root=folder,
-        connection=standard_schema(value["connection"]),
-        servers={name: server(name, spec, errors, responses) for name, spec in value.get("servers", {}).items()},
-        commands={name: _command(name, spec, value, outputs.get(name)) for name, spec in value["commands"].items()},
-        retry=RetryPolicy(**value.get("retry", {})),
-        paging=Paging(**value["paging"]) if "paging" in value else None,
-        migrations=tuple(_migration(one) for one in value.get("migrations", ())),
-        sandbox=value.get("sandbox"),
-        exemptions=tuple(Exemption(**one) for one in value.get("exemptions", ())),
-        **{key: value[key] for key in _PASSED_ON if key in value},
-    )
+    """Make a manifest of a checked value and the output schemas by command.
+
+    What an author may write in two ways is brought into one, and what holds for the whole plugin is laid under its
+    servers and commands; the Structs of model/manifest.py say the rest. A failure to convert is a fault of the host.
+    """
+    spec = {
+        **value,
+        "root": folder,
+        "connection": standard_schema(value["connection"]),
+        "servers": {name: {"name": name, **_server(one, value)} for name, one in value.get("servers", {}).items()},
+        "commands": {
+            name: {"id": name, **_command(one, value), "output": outputs.get(name)}
+            for name, one in value["commands"].items()
+        },
+    }
+    return convert(spec, Manifest, dec_hook=lambda _, given: given)
 
 
-def _migration(spec: Mapping[str, Any]) -> Migration:
-    return Migration(spec["version"], spec.get("rename", {}), tuple(spec.get("remove", ())), spec.get("set", {}))
+def _server(spec: Mapping[str, Any], plugin: Mapping[str, Any]) -> dict[str, Any]:
+    written = {**spec, "errors": _error_paths(spec.get("errors", plugin.get("errors", {})))}
+    if "max_body" in spec:
+        written["max_body"] = size_in_bytes(spec["max_body"])
+    return {**written, "responses": _response_rules([*spec.get("responses", ()), *plugin.get("responses", ())])}
 
 
-def _command(name: str, spec: Mapping[str, Any], plugin: Mapping[str, Any], output: Any) -> Command:
-    request = spec.get("request")
+def _error_paths(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: several(paths) for key, paths in spec.items()}
 
-    def merged(key: str) -> dict[str, str]:
-        return {kind: str(text) for kind, text in {**plugin.get(key, {}), **spec.get(key, {})}.items()}
 
-    return Command(
-        id=name,
-        title=spec["title"],
-        kind=spec.get("kind", "action"),
-        input=standard_schema(spec.get("input", {})),
-        notes=tuple(spec.get("notes", ())),
-        output=output,
-        collect=_last_name((request or spec).get("collect")),
-        request=request_template(request, plugin) if request else None,
-        key_fields=spec.get("key_fields", {}),
-        failure_indicator=spec.get("failure_indicator", f"{spec['title']} failed."),
-        failure_codes=merged("failure_codes"),
-        assistance=merged("assistance"),
-        intake=_intake(spec["intake"]) if "intake" in spec else None,
-        credential=Credential(**spec["credential"]) if "credential" in spec else None,
-        responses=response_rules(spec.get("responses", ())),
-        samples=tuple(sample_of(one) for one in spec.get("samples", ())),
-        permissions=tuple(spec.get("permissions", ())),
-        deprecated=Deprecation(**spec["deprecated"]) if "deprecated" in spec else None,
-        **{key: spec[key] for key in _SAME_IN_COMMANDS if key in spec},
-    )
+def _response_rules(specs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Write statuses and codes as texts, and one value as a list of one."""
+    rules = []
+    for spec in specs:
+        rule = {**spec, **{key: several(spec[key]) for key in ("status", "equals") if key in spec}}
+        rule["status"] = [str(status) for status in rule.get("status", ())]
+        rules.append(rule | ({"code": str(spec["code"])} if "code" in spec else {}))
+    return rules
+
+
+def _command(spec: Mapping[str, Any], plugin: Mapping[str, Any]) -> dict[str, Any]:
+    by_kind = {
+        key: {kind: str(text) for kind, text in {**plugin.get(key, {}), **spec.get(key, {})}.items()}
+        for key in _BY_KIND
+    }
+    written = {
+        **spec,
+        **by_kind,
+        "input": standard_schema(spec.get("input", {})),
+        "failure_indicator": spec.get("failure_indicator", f"{spec['title']} failed."),
+        "responses": _response_rules(spec.get("responses", ())),
+        "collect": _last_name((spec.get("request") or spec).get("collect")),
+    }
+    if "request" in spec:
+        written["request"] = _request(spec["request"], plugin)
+    if "intake" in spec:
+        written["intake"] = _intake(spec["intake"])
+    return written
 
 
 def _last_name(path: str | None) -> str | None:
@@ -133,98 +104,24 @@ def _last_name(path: str | None) -> str | None:
     return None if path is None else path.removeprefix("$").rpartition(".")[2] or "records"
 
 
-def sample_of(spec: Mapping[str, Any]) -> Sample:
-    """Make a sample of a checked value."""
-    return Sample(
-        tuple(HttpExchange(**one) for one in spec["http"]),
-        spec.get("title", ""),
-        spec.get("input", {}),
-        spec.get("result", {}),
-    )
+def _request(spec: Mapping[str, Any], plugin: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a request in full; its paging takes over what the plugin's own says."""
+    written = dict(spec)
+    if "paging" in spec:
+        own = spec["paging"] if isinstance(spec["paging"], dict) else {}
+        written["paging"] = {**plugin.get("paging", {}), **own}
+    if "poll" in spec:
+        poll = spec["poll"]
+        written["poll"] = {**poll, "equals": several(poll["equals"]), "fails": several(poll.get("fails", []))}
+    return written
 
 
-def _intake(spec: Mapping[str, Any]) -> Intake:
-    event = spec["event"]
-    sources = [
-        EventSource(source["name"], source.get("search"), source.get("priority", 100), _fields(source["fields"]))
-        for source in event["sources"]
-    ]
-    return Intake(
-        incident_path=spec["incident"]["path"],
-        event_path=event["path"],
-        incident_fields=_fields(spec["incident"]["fields"]),
-        event_sources=tuple(sorted(sources, key=lambda source: source.priority)),
-        unique_key=event["unique_key"],
-    )
-
-
-def _fields(rows: list[Mapping[str, Any]]) -> tuple[FieldMapping, ...]:
-    return tuple(FieldMapping(**row) for row in rows)
-
-
-_SAME_IN_REQUESTS = (
-    "method",
-    "query",
-    "headers",
-    "body",
-    "form",
-    "multipart",
-    "idempotent",
-    "idempotency_key",
-    "transform",
-)
-_SAME_IN_RULES = ("field", "kind", "indicator", "message", "assistance")
-
-
-def server(name: str, spec: Mapping[str, Any], errors: ErrorPaths, responses: Iterable[Mapping[str, Any]]) -> Server:
-    """Make a declared server; `errors` and `responses` are the plugin's own."""
-    return Server(
-        name=name,
-        url=spec["url"],
-        headers=spec.get("headers", {}),
-        query=spec.get("query", {}),
-        auth=Auth(**spec["auth"]) if "auth" in spec else None,
-        limit=Limit(**spec["limit"]) if "limit" in spec else None,
-        transport=spec.get("transport"),
-        max_body=size_in_bytes(spec["max_body"]) if "max_body" in spec else None,
-        errors=error_paths(spec["errors"]) if "errors" in spec else errors,
-        responses=response_rules([*spec.get("responses", ()), *responses]),
-    )
-
-
-def error_paths(spec: Mapping[str, Any]) -> ErrorPaths:
-    """Make the paths of an error body."""
-    return ErrorPaths(**{key: (paths,) if isinstance(paths, str) else tuple(paths) for key, paths in spec.items()})
-
-
-def response_rules(specs: Iterable[Mapping[str, Any]]) -> tuple[ResponseRule, ...]:
-    """Make what replies mean."""
-    return tuple(
-        ResponseRule(
-            verdict=spec["is"],
-            statuses=tuple(map(str, several(spec["status"]))) if "status" in spec else (),
-            values=several(spec["equals"]) if "equals" in spec else None,
-            code=str(spec["code"]) if "code" in spec else None,
-            **{key: spec[key] for key in _SAME_IN_RULES if key in spec},
-        )
-        for spec in specs
-    )
-
-
-def request_template(spec: Mapping[str, Any], plugin: Mapping[str, Any]) -> RequestTemplate:
-    """Make a declared request; paging takes over what the plugin's own says."""
-    paging, poll = spec.get("paging"), spec.get("poll")
-    own = paging if isinstance(paging, dict) else {}
-    return RequestTemplate(
-        server=spec["server"],
-        path=spec["path"],
-        collect=spec.get("collect"),
-        paging=None if paging is None else Paging(**{**plugin.get("paging", {}), **own}),
-        poll=None if poll is None else _poll(poll),
-        **{key: spec[key] for key in _SAME_IN_REQUESTS if key in spec},
-    )
-
-
-def _poll(spec: Mapping[str, Any]) -> Poll:
-    rest = {key: spec[key] for key in ("path", "message", "every", "seconds") if key in spec}
-    return Poll(spec["until"], several(spec["equals"]), several(spec.get("fails", [])), **rest)
+def _intake(spec: Mapping[str, Any]) -> dict[str, Any]:
+    incident, event = spec["incident"], spec["event"]
+    return {
+        "incident_path": incident["path"],
+        "incident_fields": incident["fields"],
+        "event_path": event["path"],
+        "event_sources": sorted(event["sources"], key=lambda source: source.get("priority", 100)),
+        "unique_key": event["unique_key"],
+    }

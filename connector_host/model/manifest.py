@@ -26,9 +26,9 @@ class EventSource(Struct, frozen=True):
     """One kind of event: picked by its search condition; the lowest priority wins."""
 
     name: str
-    search: str | None
-    priority: int
     fields: tuple[FieldMapping, ...]
+    search: str | None = None
+    priority: int = 100
 
 
 class Intake(Struct, frozen=True):
@@ -116,8 +116,8 @@ class Command(Struct, frozen=True):
 
     id: str
     title: str
-    kind: str
     input: Mapping[str, Any]
+    kind: str = "action"
     description: str = ""
     notes: tuple[str, ...] = ()
     output: Mapping[str, Any] | None = None

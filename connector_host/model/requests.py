@@ -60,10 +60,10 @@ class ResponseRule(Struct, frozen=True):
     `verdict` is passed, failed, retry or needs_attention.
     """
 
-    verdict: str
-    statuses: tuple[str, ...] = ()
+    verdict: str = field(name="is")
+    statuses: tuple[str, ...] = field(default=(), name="status")
+    values: tuple[Any, ...] | None = field(default=None, name="equals")
     field: str | None = None
-    values: tuple[Any, ...] | None = None
     kind: str | None = None
     code: str | None = None
     indicator: str | None = None
@@ -110,7 +110,7 @@ class Poll(Struct, frozen=True):
     """Asking again, `every` so many seconds for at most `seconds`, until the field `until` has one of the values."""
 
     until: str
-    values: tuple[Any, ...]
+    values: tuple[Any, ...] = field(name="equals")
     fails: tuple[Any, ...] = ()
     path: str | None = None
     message: str | None = None

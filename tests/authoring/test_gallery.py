@@ -63,10 +63,19 @@ def test_two_mistakes_on_one_line_are_mended(tmp_path: Path) -> None:
 def test_all_mistakes_at_once(tmp_path: Path) -> None:
     text = (GALLERY / "01-unknown-key-in-command" / "manifest.yaml").read_text("utf-8")
     text = text.replace("kind: test_connection", "kind: test_conection").replace("seconds: 60}", "seconds: 1m}")
-    text = text.replace("$.input.since", "$.input.sinse").replace("default: short", "default: shrot")
+    text = text.replace("$.input.since", "$.input.sinse").replace("solved, other]", "solved, other], default: slved")
     (tmp_path / "manifest.yaml").write_text(text, "utf-8")
     rules = [problem.rule for problem in found(tmp_path)]
-    assert rules == ["wrong-type", "default-not-an-option", "unknown-key", "unknown-reference", "unknown-value"]
+    assert rules == ["wrong-type", "unknown-key", "unknown-reference", "default-not-an-option", "unknown-value"]
+
+
+def test_what_stands_in_a_command_with_a_wrong_key_is_told_once_the_key_is_right(tmp_path: Path) -> None:
+    text = (GALLERY / "01-unknown-key-in-command" / "manifest.yaml").read_text("utf-8")
+    text = text.replace("default: short", "default: shrot")
+    (tmp_path / "manifest.yaml").write_text(text, "utf-8")
+    assert [problem.rule for problem in found(tmp_path)] == ["unknown-key"]
+    (tmp_path / "manifest.yaml").write_text(text.replace("eech:", "each:"), "utf-8")
+    assert [problem.rule for problem in found(tmp_path)] == ["default-not-an-option"]
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":

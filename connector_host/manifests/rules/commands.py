@@ -56,7 +56,7 @@ def _check_each(plugin: Plugin, where: Where, command: Mapping[str, Any]) -> Ite
 
 def _check_test_connection(plugin: Plugin) -> Iterator[Problem]:
     tests = [name for name, command in plugin.commands.items() if command.get("kind") == "test_connection"]
-    if not tests:
+    if not tests and not plugin.set_aside:  # what is set aside may be one
         yield plugin.document.problem(
             ("commands",),
             "no-test-connection",

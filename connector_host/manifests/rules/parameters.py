@@ -160,7 +160,8 @@ def check_connection(plugin: Plugin) -> Iterator[Problem]:
                     where, "unknown-parameter", key, plugin.connection, "connection parameter", key=True
                 )
     yield from _unmasked(plugin)
-    yield from _unused(plugin)
+    if not plugin.set_aside:  # what is set aside may use it
+        yield from _unused(plugin)
 
 
 def _unmasked(plugin: Plugin) -> Iterator[Problem]:
@@ -179,7 +180,7 @@ def _unmasked(plugin: Plugin) -> Iterator[Problem]:
 def _unused(plugin: Plugin) -> Iterator[Problem]:
     used = WIRE | frozenset(_used_names(plugin))
     for name in plugin.connection:
-        if name not in used and name not in plugin.set_aside:
+        if name not in used:
             yield plugin.document.problem(
                 ("connection", "properties", name),
                 "unused-setting",
