@@ -35,7 +35,6 @@ from connector_host.ports.parts import Step, Surroundings
 from connector_host.ports.stores import Store
 
 LOGGERS = ("connector_host", "connector_host.requests", "connector_host.plugins")
-_DEFAULT_SLOTS = {"store": "sqlite", "cipher": "aes-256-gcm", "transport": "lean", "envelope": "hpke"}
 
 
 class App:
@@ -84,7 +83,7 @@ class App:
             key=configuration.key or os.environ.get("CONNECTOR_HOST_KEY", "") or "file",
             clock=configuration.clock or SystemClock(),
             observe=self._observe if self._parts.listens("observe") else _ignore,
-            options=self.settings.options,
+            options=self.settings.options_of,
         )
 
     @asynccontextmanager
@@ -114,7 +113,7 @@ class App:
     def _core(self, log_filter: RedactingFilter, runners: LazyParts, agents: LazyParts) -> Core:
         """Fill every slot; the store last, because what is opened must be closed."""
         settings, clock, parts, around = self.settings, self.surroundings.clock, self._parts, self.surroundings
-        transports, transport = self._all("transport"), self._slot("transport")
+        transports, transport = self._all("transport"), settings.part_of("transport")
         if transport not in transports:
             self._part("transport")  # which tells what there is
         wiring = Wiring(self._steps(), transports, transport)
@@ -139,11 +138,8 @@ class App:
         vaults.attach(partial(fetch_credential, core))
         return core
 
-    def _slot(self, slot: str) -> str:
-        return self.settings.slots.get(slot, _DEFAULT_SLOTS[slot])
-
     def _part(self, slot: str) -> Any:
-        return self._parts.part(slot, self._slot(slot), self.surroundings)
+        return self._parts.part(slot, self.settings.part_of(slot), self.surroundings)
 
     def _all(self, slot: str) -> LazyParts:
         return LazyParts(self._parts, slot, self.surroundings)

@@ -7,8 +7,8 @@ from typing import Any
 from connector_host.model.errors import BadSetting
 from connector_host.model.manifest import COMMANDS, MANIFEST, SAMPLES
 
-WIDTH = 120
-LONG_WORD = 14  # characters: a text is broken behind the word that crosses the writer's width
+LINE = 120  # no line is longer
+WIDTH = LINE - 14  # where the writer breaks: behind the word that crosses it
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -48,7 +48,7 @@ def _writer() -> Any:
 
     writer = YAML()
     writer.preserve_quotes = True
-    writer.width = WIDTH - LONG_WORD
+    writer.width = WIDTH
     writer.indent(mapping=2, sequence=4, offset=2)
     return writer
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connector_host.configuration import bundled
@@ -32,17 +32,40 @@ _SECTIONS = (
 _HEAD = """# The manifest, key by key
 
 Made of `schemas/plugin-manifest.schema.json` by `python -m connector_host.authoring.published`; what the keys do
-together is told in [plugins.md](plugins.md) and [authoring.md](authoring.md). Required keys are **bold**.
+together is told in [plugins.md](plugins.md) and [authoring.md](../howto/authoring.md). Required keys are **bold**.
+"""
+
+
+_OF_RESULTS = (
+    ("The result", ()),
+    ("Completeness", ("properties", "completeness", "oneOf", 1)),
+    ("Intake", ("properties", "intake", "oneOf", 1)),
+    ("The error tab", ("properties", "error", "oneOf", 1)),
+    ("An entry of the error tab", ("$defs", "entry")),
+)
+_HEAD_OF_RESULTS = """# The result, key by key
+
+Made of `schemas/result.schema.json` by `python -m connector_host.authoring.published --result`. It is what
+`Result.json()` and `--output json` give. Keys that are always there are **bold**.
 """
 
 
 def reference() -> str:
-    """Return the reference, in Markdown."""
-    schema = json.loads((bundled() / "schemas" / "plugin-manifest.schema.json").read_text("utf-8"))
-    return "\n".join([_HEAD, *(line for title, way in _SECTIONS for line in _section(schema, title, way))])
+    """Return the reference of manifests, in Markdown."""
+    return _reference("plugin-manifest", _HEAD, _SECTIONS)
 
 
-def _section(schema: Mapping[str, Any], title: str, way: tuple[str, ...]) -> Iterator[str]:
+def reference_of_results() -> str:
+    """Return the reference of results, in Markdown."""
+    return _reference("result", _HEAD_OF_RESULTS, _OF_RESULTS)
+
+
+def _reference(name: str, head: str, sections: Sequence[tuple[str, tuple[str | int, ...]]]) -> str:
+    schema = json.loads((bundled() / "schemas" / f"{name}.schema.json").read_text("utf-8"))
+    return "\n".join([head, *(line for title, way in sections for line in _section(schema, title, way))])
+
+
+def _section(schema: Mapping[str, Any], title: str, way: tuple[str | int, ...]) -> Iterator[str]:
     part: Any = schema
     for step in way:
         part = part[step]
@@ -132,4 +155,5 @@ def _renamed(key: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(as_text(editor_schema()) if "--editor" in sys.argv else reference())
+    made = {"--editor": lambda: as_text(editor_schema()), "--result": reference_of_results}
+    sys.stdout.write(made.get(sys.argv[-1], reference)())

@@ -36,11 +36,16 @@ _FIELDS = [
         help="Look this parameter up in a password vault; an empty value takes the reference away.",
     ),
     click.option("--site", help="The one site it belongs to; '' for none."),
-    click.option("--share-to-internal-sites/--no-share-to-internal-sites", "shared_to_internal_sites", default=None),
+    click.option(
+        "--share-to-internal-sites/--no-share-to-internal-sites",
+        "shared_to_internal_sites",
+        default=None,
+        help="Whether every internal site may use it.",
+    ),
     click.option("--recipient-site", help="Where events of a shared connection go; '' for nowhere."),
     click.option("--tenant", "tenants", multiple=True, help="A tenant it is shared to; may be repeated; '' for none."),
     click.option("--agent", help="The agent it runs through; '' for none."),
-    click.option("--description"),
+    click.option("--description", help="What it is for, in your words."),
     click.option("--allow-user", "allowed_users", multiple=True, help="Only these may use it; may be repeated."),
     click.option("--allow-group", "allowed_groups", multiple=True, help="Only these may use it; may be repeated."),
     click.option("--admin-user", "admin_users", multiple=True, help="These may change it; may be repeated."),
@@ -55,7 +60,7 @@ _SELECTION = [
     click.option("--in-site", metavar="SITE", help="Those that belong to this site."),
     click.option("--state", type=click.Choice(list(STATES)), help="Those that stand like this."),
     click.option("--name", metavar="PATTERN", help="Those whose name fits, as 'prod-*'."),
-    click.option("--only-active/--only-inactive", "only_active", default=None),
+    click.option("--only-active/--only-inactive", "only_active", default=None, help="Those in use, or not."),
 ]
 
 

@@ -28,7 +28,7 @@ _testing = [
 
 @command.command()
 @click.argument("name")
-@click.option("--plugin", required=True)
+@click.option("--plugin", required=True, help="The plugin it is a connection of.")
 @_testing[0]
 @_testing[1]
 @field_options
@@ -56,7 +56,7 @@ def add(app: App, /, name: str, plugin: str, test: bool, test_only: bool, output
 @command.command()
 @click.argument("name")
 @click.option("--rename", metavar="NEW", help="Give it another name.")
-@click.option("--remove-secret", "remove_secrets", multiple=True, metavar="NAME")
+@click.option("--remove-secret", "remove_secrets", multiple=True, metavar="NAME", help="A secret to forget.")
 @_testing[0]
 @_testing[1]
 @field_options

@@ -18,7 +18,7 @@ from connector_host.model.errors import WrongUse
 
 @click.command("list")
 @selection_options
-@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="At most so many.")
 @click.option("--after", default="", metavar="NAME", help="Go on after this name.")
 @output_option
 @click.pass_obj

@@ -22,7 +22,7 @@ def command() -> None:
 
 @command.command("list")
 @selection_options
-@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="At most so many.")
 @output_option
 @click.pass_obj
 def list_all(app: App, /, limit: int, output: str, **given: Any) -> None:
@@ -56,7 +56,7 @@ def _document(one: StoredConnection) -> dict[str, Any]:
 
 @command.command("history")
 @click.argument("name")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many.")
 @output_option
 @click.pass_obj
 def history(app: App, name: str, limit: int, output: str) -> None:

@@ -19,7 +19,7 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="At most so many.")
 @output_option
 @click.pass_obj
 def list_audit(app: App, limit: int, output: str) -> None:
@@ -74,8 +74,8 @@ def history() -> None:
 
 
 @history.command("list")
-@click.option("--connection", metavar="NAME")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@click.option("--connection", metavar="NAME", help="Those through this connection.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many.")
 @output_option
 @click.pass_obj
 def list_history(app: App, connection: str | None, limit: int, output: str) -> None:

@@ -195,7 +195,7 @@ class Session:
         """
         if connection is None:
             if not isinstance(self._caller, Operator):
-                raise WrongUse("Name the connection whose history you want to see.")
+                raise WrongUse("Name the connection whose history you want to see: the operator alone reads all.")
             return await self._core.store.history.recent(limit)
         stored = await find(self._core, connection, self._caller)
         only = HEALTH_CHECK if checks else None

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from connector_host.model.errors import BadSetting
 
 DURABILITIES = ("process", "power")
+DEFAULT_SLOTS = {"store": "sqlite", "cipher": "aes-256-gcm", "transport": "lean", "envelope": "hpke"}
 
 
 class DateTimeSetting(Struct, frozen=True):
@@ -59,15 +60,21 @@ class Settings(Struct, frozen=True):
     notifiers: Sequence[str] = ()
     smtp: Mapping[str, Any] = field(default_factory=dict)
     environments: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def options(self, part: str) -> Mapping[str, Any]:
+    def options_of(self, part: str) -> Mapping[str, Any]:
         """Return a part's own section, empty where there is none."""
         sections: Mapping[str, Mapping[str, Any]] = {
             "smtp": self.smtp,
             "environments": self.environments,
             "store": {"durability": self.durability},
+            **self.options,
         }
         return sections.get(part, {})
+
+    def part_of(self, slot: str) -> str:
+        """Return the name of the part that fills a slot of one part."""
+        return self.slots.get(slot, DEFAULT_SLOTS[slot])
 
 
 def settings_from(value: Mapping[str, Any], root: Path, schemas: Path) -> Settings:
@@ -97,6 +104,7 @@ _SHAPES: Mapping[str, tuple[type, type, str]] = {
     "vault_cache_seconds": (int, int, "a whole number of seconds, at least 1"),
     "durability": (str, str, "process (what is acknowledged outlives the program) or power (and a power cut)"),
     "notifiers": (list, str, "a list of names"),
+    "options": (dict, dict, "a mapping of the part's name and a mapping of its own settings"),
     "smtp": (dict, object, "a mapping with host, port, security, sender, user and password"),
 }
 
@@ -115,3 +123,6 @@ def _check_shape(value: Mapping[str, Any]) -> None:
         ]
         if type(setting) is not kind or wrong or (name == "durability" and setting not in DURABILITIES):
             raise BadSetting(f"The setting '{name}' of the host manifest must be {words}.")
+    for slot in value.get("slots", {}):
+        if slot not in DEFAULT_SLOTS:
+            raise BadSetting(f"There is no slot '{slot}' to choose a part for. There are: {', '.join(DEFAULT_SLOTS)}.")

@@ -72,7 +72,8 @@ class Reply(Guarded, frozen=True):
 class Surroundings(Struct, frozen=True):
     """What every part is made with: `part = Part(surroundings)`.
 
-    `options(name)` gives the part's own section of the host manifest (`smtp`), empty where there is none.
+    `options(name)` gives what the host manifest says under `options:` for the part of this name, empty where it says
+    nothing; `smtp` and `environments` have sections of their own.
     """
 
     home: Path

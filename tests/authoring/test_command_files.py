@@ -9,7 +9,7 @@ import yaml
 
 from connector_host.app import App
 from connector_host.authoring.checking import validate
-from connector_host.authoring.formatting import WIDTH, files_of, formatted
+from connector_host.authoring.formatting import LINE, files_of, formatted
 from connector_host.configuration import Configuration, bundled
 
 SCHEMAS = bundled() / "schemas"
@@ -106,7 +106,7 @@ def test_the_bundled_plugins_are_in_the_one_form(folder: Path) -> None:
     for file in files_of(folder):
         text = file.read_text("utf-8")
         assert formatted(text) == text, f"connector-host plugins format {folder}"
-        assert max(map(len, text.splitlines())) <= WIDTH
+        assert max(map(len, text.splitlines())) <= LINE
         assert yaml.safe_load(text)
 
 
@@ -134,7 +134,7 @@ def test_formatting_keeps_comments_and_values_and_changes_nothing_twice() -> Non
     form = formatted(LONG)
     assert formatted(form) == form
     assert yaml.safe_load(form) == yaml.safe_load(LONG)
-    assert max(map(len, form.splitlines())) <= WIDTH
+    assert max(map(len, form.splitlines())) <= LINE
     for comment in ("# about all of it", "# behind it", "# about commands"):
         assert comment in form
     assert "required: [url]" in form, "what fits a line stays in it"

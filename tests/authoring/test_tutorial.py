@@ -1,4 +1,4 @@
-"""docs/authoring.md as a newcomer reads it: every block is run, in order, in an empty folder."""
+"""docs/howto/authoring.md as a newcomer reads it: every block is run, in order, in an empty folder."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "authoring.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "howto" / "authoring.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

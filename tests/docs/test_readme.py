@@ -71,14 +71,14 @@ def test_python_in_the_documents_is_python() -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    for file in [README, *(ROOT / "docs").glob("*.md")]:
+    for file in [README, *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", file.read_text("utf-8")):
             if "://" not in target:
                 assert (file.parent / target).exists(), f"{file.name}: {target}"
 
 
 def all_documents() -> str:
-    return "\n".join(file.read_text("utf-8") for file in [README, *(ROOT / "docs").glob("*.md")])
+    return "\n".join(file.read_text("utf-8") for file in [README, *(ROOT / "docs").rglob("*.md")])
 
 
 def test_every_command_of_the_command_line_is_documented() -> None:
@@ -147,7 +147,7 @@ def test_the_table_of_rights_is_the_one_in_force() -> None:
     from connector_host.host.access import RULES, Right
 
     words = {frozenset(Right): "all", frozenset({Right.USE}): "use", frozenset[Right](): "-"}
-    text = (ROOT / "docs" / "connections.md").read_text("utf-8")
+    text = (ROOT / "docs" / "howto" / "connections.md").read_text("utf-8")
     section = text.partition("| where the caller stands |")[2].partition("\n\n")[0]
     rows = [[cell.strip() for cell in line.split("|")[2:6]] for line in section.splitlines()[2:]]
     assert rows == [[words[granted] for granted in row.values()] for row in RULES.values()]

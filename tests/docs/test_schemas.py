@@ -26,10 +26,19 @@ def test_the_editors_schema_is_made_of_the_published_one() -> None:
 def test_the_reference_is_made_of_the_schema() -> None:
     from connector_host.authoring.published import reference
 
-    file = bundled() / "docs" / "manifest.md"
+    file = bundled() / "docs" / "reference" / "manifest.md"
     if not file.exists():
         pytest.skip("the documents are not beside the package")
-    assert file.read_text("utf-8") == reference(), "python -m connector_host.authoring.published > docs/manifest.md"
+    assert file.read_text("utf-8") == reference(), (
+        "python -m connector_host.authoring.published > docs/reference/manifest.md"
+    )
+
+
+def test_the_reference_of_results_is_made_of_the_schema() -> None:
+    from connector_host.authoring.published import reference_of_results
+
+    file = bundled() / "docs" / "reference" / "result.md"
+    assert file.read_text("utf-8") == reference_of_results(), "python -m connector_host.authoring.published --result"
 
 
 def test_there_are_four() -> None:
@@ -90,5 +99,28 @@ def test_each_parameters_examples_and_default_satisfy_it(place: str, name: str, 
 def test_the_page_of_public_names_is_made_of_the_docstrings() -> None:
     import runpy
 
-    made = runpy.run_path(str(bundled() / "docs" / "make_api.py"))["page"]()
-    assert (bundled() / "docs" / "api.md").read_text("utf-8") == made, "python docs/make_api.py"
+    made = runpy.run_path(str(bundled() / "docs" / "reference" / "make_api.py"))["page"]()
+    assert (bundled() / "docs" / "reference" / "api.md").read_text("utf-8") == made, "python docs/reference/make_api.py"
+
+
+def test_the_page_of_the_command_line_is_made_of_it_and_every_option_says_what_it_is() -> None:
+    import runpy
+
+    made = runpy.run_path(str(bundled() / "docs" / "reference" / "make_cli.py"))["page"]()
+    assert (bundled() / "docs" / "reference" / "cli.md").read_text("utf-8") == made, "python docs/reference/make_cli.py"
+    assert not [line for line in made.splitlines() if line.startswith("| `--") and line.endswith("|  |")]
+
+
+def test_the_page_of_settings_names_each_setting_and_each_variable() -> None:
+    import re
+
+    from connector_host.host.settings import _SHAPES, DateTimeSetting, Limits
+
+    page = (bundled() / "docs" / "reference" / "settings.md").read_text("utf-8")
+    for name in [*_SHAPES, *Limits.__struct_fields__, *DateTimeSetting.__struct_fields__]:
+        assert f"`{name}`" in page, name
+    for field in Limits.__struct_fields__:
+        assert f"| `{field}` | {getattr(Limits(), field):,} |" in page, field
+    code = "".join(file.read_text("utf-8") for file in (bundled() / "connector_host").rglob("*.py"))
+    for variable in set(re.findall(r"CONNECTOR_HOST_[A-Z_]+", code)) - {"CONNECTOR_HOST_COMPLETE"}:
+        assert f"`{variable}`" in page, variable

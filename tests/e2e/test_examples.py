@@ -59,3 +59,48 @@ asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.stdout == "{'api': 1}\n", done.stderr
+
+
+def test_a_notifier_with_settings_of_its_own(tmp_path: Path) -> None:
+    program = f"""
+import asyncio, sys
+sys.path.insert(0, {str(EXAMPLES / "parts")!r})
+import filenotes, yaml
+from pathlib import Path
+from connector_host import Change, Configuration, HealthCheck
+from connector_host.app import App
+from connector_host.configuration import bundled
+home = Path({str(tmp_path)!r})
+value = yaml.safe_load((bundled() / "manifest.yaml").read_text())
+value["plugins"] = [str(bundled() / folder) for folder in value["plugins"]]
+value |= {{"notifiers": ["filenotes"], "options": {{"filenotes": {{"file": str(home / "told.txt")}}}}}}
+(home / "manifest.yaml").write_text(yaml.safe_dump(value))
+async def main():
+    async with App(Configuration(home=home, manifest=home / "manifest.yaml", plugs=(filenotes,))).open() as host:
+        session = host.as_operator()
+        nowhere = "http://127.0.0.1:9"
+        check = HealthCheck(interval_minutes=5, failures_before_mail=1, recipients=("ann@example.com",))
+        where = {{"server_url": nowhere, "event_url": nowhere}}
+        await session.connections.add("lab", "pagerduty", Change({{"health_check": check}}, where, {{"api_key": "k" * 20}}))
+        await session.health.run_due()
+    print((home / "told.txt").read_text())
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("connection.failing lab to ann@example.com: "), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("slots: {nonsense: mine}", "There is no slot 'nonsense' to choose a part for. There are: store, cipher,"),
+        ("options: {filenotes: 5}", "The setting 'options' of the host manifest must be a mapping"),
+    ],
+)
+def test_a_host_manifest_that_chooses_what_is_not_there_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "manifest.yaml").write_text(text)
+    command = [sys.executable, "-m", "connector_host", "plugins", "list"]
+    where = {**os.environ, "CONNECTOR_HOST_MANIFEST": str(tmp_path / "manifest.yaml")}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=where)
+    assert done.returncode == 2
+    assert words in done.stderr

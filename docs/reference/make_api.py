@@ -1,4 +1,4 @@
-"""Writes docs/api.md: every public name with its signature and what its docstring says. `python docs/make_api.py`."""
+"""Writes api.md: every public name with its signature and what its docstring says."""
 
 import inspect
 import re
@@ -16,7 +16,7 @@ from connector_host.ports import calls, hookspecs, parts, stores
 PAGE = Path(__file__).with_name("api.md")
 _HEAD = """# Public names
 
-Made of the docstrings by `python docs/make_api.py`. What stands here is a promise; everything else may change.
+Made of the docstrings by `python docs/reference/make_api.py`. What stands here is a promise; all else may change.
 """
 _DEFAULT = re.compile(r"<(?:factory|object object|connector_host[\w.]*\.(\w+) object)[^>]*>")
 
