@@ -67,7 +67,7 @@ MUTATIONS = [
     ("the clock of silence", "http/lean_connection.py", "elif now >= self._moved + self._bounds.read_seconds:", "elif False:", "tests/transport/test_contract.py"),
     ("the deadline", "http/lean_connection.py", "if now >= self._until:", "if False:", "tests/transport/test_contract.py"),
     ("the poll before reuse", "http/lean_transport.py", "and not _readable(connection.transport)", "", "tests/transport/test_contract.py"),
-    ("the cap", "http/lean_transport.py", "asyncio.Semaphore(bounds.connections)\n\n", "asyncio.Semaphore(10 * bounds.connections)\n\n", "tests/transport/test_contract.py"),
+    ("the cap", "http/lean_transport.py", "asyncio.Semaphore(self._bounds.connections)", "asyncio.Semaphore(10 * self._bounds.connections)", "tests/transport/test_contract.py"),
     ("room for one more", "http/lean_transport.py", "            self._kept -= 1\n\n    def _take", "            pass\n\n    def _take", "tests/transport/test_contract.py"),
     ("a header's name", "http/lean_transport.py", "not _NAME.fullmatch(name) or ", "", "tests/transport/test_fuzz.py"),
     ("a header's value", "http/lean_transport.py", "or not _VALUE.fullmatch(value)", "", "tests/transport/test_contract.py"),

@@ -56,7 +56,7 @@ class LeanWire:
         self._idle: dict[Origin, deque[LeanConnection]] = {}
         self._kept = self._busy = self._closings = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._slots = asyncio.Semaphore(bounds.connections)
+        self._slots: asyncio.Semaphore  # of the loop, made with the first request
 
     async def send(self, request: Request) -> Reply:
         """Send once, following redirects only within the same origin and only for GET."""

@@ -60,6 +60,9 @@ FIXED = {
     "one huge header": headed(b"X-A: " + b"a" * 200_000, b"Content-Length: 2"),
     "ten thousand headers": headed(*(b"X-%d: a" % number for number in range(10_000)), b"Content-Length: 2"),
     "huge trailers": chunked(b"ok", trailers=b"".join(b"X-%d: %s\r\n" % (n, b"a" * 8000) for n in range(2000))),
+    "large trailers behind a large body": chunked(
+        b"x" * 1_000_000, trailers=b"".join(b"X-%d: %s\r\n" % (n, b"a" * 8000) for n in range(50))
+    ),
     "a huge chunk extension": headed(
         b"Transfer-Encoding: chunked", body=b"2;" + b"a" * 300_000 + b"\r\nok\r\n0\r\n\r\n"
     ),

@@ -35,11 +35,12 @@ REFUSED = [
     "a NUL in a header", "a bare carriage return", "a space before the colon", "a chunk size that overflows",
     "a negative chunk size", "a body cut short", "a chunked body cut short", "another protocol", "no head at all",
     "a switch of protocols", "large headers", "one huge header", "ten thousand headers", "endless interim answers",
-    "endless headers", "huge trailers", "a huge chunk extension", "a packing nobody asked for",
+    "endless headers", "huge trailers", "large trailers behind a large body", "a huge chunk extension", "a packing nobody asked for",
     "another packing nobody asked for", "a damaged packing", "a packing cut short",
 ]  # fmt: skip
 READ_DIFFERENTLY = {  # by h11, whose numbers have no end and which drops what it knows no use for: one reading still
     ("httpx2", "huge trailers"),
+    ("httpx2", "large trailers behind a large body"),
     ("httpx2", "a chunk size that overflows"),
     ("httpx2", "a huge chunk extension"),
 }
@@ -50,7 +51,7 @@ async def test_an_answer_that_two_readers_would_read_differently_is_refused(open
     async with opened() as client:
         if (opened.name, what) in READ_DIFFERENTLY:  # type: ignore[attr-defined]
             with contextlib.suppress(UnexpectedReply, DeadlinePassed):
-                assert (await client.ask(what)).body == b"ok"
+                assert set((await client.ask(what)).body) <= set(b"okx")
         else:
             fault = await client.fault(what)
             assert isinstance(fault, UnexpectedReply | ConnectionLost), fault
@@ -264,6 +265,20 @@ async def test_never_more_connections_are_open_than_allowed(opened: Opened) -> N
         assert client.server.open <= 3
 
 
+async def _here(_host: str, port: int) -> Any:
+    return socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)
+
+
+async def test_connections_that_made_room_are_kept_again(opened: Opened) -> None:
+    async with opened(resolve=_here, connections=2, idle=2) as client:
+        for name in ("a.test", "b.test", "c.test", "d.test"):  # each new origin makes room
+            await client.ask(url=client.server.url("ok", host=name))
+        client.server.forget()
+        for _ in range(3):
+            await client.ask(url=client.server.url("ok", host="d.test"))
+        assert len({one.connection for one in client.server.seen}) == 1
+
+
 async def test_who_finds_no_room_in_time_has_sent_nothing(opened: Opened) -> None:
     async with opened(connections=1) as client, anyio.create_task_group() as group:
         group.start_soon(client.ask, "a moment")
@@ -320,10 +335,7 @@ async def test_only_what_was_asked_for_goes_out(opened: Opened, server: Scripted
 
 
 async def test_an_address_that_was_checked_is_the_one_connected_to(opened: Opened, server: Scripted) -> None:
-    async def resolve(_host: str, port: int) -> Any:
-        return socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)
-
-    async with opened(resolve=resolve) as client:
+    async with opened(resolve=_here) as client:
         assert (await client.ask(url=server.url("ok", "tls", "api.test"))).body == b"ok"
     assert server.seen[0].headers["host"] == f"api.test:{server.ports['tls']}"
     assert server.names == ["api.test"]
