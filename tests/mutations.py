@@ -100,6 +100,8 @@ def survived(name: str, file: str, old: str, new: str, test: str) -> bool:
     try:
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "--timeout", "60", test]
         return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=300, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False  # it hangs, which is noticed
     finally:
         path.write_text(text, "utf-8")
 
