@@ -20,9 +20,11 @@ from connector_host.host.history import History
 from connector_host.host.host import Host
 from connector_host.host.invocation import fetch_credential
 from connector_host.host.plan import Planner
+from connector_host.host.protecting import protect
 from connector_host.host.redaction import RedactingFilter
 from connector_host.host.secrets import Secrets
 from connector_host.host.settings import Settings, settings_from
+from connector_host.host.sites import SignedSites
 from connector_host.host.uploads import Uploads
 from connector_host.host.vaults import Vaults
 from connector_host.manifests.cache import ManifestCache
@@ -91,11 +93,13 @@ class App:
         """Open a host for the time of an `async with`."""
         log_filter = RedactingFilter()
         runners, agents = self._all("runner"), self._all("agent")
-        host = Host(self._core(log_filter, runners, agents))
+        core = self._core(log_filter, runners, agents)
+        host = Host(core)
         loggers = [logging.getLogger(name) for name in LOGGERS]
         for logger in loggers:
             logger.addFilter(log_filter)
         try:
+            await protect(core, self.home / f"{core.store.name}.protected")
             yield host
         finally:
             await host.close()
@@ -123,17 +127,18 @@ class App:
         store: Store = self._part("store")
         audit = Audit(store.audit, clock)
         secrets = Secrets(cipher, keys, store, audit)
-        vaults = Vaults(store, clock, audit, settings.vault_cache_seconds)
-        values = ValueSource(self.plugins, secrets, vaults, settings)
+        sites = SignedSites(store.sites, secrets)
+        vaults = Vaults(store, sites, clock, audit, settings.vault_cache_seconds)
+        values = ValueSource(self.plugins, secrets, vaults, settings, store.connections)
 
         async def renew(connection: str, secret: str, value: str) -> int:
             change = Change(secrets={secret: value})
             return (await Connections(core, OPERATOR).edit(connection, change)).version
 
         history = History(store.history, audit, settings, clock)
-        pool = ConnectionPool(store.connections, planner, wiring, values.open, renew, log_filter, clock)
+        pool = ConnectionPool(store.connections, planner, wiring, values, renew, log_filter, clock)
         uploads, envelope = Uploads(self.home, settings.limits), partial(self._part, "envelope")
-        kept = store, audit, history, secrets, vaults, pool, planner, uploads
+        kept = store, audit, history, secrets, sites, vaults, pool, planner, uploads
         core = Core(settings, clock, around.observe, self.plugins, *kept, runners, agents, notifiers, envelope)
         vaults.attach(partial(fetch_credential, core))
         return core

@@ -5,15 +5,19 @@ import binascii
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
+
+import anyio.to_thread
 
 from connector_host.crypto.aes_gcm import KEY, AesGcm
 from connector_host.model.connection import WrappedKey
 from connector_host.model.errors import KeyExposed, KeyMissing, KeyUnknown, SealBroken, SealError
+from connector_host.model.file_lock import FileLock
 from connector_host.model.guarded import Guarded
-from connector_host.ports.parts import Surroundings
+from connector_host.ports.parts import Release, Surroundings
 
 _CIPHER = AesGcm()
 
@@ -76,10 +80,14 @@ def _decoded(text: str, where: str) -> bytes:
         key = b""
     if len(key) != KEY:
         raise SealError(f"{where}: this is not a key. A key is 32 random bytes in base64.")
+    if len(set(key)) < FEWEST_BYTES:
+        raise SealError(f"{where}: this key is not random. Make one: openssl rand -base64 32")
     return key
 
 
+FEWEST_BYTES = 16  # different ones among 32: of random keys one in 10^9 has fewer than 23
 _WIDE = stat.S_IRWXG | stat.S_IRWXO
+_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class KeyFile:
@@ -117,12 +125,26 @@ class KeyFile:
 
     async def rotate(self) -> None:
         """Put a new key before the others."""
-        self._replace([os.urandom(32), *self._load().keys.values()])
+        async with self._changing():
+            self._replace([os.urandom(32), *self._load().keys.values()])
 
-    async def retire(self) -> None:
-        """Keep the current key only."""
-        ring = self._load()
-        self._replace([ring.keys[ring.current]])
+    async def retire(self, release: Release) -> None:
+        """Forget the older keys that nothing needs."""
+        async with self._changing():
+            ring = self._load()
+            gone = await release([name for name in ring.keys if name != ring.current])
+            self._replace([key for name, key in ring.keys.items() if name not in gone])
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[None]:
+        """Let nobody else change the ring meanwhile, in whatever process; it is read again inside."""
+        lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
+        await anyio.to_thread.run_sync(lock.acquire)
+        try:
+            self._stamp = None
+            yield
+        finally:
+            lock.release()
 
     def _replace(self, keys: list[bytes]) -> None:
         self._written(keys).replace(self.path)
@@ -151,14 +173,27 @@ class KeyFile:
             raise SealError(f"The master key file {self.path} cannot be read ({error.strerror}).") from error
         stamp = (facts.st_mtime_ns, facts.st_ino)
         if self._ring is None or stamp != self._stamp:
-            if os.name == "posix" and facts.st_mode & _WIDE:
-                raise KeyExposed(f"The master key file {self.path} can be read by others. Run: chmod 600 {self.path}")
+            if os.name == "posix":
+                self._check_owner(facts)
             try:
                 lines = self.path.read_text("ascii").splitlines()
             except (OSError, UnicodeDecodeError) as error:
                 raise SealError(f"The master key file {self.path} cannot be read ({error}).") from error
             self._ring, self._stamp = ring_of(lines, f"The master key file {self.path}"), stamp
         return self._ring
+
+    def _check_owner(self, facts: os.stat_result) -> None:
+        """Refuse a file that others can read, or that stands where others can put one of theirs."""
+        if facts.st_mode & _WIDE:
+            raise KeyExposed(f"The master key file {self.path} can be read by others. Run: chmod 600 {self.path}")
+        if facts.st_uid not in {0, os.geteuid()}:
+            raise KeyExposed(f"The master key file {self.path} belongs to another user. Run: chown $USER {self.path}")
+        folder = self.path.parent.stat()
+        if folder.st_mode & _WRITABLE and not folder.st_mode & stat.S_ISVTX:
+            raise KeyExposed(
+                f"The folder {self.path.parent} of the master key can be written to by others. "
+                f"Run: chmod go-w {self.path.parent}"
+            )
 
 
 def _sync_folder(folder: Path) -> None:
@@ -198,7 +233,7 @@ class KeyEnvironment:
             f"before it (openssl rand -base64 32), separated by a comma, and run this again."
         )
 
-    async def retire(self) -> None:
+    async def retire(self, release: Release) -> None:  # noqa: ARG002 - the port's signature
         """Old keys are taken away by whoever set them: raises SealError."""
         raise SealError(f"Take the older keys out of {self._variable} yourself; no connection needs them.")
 

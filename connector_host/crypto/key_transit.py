@@ -18,7 +18,7 @@ import httpx2
 from connector_host.model.connection import WrappedKey
 from connector_host.model.errors import BadSetting, InvocationError, KeyMissing, KeyUnknown, SealBroken, SealError
 from connector_host.model.requests import check_origin
-from connector_host.ports.parts import Surroundings
+from connector_host.ports.parts import Release, Surroundings
 
 SECONDS = 10.0
 _BAD_REQUEST, _FORBIDDEN, _NOT_FOUND = 400, 403, 404
@@ -72,10 +72,14 @@ class KeyTransit:
         """Make a new version and keep the older ones."""
         await self._ask("POST", f"keys/{self._key}/rotate", {})
 
-    async def retire(self) -> None:
-        """Let only the newest version decrypt."""
-        newest = (await self._ask("GET", f"keys/{self._key}"))["latest_version"]
-        await self._ask("POST", f"keys/{self._key}/config", {"min_decryption_version": newest})
+    async def retire(self, release: Release) -> None:
+        """Let no version decrypt that is older than any which is needed."""
+        facts = await self._ask("GET", f"keys/{self._key}")
+        newest, oldest = int(facts["latest_version"]), int(facts.get("min_decryption_version") or 1)
+        older = {self._id(version): version for version in range(oldest, newest)}
+        gone = await release(older.keys())
+        kept = [version for name, version in older.items() if name not in gone]
+        await self._ask("POST", f"keys/{self._key}/config", {"min_decryption_version": min([*kept, newest])})
 
     def _id(self, version: Any) -> str:
         return f"transit:{self._name}:v{version}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from connector_host.host.access import operator_only
 from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord, AuditVerdict, digest_of
-from connector_host.model.caller import Principal
+from connector_host.model.caller import Actor, Principal, actor_of
 from connector_host.model.connection import Connection
 from connector_host.model.result import iso, json_text
 from connector_host.ports.parts import Clock
@@ -22,19 +22,26 @@ class Audit:
         self._log = log
         self._clock = clock
 
-    def entry(self, action: str, actor: Principal | str, subject: Connection | str = "", **details: Any) -> AuditEntry:
+    def entry(
+        self, action: str, actor: Principal | Actor, subject: Connection | str = "", **details: Any
+    ) -> AuditEntry:
         """Return an entry of now; details must not hold a secret, nor a parameter's value that might be one."""
+        who = actor if isinstance(actor, Actor) else actor_of(actor)
         connection = subject if isinstance(subject, Connection) else None
         return AuditEntry(
             at=iso(self._clock.now()),
-            actor=str(actor),
+            actor=str(who),
             action=action,
             subject=connection.name if connection else str(subject),
             subject_id=connection.id if connection else "",
             details=json_text(details),
+            actor_kind=who.kind,
+            actor_id=who.id,
         )
 
-    async def record(self, action: str, actor: Principal | str, subject: Connection | str = "", **details: Any) -> None:
+    async def record(
+        self, action: str, actor: Principal | Actor, subject: Connection | str = "", **details: Any
+    ) -> None:
         """Record what is written nowhere else."""
         await self._log.append(self.entry(action, actor, subject, **details))
 

@@ -10,6 +10,7 @@ from connector_host.host.history import History
 from connector_host.host.plan import Planner
 from connector_host.host.secrets import Secrets
 from connector_host.host.settings import Settings
+from connector_host.host.sites import SignedSites
 from connector_host.host.uploads import Uploads
 from connector_host.host.vaults import Vaults
 from connector_host.manifests.registry import PluginRegistry
@@ -28,6 +29,7 @@ class Core(Struct, frozen=True, eq=False):
     audit: Audit
     history: History
     secrets: Secrets
+    sites: SignedSites
     vaults: Vaults
     pool: ConnectionPool
     planner: Planner

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from connector_host.host.audit import Audit
 from connector_host.host.settings import Settings
 from connector_host.model.audit import AuditEntry
+from connector_host.model.caller import Actor
 from connector_host.model.connection import Connection
 from connector_host.model.errors import StoreError
 from connector_host.model.failure import Failure, Kind
@@ -47,7 +48,7 @@ class History:
         self._pruned = False
         self._batch: _Batch | None = None
 
-    async def record(self, result: Result, connection: Connection, actor: str, inputs: str) -> None:
+    async def record(self, result: Result, connection: Connection, actor: Actor, inputs: str) -> None:
         """Keep one result, and its audit record; `inputs` is JSON text, redacted as the result is."""
         if not self._pruned:
             await self._prune()
@@ -105,7 +106,7 @@ class History:
         await self._store.prune(iso(self._clock.now() - timedelta(days=self._settings.retention_days)))
 
 
-def _record_of(result: Result, connection: Connection, actor: str, inputs: str, most: int) -> HistoryRecord:
+def _record_of(result: Result, connection: Connection, actor: Actor, inputs: str, most: int) -> HistoryRecord:
     document = result.document()
     error = document["error"]
     return HistoryRecord(
@@ -113,7 +114,7 @@ def _record_of(result: Result, connection: Connection, actor: str, inputs: str, 
         result.plugin,
         result.command,
         result.connection,
-        actor,
+        str(actor),
         document["status"],
         document["started_at"],
         result.duration_ms,
@@ -121,6 +122,7 @@ def _record_of(result: Result, connection: Connection, actor: str, inputs: str, 
         json_text(error) if error else None,
         _kept(document, most),
         connection.id,
+        actor,
     )
 
 

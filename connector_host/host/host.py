@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from connector_host.host.audit import AuditTrail
 from connector_host.host.choices import choices_in, parameter_of, plain_choices
-from connector_host.host.connections.reading import diagnosis_of, find, visible
+from connector_host.host.connections.reading import diagnosis_of, find, ingested_of, may_read, runs_of
 from connector_host.host.connections.service import Connections, drafted, drafted_edit
 from connector_host.host.connections.transfer import Transfers
 from connector_host.host.core import Core
@@ -18,7 +18,7 @@ from connector_host.host.secrets import Keys
 from connector_host.host.sites import Sites
 from connector_host.host.uploads import Uploads
 from connector_host.manifests.registry import PluginRegistry
-from connector_host.model.caller import HEALTH_CHECK, OPERATOR, Caller, Operator, Principal
+from connector_host.model.caller import OPERATOR, Caller, Operator, Principal, actor_of
 from connector_host.model.connection import Change, StoredConnection, VaultReference
 from connector_host.model.errors import NotAllowed, WrongUse
 from connector_host.model.invocation import DEFAULTS, UNRECORDED, Invocation, Options, new_id
@@ -69,7 +69,7 @@ class Session:
     @cached_property
     def sites(self) -> Sites:
         """Tenants and sites; the operator's."""
-        return Sites(self._core.store.sites, self._core.audit, self._caller)
+        return Sites(self._core.sites, self._core.audit, self._caller)
 
     @cached_property
     def keys(self) -> Keys:
@@ -138,9 +138,12 @@ class Session:
         return await invoke(self._core, invocation)
 
     async def ingested(self, command: str, connection: str, limit: int = 100) -> Sequence[IntakeRecord]:
-        """Return the newest records taken in through a connection, newest first; raises UnknownConnection."""
+        """Return the newest records taken in through a connection, newest first; raises UnknownConnection.
+
+        A record belongs to a site: who is elsewhere, and does not administer the connection, does not see it.
+        """
         stored = await find(self._core, connection, self._caller)
-        return await self._core.store.intake.recent(stored.connection.id, command, limit)
+        return await ingested_of(self._core, stored, self._caller, command, limit)
 
     async def choices(self, plugin: str, command: str, parameter: str, connection: str) -> list[Choice]:
         """Return a parameter's options, fetched from the service where the plugin says so; raises WrongUse."""
@@ -191,26 +194,28 @@ class Session:
     ) -> Sequence[HistoryRecord]:
         """Return the newest invocations, newest first; only the operator sees those of all connections together.
 
-        With `checks` only health checks. Raises WrongUse, UnknownConnection.
+        A caller sees their own, and all of a connection that they administer; with `checks` health checks alone, which
+        are nobody's and everybody's. Raises WrongUse, UnknownConnection.
         """
         if connection is None:
             if not isinstance(self._caller, Operator):
                 raise WrongUse("Name the connection whose history you want to see: the operator alone reads all.")
             return await self._core.store.history.recent(limit)
         stored = await find(self._core, connection, self._caller)
-        only = HEALTH_CHECK if checks else None
-        return await self._core.store.history.recent(limit, stored.connection.id, only)
+        return await runs_of(self._core, stored, self._caller, limit, checks=checks)
 
     async def past(self, invocation_id: str) -> HistoryRecord | None:
-        """One invocation of the history; None too where the caller may not use its connection."""
+        """One invocation of the history; None too where it is none of the caller's."""
         record = await self._core.store.history.get(invocation_id)
-        if record is None or await visible(self._core, record.connection_id, self._caller):
-            return record
-        return None
+        return record if record is not None and await may_read(self._core, record, self._caller) else None
 
     async def diagnose(self, name: str) -> Mapping[str, Any]:
-        """Return what support needs to know of a connection, redacted: {file name: JSON value or text}."""
-        return await diagnosis_of(self._core, await find(self._core, name, self._caller))
+        """Return what support needs to know of a connection, redacted: {file name: JSON value or text}.
+
+        It holds what the caller may see: their own runs, or all where they administer the connection; the audit is
+        the operator's.
+        """
+        return await diagnosis_of(self._core, await find(self._core, name, self._caller), self._caller)
 
     async def _find(self, plugin: str, command: str, connection: str) -> tuple[Manifest, Command, StoredConnection]:
         manifest, found = self._core.registry.command(plugin, command)
@@ -228,4 +233,6 @@ class Session:
         inputs: Mapping[str, Any] | None,
         options: Options,
     ) -> Invocation:
-        return Invocation(new_id(), manifest, command, stored, inputs or {}, self._caller, str(self._caller), options)
+        return Invocation(
+            new_id(), manifest, command, stored, inputs or {}, self._caller, actor_of(self._caller), options
+        )

@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio
 
+from connector_host.host.connections.fields import check_path
 from connector_host.host.connections.values import refuse_unusable
 from connector_host.host.core import Core
 from connector_host.host.history import note_health
@@ -13,9 +14,16 @@ from connector_host.host.redaction import leaves
 from connector_host.host.results import Collector, entries, incomplete, status_of
 from connector_host.host.vaults import Credential, CredentialCollector, Reveal
 from connector_host.manifests.registry import PluginRegistry
-from connector_host.model.caller import OPERATOR
+from connector_host.model.caller import OPERATOR, actor_of
 from connector_host.model.connection import StoredConnection
-from connector_host.model.errors import DeadlinePassed, InvalidInput, InvocationError, WrongUse
+from connector_host.model.errors import (
+    BadSetting,
+    ConnectionUnavailable,
+    DeadlinePassed,
+    InvalidInput,
+    InvocationError,
+    WrongUse,
+)
 from connector_host.model.invocation import UNRECORDED, Invocation, new_id
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.result import Result
@@ -45,6 +53,7 @@ async def _invoke(core: Core, invocation: Invocation, reveal: Reveal | None) -> 
     try:
         refuse_unusable(invocation.stored, core.agents, draft=invocation.draft is not None, ingest=invocation.ingest)
         _accept_inputs(core, invocation, rules, output)
+        _check_path(invocation)
         await _carry_out(core, invocation, rules, output)
     except InvocationError as error:
         output.fail(error)
@@ -82,6 +91,15 @@ def _accept_inputs(core: Core, invocation: Invocation, rules: CommandRules, outp
         output.note(command.deprecated.told(f"The command {command.title}"))
     for warning in rules.form.warnings(given):
         output.note(warning)
+
+
+def _check_path(invocation: Invocation) -> None:
+    """Refuse what a vault connection may not hand out, whoever asks."""
+    if invocation.command.kind == "credential":
+        try:
+            check_path(invocation.stored.connection, str(invocation.inputs.get("path", "")))
+        except BadSetting as error:
+            raise ConnectionUnavailable(str(error), assistance="Ask who keeps the vault connection.") from None
 
 
 async def _carry_out(core: Core, invocation: Invocation, rules: CommandRules, output: Collector) -> None:
@@ -172,6 +190,6 @@ async def fetch_credential(
     """Run a vault connection's credential command for a connection that needs a value; leaves no history."""
     manifest, command = command_of_kind(core.registry, vault.connection.plugin, "credential", "credential command")
     revealed: list[Credential] = []
-    invocation = Invocation(new_id(), manifest, command, vault, inputs, OPERATOR, str(OPERATOR), UNRECORDED)
+    invocation = Invocation(new_id(), manifest, command, vault, inputs, OPERATOR, actor_of(OPERATOR), UNRECORDED)
     result = await invoke(core, invocation, revealed.append)
     return result, revealed[-1] if revealed else None

@@ -1,61 +1,112 @@
-"""Seals and opens a connection's secrets: one random data key each, wrapped by the master key.
+"""Seals and opens a connection's secrets under its data key, which the master key wraps, and signs its row.
 
-The context bound to each secret is connection id, parameter name and version; the data key's is connection id and
-version. A stolen row, a swapped value or an old value put back does not open: each change of a secret makes a new
-data key and a new version.
+The context bound to each secret is connection id, parameter name, version of the key and generation; the data key's is
+connection id and version. The row carries the generation, and a MAC under a key derived from the data key: a stolen
+row, a swapped value, an old value put back, a changed address or right does not open.
 """
 
 import json
 from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from connector_host.host.access import operator_only
 from connector_host.host.audit import Audit
+from connector_host.host.seals import FORMAT, mac_of_connection, same
 from connector_host.model.caller import OPERATOR, Principal
 from connector_host.model.connection import EVERYTHING, Connection, Sealed, StoredConnection, WrappedKey
-from connector_host.model.errors import KeyMissing, SealBroken, SealError
+from connector_host.model.errors import ChangedOutside, KeyMissing, SealBroken, SealError
 from connector_host.ports.parts import Cipher, KeyProvider
 from connector_host.ports.stores import Store, iter_connections
+
+_FOLDER = json.dumps(["folder key", FORMAT]).encode()
 
 
 class Secrets:
     """The policy of sealing; cipher and keys are parts."""
 
     def __init__(self, cipher: Cipher, keys: KeyProvider, store: Store, audit: Audit) -> None:
-        self._cipher = cipher
+        self.cipher = cipher
         self._keys = keys
         self._store = store
         self._audit = audit
+        self._folder_key: bytes | None = None
 
-    async def seal(self, connection_id: str, version: int, secrets: Mapping[str, Any]) -> Sealed:
-        """Seal all of a connection's secrets under a new data key."""
-        await self._ensure_master_key()
-        data_key = self._cipher.new_key()
-        sealed = {
-            name: self._cipher.seal(data_key, json.dumps(value).encode(), _secret_context(connection_id, name, version))
+    async def sealed(self, connection: Connection, secrets: Mapping[str, Any]) -> StoredConnection:
+        """Return a connection as it is stored: its secrets under a new data key, its row signed."""
+        await self.folder_key()
+        data_key = self.cipher.new_key()
+        connection = replace(connection, generation=connection.version)
+        blobs = {
+            name: self.cipher.seal(data_key, json.dumps(value).encode(), _secret_context(connection, name))
             for name, value in secrets.items()
         }
-        return Sealed(version, await self._keys.wrap(data_key, _key_context(connection_id, version)), sealed)
+        key = await self._keys.wrap(data_key, _key_context(connection.id, connection.version))
+        mac = mac_of_connection(data_key, connection)
+        return StoredConnection(connection, Sealed(connection.version, key, blobs, mac))
+
+    async def signed(self, connection: Connection, before: StoredConnection) -> StoredConnection:
+        """Return a connection as it is stored after a change of what is no secret: sealed as before, its row signed."""
+        data_key = await self._data_key(before)
+        assert before.sealed is not None  # noqa: S101 - it has a data key
+        mac = mac_of_connection(data_key, connection)
+        return StoredConnection(connection, replace(before.sealed, mac=mac))
+
+    async def check(self, stored: StoredConnection) -> None:
+        """Raise ChangedOutside where a row is not as the host wrote it."""
+        await self._data_key(stored)
 
     async def open(self, stored: StoredConnection, names: Collection[str] | None = None) -> dict[str, Any]:
         """Open all secrets, or those of the given names; raises SealError naming the connection."""
-        sealed = stored.sealed
-        if sealed is None:
-            return {}
-        connection = stored.connection
-        try:
-            data_key = await self._keys.unwrap(sealed.key, _key_context(connection.id, sealed.version))
-        except SealError as error:
-            raise type(error)(f"The secrets of connection '{connection.name}' cannot be opened. {error}") from error
+        data_key = await self._data_key(stored)
+        assert stored.sealed is not None  # noqa: S101 - it has a data key
         return {
-            name: self._open_one(data_key, connection, name, sealed.version, blob)
-            for name, blob in sealed.secrets.items()
+            name: self._open_one(data_key, stored.connection, name, blob)
+            for name, blob in stored.sealed.secrets.items()
             if names is None or name in names
         }
 
-    def _open_one(self, data_key: bytes, connection: Connection, name: str, version: int, blob: bytes) -> Any:
+    async def folder_key(self) -> bytes:
+        """Return the folder's own key, which signs what is no connection's; made with the first master key.
+
+        It is the check of the keys at hand, too: raises KeyUnknown where they are not those of this store.
+        """
+        if self._folder_key is None:
+            stored = await self._store.keys.folder_key()
+            if stored is None:
+                await self._ensure_master_key()
+                await self._store.keys.put_folder_key(await self._keys.wrap(self.cipher.new_key(), _FOLDER))
+                stored = await self._store.keys.folder_key()
+                assert stored is not None  # noqa: S101 - it was put there
+            try:
+                self._folder_key = await self._keys.unwrap(stored, _FOLDER)
+            except SealError as error:
+                raise type(error)(f"The keys at hand are not those of this store. {error}") from error
+        return self._folder_key
+
+    async def _data_key(self, stored: StoredConnection) -> bytes:
+        """Return a connection's data key, once its row is seen to be as the host wrote it."""
+        connection, sealed = stored.connection, stored.sealed
+        if sealed is None:
+            raise _changed(connection, "its key was taken away")
+        data_key = await self.unwrapped(connection, sealed)
+        if sealed.version != connection.generation:
+            raise _changed(connection, "its secrets are those of another time")
+        if not same(sealed.mac, mac_of_connection(data_key, connection)):
+            raise _changed(connection, "its row says something else than what was saved")
+        return data_key
+
+    async def unwrapped(self, connection: Connection, sealed: Sealed) -> bytes:
+        """Return a connection's data key, whatever its row says; raises SealError naming the connection."""
         try:
-            return json.loads(self._cipher.open(data_key, blob, _secret_context(connection.id, name, version)))
+            return await self._keys.unwrap(sealed.key, _key_context(connection.id, sealed.version))
+        except SealError as error:
+            raise type(error)(f"The secrets of connection '{connection.name}' cannot be opened. {error}") from error
+
+    def _open_one(self, data_key: bytes, connection: Connection, name: str, blob: bytes) -> Any:
+        try:
+            return json.loads(self.cipher.open(data_key, blob, _secret_context(connection, name)))
         except SealBroken as error:
             raise SealBroken(
                 f"The secret '{name}' of connection '{connection.name}' cannot be opened: its row is damaged, or was "
@@ -71,6 +122,7 @@ class Secrets:
         """
         if await anext(self._outdated(), None) is None:
             await self._keys.rotate()
+        await self._rewrap_folder_key()
         moved, before = 0, -1
         while before != moved:
             before = moved
@@ -85,30 +137,26 @@ class Secrets:
             raise SealError(
                 f"Connection '{stored.connection.name}' still needs an older key. Run: connector-host keys rotate"
             )
-        await self._keys.retire()
+        await self._rewrap_folder_key()
+        await self._keys.retire(self._store.keys.retire)
         await self._audit.record("keys.retired", OPERATOR, "", master_key=await self._keys.current())
-
-    async def _sealed(self) -> AsyncIterator[tuple[StoredConnection, Sealed]]:
-        """Read every connection that has secrets, page by page."""
-        async for stored in iter_connections(self._store.connections, EVERYTHING, OPERATOR):
-            if stored.sealed is not None:
-                yield stored, stored.sealed
 
     async def _outdated(self) -> AsyncIterator[StoredConnection]:
         """Read those whose data key is not under the current master key."""
         current = None
-        async for stored, sealed in self._sealed():
-            current = current or await self._keys.current()
-            if sealed.key.master_key_id != current:
-                yield stored
+        async for stored in iter_connections(self._store.connections, EVERYTHING, OPERATOR):
+            if stored.sealed is not None:
+                current = current or await self._keys.current()
+                if stored.sealed.key.master_key_id != current:
+                    yield stored
 
     async def _rewrap(self, stored: StoredConnection) -> bool:
         connection, sealed = stored.connection, stored.sealed
         if sealed is None:
             return False
-        context = _key_context(connection.id, sealed.version)
         try:
-            new: WrappedKey = await self._keys.wrap(await self._keys.unwrap(sealed.key, context), context)
+            context = _key_context(connection.id, sealed.version)
+            new = await self._keys.wrap(await self._keys.unwrap(sealed.key, context), context)
         except SealError as error:
             raise type(error)(
                 f"The rotation stopped at connection '{connection.name}': {error} The other connections are unharmed; "
@@ -116,11 +164,17 @@ class Secrets:
             ) from error
         return await self._store.connections.rewrap(connection.id, sealed.key, new)
 
+    async def _rewrap_folder_key(self) -> None:
+        old = await self._store.keys.folder_key()
+        if old is not None and old.master_key_id != await self._keys.current():
+            new: WrappedKey = await self._keys.wrap(await self._keys.unwrap(old, _FOLDER), _FOLDER)
+            await self._store.keys.rewrap_folder_key(old, new)
+
     async def _ensure_master_key(self) -> None:
         try:
             await self._keys.current()
         except KeyMissing:
-            async for _ in self._sealed():
+            if await self._store.keys.in_use():
                 raise
             await self._keys.create()
 
@@ -143,14 +197,26 @@ class Keys:
         await self._secrets.retire()
 
 
-def mask(secret: Any) -> str:
-    """Return a secret as it may be shown: the first and last four characters of a long one, else none."""
+SHOWN = 4  # characters at the end of a secret, where it has at least
+LONG = 16
+
+
+def mask(secret: Any, *, administrator: bool = False) -> str:
+    """Return a secret as it may be shown: the last four characters of a long one, to administrators; else none."""
     text = secret if isinstance(secret, str) else ""
-    return f"{text[:4]}************{text[-4:]}" if len(text) >= 16 else "************"  # noqa: PLR2004 - half stays hidden
+    return f"************{text[-SHOWN:]}" if administrator and len(text) >= LONG else "************"
 
 
-def _secret_context(connection_id: str, name: str, version: int) -> bytes:
-    return json.dumps(["secret", connection_id, name, version]).encode()
+def _changed(connection: Connection, how: str) -> ChangedOutside:
+    return ChangedOutside(
+        f"The connection '{connection.name}' was changed outside the host: {how}. Restore the database from a backup, "
+        f"or remove the connection and add it again."
+    )
+
+
+def _secret_context(connection: Connection, name: str) -> bytes:
+    version = connection.generation
+    return json.dumps(["secret", FORMAT, connection.id, name, version, version]).encode()
 
 
 def _key_context(connection_id: str, version: int) -> bytes:

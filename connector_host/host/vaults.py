@@ -6,11 +6,14 @@ from typing import Any, ClassVar
 
 import anyio
 
+from connector_host.host.access import Right, rights
 from connector_host.host.audit import Audit
 from connector_host.host.redaction import Redactor, leaves
 from connector_host.host.results import Collector
 from connector_host.host.secrets import mask
+from connector_host.host.sites import SignedSites
 from connector_host.model.authoring import Item, Page
+from connector_host.model.caller import Actor, Caller
 from connector_host.model.connection import StoredConnection, VaultReference
 from connector_host.model.errors import InvocationError, SecretUnavailable, UnexpectedReply
 from connector_host.model.failure import Kind
@@ -47,8 +50,9 @@ Fetch = Callable[[StoredConnection, Mapping[str, Any]], Awaitable[tuple[Result, 
 class Vaults:
     """Every look-up goes through here, whoever needs the value; nothing is ever written to disk."""
 
-    def __init__(self, store: Store, clock: Clock, audit: Audit, seconds: float) -> None:
+    def __init__(self, store: Store, sites: SignedSites, clock: Clock, audit: Audit, seconds: float) -> None:
         self._store = store
+        self._sites = sites
         self._clock = clock
         self._audit = audit
         self._seconds = seconds
@@ -68,6 +72,12 @@ class Vaults:
         vault = await self._store.connections.get(connection_id=reference.vault)
         if vault is None:
             raise SecretUnavailable(f"The vault connection for the parameter ({parameter}) is not there any more.")
+        if not await self.may_use(vault, reference.by):
+            raise SecretUnavailable(
+                f"{reference.by}, who made the vault reference for the parameter ({parameter}), has no right to the "
+                f"vault connection any more.",
+                assistance="Have somebody who may use the vault make the reference anew.",
+            )
         if reference.vault in _ON_THE_WAY.get():
             raise SecretUnavailable(f"The vault connection '{vault.connection.name}' needs a value from itself.")
         key = (reference.vault, vault.connection.version, reference.path, reference.field)
@@ -78,6 +88,10 @@ class Vaults:
                 self._forget_outdated()
                 self._kept[key] = kept
         return kept
+
+    async def may_use(self, vault: StoredConnection, by: Caller | None) -> bool:
+        """Whether who made a reference still has a right to the vault; the operator, who is None here, always has."""
+        return by is None or Right.USE in rights(await self._sites.load(), vault.connection, by)
 
     async def _ask(
         self, vault: StoredConnection, reference: VaultReference, asker: str, parameter: str
@@ -92,7 +106,7 @@ class Vaults:
             raise _refusal(vault.connection.name, reference, parameter, result)
         await self._audit.record(
             "credential.fetched",
-            f"connection {asker}",
+            Actor("connection", asker),
             vault.connection,
             path=reference.path,
             field=reference.field,

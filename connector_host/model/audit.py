@@ -12,7 +12,10 @@ _ENCODER = json.JSONEncoder()
 
 
 class AuditEntry(Struct, frozen=True):
-    """What is to be recorded: `subject` is a name, `details` JSON text; neither holds a secret. `at` is ISO 8601."""
+    """What is to be recorded: `subject` is a name, `details` JSON text; neither holds a secret. `at` is ISO 8601.
+
+    `actor` is for people, `actor_kind` and `actor_id` for programs (see Actor); records of release 1.0 have neither.
+    """
 
     at: str
     actor: str
@@ -20,6 +23,8 @@ class AuditEntry(Struct, frozen=True):
     subject: str = ""
     subject_id: str = ""
     details: str = "{}"
+    actor_kind: str = ""
+    actor_id: str = ""
 
 
 class AuditRecord(Struct, frozen=True):
@@ -56,4 +61,6 @@ class AuditVerdict(Struct, frozen=True):
 def digest_of(number: int, previous: str, entry: AuditEntry) -> str:
     """SHA-256 over a record and the digest of the one before it, as hex."""
     fields = [number, previous, entry.at, entry.actor, entry.action, entry.subject, entry.subject_id, entry.details]
+    if entry.actor_kind:
+        fields += [entry.actor_kind, entry.actor_id]
     return hashlib.sha256(_ENCODER.encode(fields).encode()).hexdigest()

@@ -33,7 +33,40 @@ class Operator(Struct, frozen=True):
 
 OPERATOR = Operator()
 Principal = Caller | Operator
-HEALTH_CHECK = "health check"  # stands in the history where nobody called
+
+
+class Actor(Struct, frozen=True):
+    """Who did something, as history and audit keep it: of which kind, by which name, from where.
+
+    `kind` is operator, user, group, site, tenant, nobody, health check or connection; in records of release 1.0 it is
+    empty, and `id` is what stood there. No user equals the operator, whatever they are called.
+    """
+
+    kind: str
+    id: str = ""
+    site: str | None = None
+    tenant: str | None = None
+
+    def __str__(self) -> str:
+        place = "".join(f" {word} {name}" for word, name in (("at", self.site), ("of", self.tenant)) if name)
+        return f"{self.kind} {self.id}".strip() + place
+
+
+HEALTH_CHECK = Actor("health check")  # stands in the history where nobody called
+
+
+def actor_of(principal: Principal) -> Actor:
+    """Return who a principal is: a user where one is named, else its groups, its site or its tenant."""
+    if isinstance(principal, Operator):
+        return Actor("operator")
+    names = {
+        "user": principal.user,
+        "group": ", ".join(sorted(principal.groups)),
+        "site": principal.site,
+        "tenant": principal.tenant,
+    }
+    kind = next((kind for kind, name in names.items() if name), "nobody")
+    return Actor(kind, names.get(kind) or "", principal.site, principal.tenant)
 
 
 class Tenant(Struct, frozen=True):
@@ -52,10 +85,12 @@ class Site(Struct, frozen=True):
 
 
 class SiteMap(Struct, frozen=True):
-    """All tenants and sites, by name."""
+    """All tenants and sites, by name; `number` grows with each change, `mac` is over all of it."""
 
     tenants: Mapping[str, Tenant] = field(default_factory=dict)
     sites: Mapping[str, Site] = field(default_factory=dict)
+    number: int = 0
+    mac: bytes | None = None
 
     @property
     def master(self) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct, field
 
+from connector_host.model.caller import Actor, Caller
 from connector_host.model.guarded import Guarded
 
 
@@ -30,18 +31,24 @@ class HealthCheck(Struct, frozen=True):
 
 
 class VaultReference(Struct, frozen=True):
-    """Where a value stands in a password vault; `vault` is the vault connection's name (in the store: its id)."""
+    """Where a value stands in a password vault; `vault` is the vault connection's name (in the store: its id).
+
+    `by` is who made the reference: they must have a right to the vault at each use; None is the operator.
+    """
 
     vault: str
     path: str
     field: str
+    by: Caller | None = None
 
 
 class Connection(Struct, frozen=True):
     """A stored connection without its secrets; `secrets` holds their names only.
 
     `plugin_version` is the plugin's version when the connection was last saved, `vault` says which parameters are
-    looked up in a password vault at each use.
+    looked up in a password vault at each use. `generation` is the version whose secrets are sealed; `origins` are the
+    servers that the secrets may go to, and `servers_by` who named them (None: the operator). A vault connection hands
+    out what stands under its `allowed_paths` alone, where it has any.
     """
 
     name: str
@@ -64,6 +71,10 @@ class Connection(Struct, frozen=True):
     admin_groups: tuple[str, ...] = ()
     active: bool = True
     health_check: HealthCheck | None = None
+    allowed_paths: tuple[str, ...] = ()
+    generation: int = 0
+    origins: tuple[str, ...] = ()
+    servers_by: Actor | None = None
 
     @property
     def home_site(self) -> str | None:
@@ -80,12 +91,16 @@ class WrappedKey(Guarded, frozen=True):
 
 
 class Sealed(Guarded, frozen=True):
-    """A connection's sealed secrets; `version` grows whenever any of them changes."""
+    """A connection's sealed secrets; `version` grows whenever any of them changes.
 
-    hidden: ClassVar[frozenset[str]] = frozenset({"secrets"})
+    `mac` is over the whole connection, under a key derived from its data key; rows of release 1.0 have none.
+    """
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"secrets", "mac"})
     version: int
     key: WrappedKey
     secrets: Mapping[str, bytes]
+    mac: bytes | None = None
 
 
 class ConnectionHealth(Struct, frozen=True):

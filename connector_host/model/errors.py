@@ -10,6 +10,9 @@ ConnectorHostError                 the root: catch this one at the rim
 │   ├── ConnectionChanged
 │   ├── NotAllowed
 │   ├── UnknownSite               a site or a tenant
+│   ├── WrongProcess              a host was used after a fork
+│   ├── WrongLoop                 a host was used from another thread or event loop
+│   ├── KeyReused                 an idempotency key was given with other inputs
 │   └── BadSetting
 ├── ManifestError                  the plugin author's mistake, with file and line
 ├── StoreError                     the database cannot be used
@@ -19,7 +22,8 @@ ConnectorHostError                 the root: catch this one at the rim
 │   ├── KeyMissing
 │   ├── KeyExposed
 │   ├── KeyUnknown
-│   └── SealBroken
+│   ├── SealBroken
+│   └── ChangedOutside            a stored row was changed by something else than the host
 └── InvocationError                becomes a failure in a result
     ├── InvalidInput
     ├── ConnectionUnavailable
@@ -88,6 +92,18 @@ class UnknownSite(WrongUse):
     """There is no site or tenant of that name."""
 
 
+class WrongProcess(WrongUse):
+    """The host was opened by another process. Open one of your own after the fork, with open_host()."""
+
+
+class WrongLoop(WrongUse):
+    """The host belongs to another thread or event loop. Open one for each, with open_host()."""
+
+
+class KeyReused(WrongUse):
+    """The idempotency key was given before, with other inputs. Give each new request a key of its own."""
+
+
 class BadSetting(WrongUse):
     """A setting of the host, or a parameter of a connection, is wrong."""
 
@@ -130,6 +146,10 @@ class KeyUnknown(SealError):
 
 class SealBroken(SealError):
     """The sealed data does not open: it is damaged, or it was sealed for another place."""
+
+
+class ChangedOutside(SealError):
+    """What is stored was changed by something else than the host."""
 
 
 class InvocationError(ConnectorHostError):

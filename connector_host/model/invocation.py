@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct, field
 
-from connector_host.model.caller import Principal
+from connector_host.model.caller import Actor, Principal
 from connector_host.model.connection import StoredConnection
 from connector_host.model.guarded import Guarded
 from connector_host.model.manifest import Command, Manifest
@@ -49,7 +49,7 @@ class Invocation(Struct, eq=False):
     stored: StoredConnection
     inputs: Mapping[str, Any]
     caller: Principal
-    actor: str
+    actor: Actor
     options: Options = DEFAULTS
     ingest: bool = False
     draft: Mapping[str, Any] | None = None

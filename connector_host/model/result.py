@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field, to_builtins
 
+from connector_host.model.caller import Actor
+
 
 class Status(StrEnum):
     """How an invocation ended; the values are the words people see."""
@@ -105,8 +107,14 @@ class Choice(Struct, frozen=True):
     label: str
 
 
+_UNKNOWN = Actor("")
+
+
 class HistoryRecord(Struct, frozen=True):
-    """One line of the invocation history; `inputs`, `error` and `result` are redacted JSON text."""
+    """One line of the invocation history; `inputs`, `error` and `result` are redacted JSON text.
+
+    `caller` names the actor for people.
+    """
 
     invocation_id: str
     plugin: str
@@ -120,6 +128,8 @@ class HistoryRecord(Struct, frozen=True):
     error: str | None = None
     result: str | None = None
     connection_id: str = ""
+    actor: Actor = _UNKNOWN
+    effect: str = ""
 
     def document(self) -> dict[str, Any]:
         """Return the record as a JSON document, its texts parsed."""

@@ -1,6 +1,6 @@
 """The parts of a host that can be replaced, one protocol each: at most six methods, and no policy."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -203,6 +203,9 @@ class Envelope(Protocol):
         """Open; raises BadSetting for a key that is none, and SealBroken."""
 
 
+Release = Callable[[Collection[str]], Awaitable[Collection[str]]]
+
+
 class KeyProvider(Protocol):
     """Keeps the master keys."""
 
@@ -221,8 +224,8 @@ class KeyProvider(Protocol):
     async def rotate(self) -> None:
         """Make a new current key and keep the older ones; raises SealError where keys are made elsewhere."""
 
-    async def retire(self) -> None:
-        """Forget all keys but the current one."""
+    async def retire(self, release: Release) -> None:
+        """Forget those of the older keys that `release` gives back: it is given their names, and forbids their use."""
 
 
 class Notice(Struct, frozen=True):

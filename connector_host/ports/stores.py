@@ -1,13 +1,13 @@
 """The ports of the database; what belongs together is written in one transaction, its audit record with it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord
-from connector_host.model.caller import Principal, Site, SiteMap, Tenant
+from connector_host.model.caller import Actor, Principal, Site, SiteMap, Tenant
 from connector_host.model.connection import ConnectionHealth, Selection, StoredConnection, WrappedKey
 from connector_host.model.result import HistoryRecord, IntakeRecord
 
@@ -38,23 +38,51 @@ class ConnectionStore(Protocol):
         """Exchange the wrapped data key if it is still `old`; whether it was."""
 
 
+Sign = Callable[[SiteMap], bytes]
+
+
 class SiteStore(Protocol):
-    """Tenants and sites."""
+    """Tenants and sites; `sign` gives the MAC over all of them as they are after a change."""
 
     async def load(self) -> SiteMap:
         """All of them, as they are now."""
 
-    async def put_tenant(self, tenant: Tenant, entry: AuditEntry) -> None:
+    async def put_tenant(self, tenant: Tenant, sign: Sign, entry: AuditEntry) -> None:
         """Add a tenant, or change it."""
 
-    async def put_site(self, site: Site, entry: AuditEntry) -> None:
+    async def put_site(self, site: Site, sign: Sign, entry: AuditEntry) -> None:
         """Add a site, or change it; raises UnknownSite where its tenant is unknown."""
 
-    async def remove_tenant(self, name: str, entry: AuditEntry) -> bool:
+    async def remove_tenant(self, name: str, sign: Sign, entry: AuditEntry) -> bool:
         """Forget a tenant; whether it was there. Raises BadSetting while something belongs to it."""
 
-    async def remove_site(self, name: str, entry: AuditEntry) -> bool:
+    async def remove_site(self, name: str, sign: Sign, entry: AuditEntry) -> bool:
         """Forget a site; as remove_tenant()."""
+
+    async def sign(self, sign: Sign, entry: AuditEntry) -> None:
+        """Sign what stands there."""
+
+
+class KeyStore(Protocol):
+    """Which master keys rows were sealed under, and the folder's own key, which signs what is no connection's."""
+
+    async def in_use(self) -> Collection[str]:
+        """Return the names of the master keys that a row was sealed under."""
+
+    async def retire(self, names: Collection[str]) -> Collection[str]:
+        """Forbid for ever to seal under those of the keys that no row needs; return their names.
+
+        From then on each change that would store a row under one of them raises KeyUnknown, whoever makes it.
+        """
+
+    async def folder_key(self) -> WrappedKey | None:
+        """Return the folder's own key, wrapped; None where there is none yet."""
+
+    async def put_folder_key(self, key: WrappedKey) -> None:
+        """Keep the folder's own key, unless there is one."""
+
+    async def rewrap_folder_key(self, old: WrappedKey, new: WrappedKey) -> None:
+        """Exchange it if it is still `old`."""
 
 
 class HealthStore(Protocol):
@@ -101,9 +129,9 @@ class HistoryStore(Protocol):
         """Keep them, each with its audit record, in one transaction; durable against the process's death once done."""
 
     async def recent(
-        self, limit: int, connection_id: str | None = None, caller: str | None = None
+        self, limit: int, connection_id: str | None = None, actor: Actor | None = None
     ) -> Sequence[HistoryRecord]:
-        """Return the newest, newest first; of one connection, and of one caller to it."""
+        """Return the newest, newest first; of one connection, and of one actor: of a whole kind where it has no id."""
 
     async def get(self, invocation_id: str) -> HistoryRecord | None:
         """One by its id."""
@@ -112,20 +140,27 @@ class HistoryStore(Protocol):
         """Forget those started before an ISO 8601 time; how many."""
 
 
+ANYWHERE = "*"  # no site is called so
+
+
 class IntakeStore(Protocol):
     """Records taken in, each once per connection and command."""
 
     async def add(self, connection: str, command: str, records: Sequence[IntakeRecord]) -> int:
         """Keep those whose unique key is new, in one transaction; how many were."""
 
-    async def recent(self, connection: str, command: str, limit: int) -> Sequence[IntakeRecord]:
-        """Return the newest, newest first."""
+    async def recent(
+        self, connection: str, command: str, limit: int, *, site: str | None = ANYWHERE
+    ) -> Sequence[IntakeRecord]:
+        """Return the newest, newest first; those of a site alone where one is given."""
 
 
 class Store(Protocol):
-    """The database."""
+    """The database; `name` tells it from others that the same data folder may have had."""
 
+    name: str
     connections: ConnectionStore
+    keys: KeyStore
     sites: SiteStore
     health: HealthStore
     audit: AuditStore

@@ -1,149 +1,162 @@
-"""The open SQLite file: WAL, of this program's schema, its queries from the .sql file; a fault is a StoreError."""
+"""The open SQLite file: WAL, of this program's schema; the event loop never waits for its lock; a fault is told."""
 
-import re
+import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import TypeVar
 
-from connector_host.model.errors import StoreError, StoreTooNew
+import anyio
 
-BUSY_MILLISECONDS = 10_000
+from connector_host.model.errors import StoreError, WrongLoop, WrongProcess
+from connector_host.stores.migrating import migrate, schema_of
+from connector_host.stores.statements import Statements
+from connector_host.stores.writer import Writer, is_taken, transaction
+
+T = TypeVar("T")
+OPENING_SECONDS = 10.0  # for which an open waits for the lock of another program
 PAGE_BYTES = 1024  # of a new file: an invocation touches few bytes on several pages, and whole pages are written
 WAL_BYTES = 12 * 1024 * 1024  # pages that are written again and again reach the main file once in so many bytes
-HERE = Path(__file__).parent
-MIGRATIONS = HERE / "migrations"
+_WORDS = {
+    sqlite3.SQLITE_FULL: "the disk is full. Make room; nothing that was acknowledged is lost",
+    sqlite3.SQLITE_READONLY: "it cannot be written to. Give its owner the right to, or move the data folder",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged. Run connector-host store check, and restore a backup",
+    sqlite3.SQLITE_NOTADB: "the file is damaged, or no database. Restore a backup",
+}
 
 
-@cache
-def statements() -> Mapping[str, str]:
-    """Return the statements of queries.sql by name, each below a line `-- name: …`."""
-    _, *parts = re.split(r"(?m)^-- name: (\w+)\n", (HERE / "queries.sql").read_text("utf-8"))
-    return {name: text.strip().rstrip(";") for name, text in zip(parts[::2], parts[1::2], strict=True)}
+def opened(path: Path, *, power: bool, seconds: float = OPENING_SECONDS) -> sqlite3.Connection:
+    """Open a connection to the file that waits so many seconds for a lock."""
+    raw = sqlite3.connect(path, timeout=seconds, isolation_level=None, check_same_thread=False, cached_statements=256)
+    raw.execute(f"pragma synchronous = {'full' if power else 'normal'}")
+    raw.execute("pragma foreign_keys = on")
+    return raw
 
 
 class Database:
-    """The open file. Statements are named; `power` waits for the disk with each write, not only for the process."""
+    """The open file; `power` waits for the disk with each write, not only for the process.
+
+    It belongs to the process and the thread that opened it. `committed` is called after each write.
+    """
 
     def __init__(self, path: Path, *, power: bool = False) -> None:
         self.path = path
+        self.committed: Callable[[], None] = _nothing
         self._power = power
-        self._sql = statements()
-        try:
+        self._process, self._thread = os.getpid(), threading.get_ident()
+        with told(path, "cannot be opened"):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"The store {path} cannot be opened: {error}.") from error
-        try:
-            self._prepare()
-        except BaseException:
-            self.raw.close()
-            raise
+            raw = opened(path, power=power)
+            try:
+                self._prepare(raw)
+            except BaseException:
+                raw.close()
+                raise
+            self._files = [(file, _identity(file)) for file in (path, path.with_name(f"{path.name}-wal"))]
+        self._here = Statements(raw)
+        self._writer = Writer(lambda: Statements(opened(path, power=power, seconds=0)))
 
-    def _prepare(self) -> None:
-        try:
-            self.path.chmod(0o600)
-            self.raw.execute(f"pragma busy_timeout = {BUSY_MILLISECONDS}")
-            self.raw.execute(f"pragma page_size = {PAGE_BYTES}")  # counts for a new file only
-            self.raw.execute("pragma journal_mode = wal")
-            self.raw.execute(f"pragma synchronous = {'full' if self._power else 'normal'}")
-            page = int(self.raw.execute("pragma page_size").fetchone()[0])
-            self.raw.execute(f"pragma wal_autocheckpoint = {WAL_BYTES // page}")
-            self.raw.execute(f"pragma journal_size_limit = {WAL_BYTES}")
-            self.raw.execute("pragma foreign_keys = on")
-            migrate(self.raw, str(self.path))
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"The store {self.path} cannot be opened: {error}.") from error
+    def _prepare(self, raw: sqlite3.Connection) -> None:
+        self.path.chmod(0o600)
+        if schema_of(raw) == 0:
+            raw.execute(f"pragma page_size = {PAGE_BYTES}")
+            raw.execute("pragma auto_vacuum = incremental")
+        _patiently(lambda: raw.execute("pragma journal_mode = wal"))
+        page = int(raw.execute("pragma page_size").fetchone()[0])
+        raw.execute(f"pragma wal_autocheckpoint = {WAL_BYTES // page}")
+        raw.execute(f"pragma journal_size_limit = {WAL_BYTES}")
+        migrate(raw, self.path)
+        raw.execute("select count(*) from sqlite_master").fetchone()  # which makes the -wal file
+        raw.execute("pragma busy_timeout = 0")
 
     def close(self) -> None:
-        """Close the file."""
-        self.raw.close()
-
-    def rows(self, statement: str, /, **values: Any) -> list[tuple[Any, ...]]:
-        """Return all rows of a query."""
-        return self.raw.execute(self._sql[statement], values).fetchall()
-
-    def row(self, statement: str, /, **values: Any) -> Any:
-        """Return the first row of a query, or None."""
-        return self.raw.execute(self._sql[statement], values).fetchone()
-
-    def change(self, statement: str, /, **values: Any) -> int:
-        """Change something; how many rows."""
-        return self.raw.execute(self._sql[statement], values).rowcount
-
-    def change_many(self, statement: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Change something once for each of the rows."""
-        self.raw.executemany(self._sql[statement], rows)
+        """Close the file; another process than the one that opened it leaves it alone."""
+        if os.getpid() == self._process:
+            self._writer.close()
+            self._here.raw.close()
 
     @contextmanager
-    def reading(self) -> Iterator[Self]:
-        """Lend it for statements that only read, or write in one."""
-        try:
-            yield self
-        except (sqlite3.Error, UnicodeError) as error:
-            raise StoreError(f"The store {self.path} failed: {error}.") from error
+    def reading(self) -> Iterator[Statements]:
+        """Lend it for statements that only read."""
+        self._check_place()
+        with told(self.path, "failed"):
+            yield self._here
 
-    @contextmanager
-    def writing(self) -> Iterator[Self]:
-        """Lend it for statements that belong together: all, or none."""
-        try:
-            self.raw.execute("begin immediate")
-            try:
-                yield self
-                self.raw.execute("commit")
-            except BaseException:
-                if self.raw.in_transaction:  # a full disk has rolled back already
-                    self.raw.execute("rollback")
-                raise
-        except sqlite3.Error as error:
-            raise StoreError(f"The store {self.path} failed: {error}.") from error
+    async def write(self, work: Callable[[Statements], T], seconds: float = OPENING_SECONDS) -> T:
+        """Do work in one transaction: all of it, or none; return what it returns.
+
+        It is done here and now, or, where another program writes or others wait, by a thread that waits at most so
+        many seconds for its turn. Raises StoreError, and what the work raises.
+        """
+        self._check_place()
+        self._check_files()
+        with told(self.path, "failed"):
+            if self._writer.idle:
+                try:
+                    done = transaction(self._here, work)
+                except sqlite3.OperationalError as error:
+                    if not is_taken(error):
+                        raise
+                else:
+                    self.committed()
+                    return done
+            done = await self._writer.do(work, anyio.current_time() + seconds)
+        self.committed()
+        return done
+
+    def _check_place(self) -> None:
+        if os.getpid() != self._process:
+            raise WrongProcess
+        if threading.get_ident() != self._thread:
+            raise WrongLoop
+
+    def _check_files(self) -> None:
+        """Raise StoreError where what is written would go into nothing."""
+        for file, identity in self._files:
+            if _identity(file) != identity:
+                raise StoreError(
+                    f"The store's file {file} was removed or replaced while it was in use: what is written now would "
+                    f"be lost. Bring it back, and start the program again."
+                )
 
 
-def migrate(database: sqlite3.Connection, name: str) -> None:
-    """Bring a database to this program's schema: numbered files, each applied once, under a write lock.
+def _nothing() -> None:
+    """Take a commit that nobody asked to hear of."""
 
-    Raises StoreTooNew where a newer program was here. Nothing is half applied.
-    """
-    files = sorted(MIGRATIONS.glob("*.sql"))
-    newest = int(files[-1].name[:4])
-    if _at(database) == newest:
-        return
-    database.execute("begin immediate")
+
+def _identity(file: Path) -> tuple[int, int] | None:
     try:
-        reached = _known(_at(database), newest, name)
-        for file in files:
-            if int(file.name[:4]) > reached:
-                for statement in _split(file.read_text("utf-8")):
-                    database.execute(statement)
-        database.execute(f"pragma user_version = {newest}")
-        database.execute("commit")
-    except BaseException:
-        database.execute("rollback")
-        raise
+        facts = os.stat(file)  # noqa: PTH116 - a third of the time of Path.stat(), with each write
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
-def _known(reached: int, newest: int, name: str) -> int:
-    if reached > newest:
-        raise StoreTooNew(
-            f"The store {name} has schema {reached}; this program knows {newest}. Update connector-host, or use "
-            f"another data folder. Nothing was changed."
-        )
-    return reached
+def _patiently(work: Callable[[], object]) -> None:
+    """Do what SQLite refuses at once, whatever its time-out, while another program recovers the file."""
+    import time  # noqa: PLC0415 - only here
+
+    until = time.monotonic() + OPENING_SECONDS
+    while True:
+        try:
+            work()
+        except sqlite3.OperationalError as error:
+            if not is_taken(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
-def _at(database: sqlite3.Connection) -> int:
-    return int(database.execute("pragma user_version").fetchone()[0])
-
-
-def _split(script: str) -> list[str]:
-    """Return the script's statements; sqlite3.executescript would commit behind our back."""
-    found: list[str] = []
-    text = ""
-    for line in script.splitlines(keepends=True):
-        text += line
-        if sqlite3.complete_statement(text):
-            found.append(text)
-            text = ""
-    return found
+@contextmanager
+def told(path: Path, what: str) -> Iterator[None]:
+    """Raise a fault of the file as a StoreError in words."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, UnicodeError) as error:
+        words = _WORDS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        if isinstance(error, sqlite3.Error) and is_taken(error):
+            words = "another program has kept it locked all the time. Try again, or see what holds it"
+        raise StoreError(f"The store {path} {what}: {words or error}.") from error

@@ -1,12 +1,14 @@
 -- name: stamp_of_connection
--- Id and version, to see whether what is remembered still holds.
-select id, version from connection where name = :name;
+-- Id, version and master key, to see whether what is remembered still holds.
+select c.id, c.version, k.master_key_id from connection c left join data_key k on k.connection_id = c.id
+where c.name = :name;
 
 -- name: stamp_of_connection_by_id
-select id, version from connection where id = :id;
+select c.id, c.version, k.master_key_id from connection c left join data_key k on k.connection_id = c.id
+where c.id = :id;
 
 -- name: connection_by_id
-select c.id, c.name, c.plugin, c.version, c.facts, k.version, k.master_key_id, k.wrapped
+select c.id, c.name, c.plugin, c.version, c.facts, k.version, k.master_key_id, k.wrapped, k.mac
 from connection c left join data_key k on k.connection_id = c.id
 where c.id = :id;
 
@@ -41,7 +43,7 @@ with chosen as (
     order by c.name
     limit :limit
 )
-select c.id, c.name, c.plugin, c.version, c.facts, k.version, k.master_key_id, k.wrapped,
+select c.id, c.name, c.plugin, c.version, c.facts, k.version, k.master_key_id, k.wrapped, k.mac,
     h.status, h.last_run, h.last_success, h.last_failure, h.failures, h.mailed, h.attention
 from chosen join connection c on c.rowid = chosen.rowid
 join health h on h.connection_id = c.id
@@ -87,10 +89,29 @@ delete from vault_use where connection_id = :connection_id;
 insert into vault_use (connection_id, vault_id) values (:connection_id, :vault_id);
 
 -- name: put_data_key
-insert into data_key (connection_id, version, master_key_id, wrapped)
-values (:connection_id, :version, :master_key_id, :wrapped)
+insert into data_key (connection_id, version, master_key_id, wrapped, mac)
+values (:connection_id, :version, :master_key_id, :wrapped, :mac)
 on conflict (connection_id) do update
-set version = excluded.version, master_key_id = excluded.master_key_id, wrapped = excluded.wrapped;
+set version = excluded.version, master_key_id = excluded.master_key_id, wrapped = excluded.wrapped, mac = excluded.mac;
+
+-- name: is_retired
+select 1 from retired_key where id = :id;
+
+-- name: retire_key
+insert or ignore into retired_key (id) values (:id);
+
+-- name: keys_in_use
+select distinct master_key_id from data_key union select master_key_id from folder_key;
+
+-- name: folder_key
+select master_key_id, wrapped from folder_key;
+
+-- name: put_folder_key
+insert into folder_key (number, master_key_id, wrapped) values (1, :master_key_id, :wrapped)
+on conflict (number) do nothing;
+
+-- name: rewrap_folder_key
+update folder_key set master_key_id = :master_key_id, wrapped = :wrapped where wrapped = :old_wrapped;
 
 -- name: remove_secrets
 delete from secret where connection_id = :connection_id;
@@ -106,10 +127,13 @@ update data_key set master_key_id = :master_key_id, wrapped = :wrapped
 where connection_id = :connection_id and wrapped = :old_wrapped;
 
 -- name: site_stamp
-select number from place_stamp;
+select number, mac from place_stamp;
 
 -- name: touch_sites
-update place_stamp set number = number + 1;
+update place_stamp set number = number + 1, mac = null;
+
+-- name: sign_sites
+update place_stamp set mac = :mac;
 
 -- name: tenants
 select name, master from tenant order by name;
@@ -172,31 +196,47 @@ update health set attention = :attention where connection_id = :connection_id an
 select number, digest from audit_head;
 
 -- name: add_audit
-insert into audit (number, at, actor, action, subject, subject_id, details, previous, digest)
-values (:number, :at, :actor, :action, :subject, :subject_id, :details, :previous, :digest);
+insert into audit (number, at, actor, action, subject, subject_id, details, actor_kind, actor_id, previous, digest)
+values (
+    :number, :at, :actor, :action, :subject, :subject_id, :details, :actor_kind, :actor_id, :previous, :digest
+);
 
 -- name: move_audit_head
 update audit_head set number = :number, digest = :digest;
 
 -- name: read_audit
-select number, at, actor, action, subject, subject_id, details, previous, digest
+select number, at, actor, action, subject, subject_id, details, actor_kind, actor_id, previous, digest
 from audit where number > :after order by number limit :limit;
 
 -- name: add_invocation
-insert into invocation (id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id)
-values (:invocation_id, :plugin, :command, :connection, :caller, :status, :started_at, :duration_ms, :inputs, :error, :result, :connection_id);
+insert into invocation (
+    id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
+    actor_kind, actor_id, actor_site, actor_tenant, effect
+) values (
+    :id, :plugin, :command, :connection, :caller, :status, :started_at, :duration_ms, :inputs, :error, :result,
+    :connection_id, :actor_kind, :actor_id, :actor_site, :actor_tenant, :effect
+);
 
 -- name: recent_invocations
-select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id
+select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
+    actor_kind, actor_id, actor_site, actor_tenant, effect
 from invocation order by id desc limit :limit;
 
 -- name: recent_invocations_of
-select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id
-from invocation where connection_id = :connection_id and (:caller is null or caller = :caller)
+-- Of one connection; of one kind of actor, and of one actor alone.
+select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
+    actor_kind, actor_id, actor_site, actor_tenant, effect
+from invocation
+where connection_id = :connection_id and (:kind is null or actor_kind = :kind)
+    and (
+        :id is null
+        or (actor_id = :id and actor_site is :site and actor_tenant is :tenant)
+    )
 order by id desc limit :limit;
 
 -- name: invocation_by_id
-select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id
+select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
+    actor_kind, actor_id, actor_site, actor_tenant, effect
 from invocation where id = :id;
 
 -- name: prune_invocations
@@ -210,5 +250,5 @@ on conflict (connection, command, unique_key) do nothing;
 
 -- name: recent_intake_records
 select unique_key, raw, mapped, site from intake_record
-where connection = :connection and command = :command
+where connection = :connection and command = :command and (:anywhere or site is :site)
 order by number desc limit :limit;

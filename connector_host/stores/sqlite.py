@@ -1,5 +1,6 @@
 """The store on SQLite: safe with several processes; its calls take microseconds, so they run inline."""
 
+import hashlib
 from pathlib import Path
 
 from connector_host.model.errors import StoreError
@@ -7,6 +8,7 @@ from connector_host.ports.parts import Surroundings
 from connector_host.stores.database import Database
 from connector_host.stores.sqlite_connections import SqliteConnections
 from connector_host.stores.sqlite_health import SqliteHealth
+from connector_host.stores.sqlite_keys import SqliteKeys
 from connector_host.stores.sqlite_records import SqliteAudit, SqliteHistory, SqliteIntakeLog
 from connector_host.stores.sqlite_sites import SqliteSites
 
@@ -23,8 +25,11 @@ class SqliteStore:
             kind = url.partition(":")[0]
             raise StoreError(f"A database URL of kind '{kind}' is not supported by this store. Use {_PREFIX}PATH.")
         path = Path(url.removeprefix(_PREFIX)) if url else surroundings.home / FILE
+        own = path == surroundings.home / FILE
+        self.name = FILE if own else f"database-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
         self._database = Database(path, power=surroundings.options("store").get("durability") == "power")
         self.connections = SqliteConnections(self._database)
+        self.keys = SqliteKeys(self._database)
         self.sites = SqliteSites(self._database)
         self.health = SqliteHealth(self._database)
         self.audit = SqliteAudit(self._database)

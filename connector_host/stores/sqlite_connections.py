@@ -22,7 +22,9 @@ from connector_host.model.connection import (
 )
 from connector_host.model.errors import BadSetting, ConnectionChanged, ConnectionExists, StoreError
 from connector_host.stores.database import Database
+from connector_host.stores.sqlite_keys import refuse_retired
 from connector_host.stores.sqlite_records import append
+from connector_host.stores.statements import Statements
 
 _COLUMNS = ("id", "name", "plugin", "version", "secrets")
 
@@ -48,7 +50,7 @@ def stored_of(
     row: Sequence[Any], secrets: Mapping[str, bytes], health: ConnectionHealth | None = None
 ) -> StoredConnection:
     """Return the connection of a row; a row that cannot be read gives its damage."""
-    connection_id, name, plugin, version, facts, key_version, master_key_id, wrapped = row
+    connection_id, name, plugin, version, facts, key_version, master_key_id, wrapped, mac = row
     health = health or ConnectionHealth()
     columns = {"id": connection_id, "name": name, "plugin": plugin, "version": version}
     try:
@@ -56,7 +58,8 @@ def stored_of(
     except (ValueError, TypeError) as error:  # msgspec's own words would quote what stands there
         damage = f"The stored row of connection '{name}' is damaged ({type(error).__name__})."
         return StoredConnection(Connection(**columns, active=False), None, damage, health)
-    sealed = Sealed(key_version, WrappedKey(master_key_id, wrapped), secrets) if wrapped is not None else None
+    key = WrappedKey(master_key_id, wrapped) if wrapped is not None else None
+    sealed = Sealed(key_version, key, secrets, mac) if key is not None else None
     return StoredConnection(connection, sealed, health=health)
 
 
@@ -76,7 +79,7 @@ def _moment(seconds: float | None) -> datetime | None:
 
 
 REMEMBERED = 1024
-_STORED = 8  # columns of a row before those of its health
+_STORED = 9  # columns of a row before those of its health
 
 
 class SqliteConnections:
@@ -96,7 +99,7 @@ class SqliteConnections:
             if stamp is None:
                 return None
             known = self._remembered.get(stamp[0])
-            if known is not None and known.connection.version == stamp[1]:
+            if known is not None and _stamp(known) == stamp[1:]:
                 self._remembered.move_to_end(stamp[0])
                 return known
             row = db.row("connection_by_id", id=stamp[0])
@@ -132,17 +135,22 @@ class SqliteConnections:
     async def add(self, stored: StoredConnection, entry: AuditEntry) -> None:
         """Keep a new one."""
         connection = stored.connection
-        with self._constraints(connection), self._database.writing() as db:
+
+        def work(db: Statements) -> None:
             db.change("add_connection", plugin=connection.plugin, **_columns(connection))
             db.change("add_health", connection_id=connection.id)
             _put_relations(db, connection)
             _put_secrets(db, connection.id, stored.sealed)
             append(db, entry)
 
+        with self._constraints(connection):
+            await self._database.write(work)
+
     async def change(self, stored: StoredConnection, entry: AuditEntry) -> None:
         """Replace the version before this one."""
         connection = stored.connection
-        with self._constraints(connection), self._database.writing() as db:
+
+        def work(db: Statements) -> None:
             if not db.change("change_connection", **_columns(connection)):
                 raise ConnectionChanged
             _put_relations(db, connection)
@@ -150,9 +158,13 @@ class SqliteConnections:
             _put_secrets(db, connection.id, stored.sealed)
             append(db, entry)
 
+        with self._constraints(connection):
+            await self._database.write(work)
+
     async def remove(self, connection_id: str, entry: AuditEntry) -> bool:
         """Forget one."""
-        with self._database.writing() as db:
+
+        def work(db: Statements) -> bool:
             users = [name for (name,) in db.rows("users_of_vault", vault_id=connection_id)]
             if users:
                 raise BadSetting(
@@ -164,18 +176,19 @@ class SqliteConnections:
                 append(db, entry)
             return removed
 
+        return await self._database.write(work)
+
     async def rewrap(self, connection_id: str, old: WrappedKey, new: WrappedKey) -> bool:
         """Exchange the wrapped data key if it is still the old one."""
-        with self._database.reading() as db:
-            self._remembered.pop(connection_id, None)
-            done = db.change(
-                "rewrap",
-                connection_id=connection_id,
-                old_wrapped=old.wrapped,
-                master_key_id=new.master_key_id,
-                wrapped=new.wrapped,
-            )
-            return bool(done)
+        values = {"connection_id": connection_id, "old_wrapped": old.wrapped}
+        values |= {"master_key_id": new.master_key_id, "wrapped": new.wrapped}
+
+        def work(db: Statements) -> bool:
+            refuse_retired(db, new.master_key_id)
+            return bool(db.change("rewrap", **values))
+
+        self._remembered.pop(connection_id, None)
+        return await self._database.write(work)
 
     @contextmanager
     def _constraints(self, connection: Connection) -> Iterator[None]:
@@ -193,7 +206,11 @@ class SqliteConnections:
             raise
 
 
-def with_secrets(db: Database, rows: Sequence[tuple[Any, ...]]) -> list[StoredConnection]:
+def _stamp(stored: StoredConnection) -> tuple[int, str | None]:
+    return stored.connection.version, stored.sealed.key.master_key_id if stored.sealed else None
+
+
+def with_secrets(db: Statements, rows: Sequence[tuple[Any, ...]]) -> list[StoredConnection]:
     """Return the connections of rows that end in their health."""
     secrets: dict[str, dict[str, bytes]] = {}
     for connection_id, name, sealed in db.rows("secrets_of_all", ids=json.dumps([row[0] for row in rows])):
@@ -211,7 +228,7 @@ def _columns(connection: Connection) -> dict[str, Any]:
     }
 
 
-def _put_relations(db: Database, connection: Connection) -> None:
+def _put_relations(db: Statements, connection: Connection) -> None:
     db.change("forget_tenants", connection_id=connection.id)
     for tenant in dict.fromkeys(connection.tenants):
         db.change("share_to_tenant", connection_id=connection.id, tenant=tenant)
@@ -220,16 +237,18 @@ def _put_relations(db: Database, connection: Connection) -> None:
         db.change("use_vault", connection_id=connection.id, vault_id=vault)
 
 
-def _put_secrets(db: Database, connection_id: str, sealed: Sealed | None) -> None:
+def _put_secrets(db: Statements, connection_id: str, sealed: Sealed | None) -> None:
     if sealed is None:
         db.change("remove_data_key", connection_id=connection_id)
         return
+    refuse_retired(db, sealed.key.master_key_id)
     db.change(
         "put_data_key",
         connection_id=connection_id,
         version=sealed.version,
         master_key_id=sealed.key.master_key_id,
         wrapped=sealed.key.wrapped,
+        mac=sealed.mac,
     )
     for name, blob in sealed.secrets.items():
         db.change("add_secret", connection_id=connection_id, name=name, sealed=blob)

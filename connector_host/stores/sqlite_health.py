@@ -24,33 +24,33 @@ class SqliteHealth:
         self, claimant: str, now: datetime, until: datetime, limit: int
     ) -> Sequence[tuple[str, ConnectionHealth]]:
         """Take checks that are due."""
-        with self._database.writing() as db:
-            rows = db.rows("claim_due", claimant=claimant, now=now.timestamp(), until=until.timestamp(), limit=limit)
-            return [(row[0], health_of(row[1:])) for row in rows]
+        values = {"claimant": claimant, "now": now.timestamp(), "until": until.timestamp(), "limit": limit}
+        rows = await self._database.write(lambda db: db.rows("claim_due", **values))
+        return [(row[0], health_of(row[1:])) for row in rows]
 
     async def finish(self, connection_id: str, claimant: str, health: ConnectionHealth, jitter: float) -> bool:
         """Keep how the check went."""
-        with self._database.writing() as db:
-            kept = db.change(
-                "finish_check",
-                connection_id=connection_id,
-                claimant=claimant,
-                status=health.status,
-                last_run=seconds_of(health.last_run),
-                last_success=seconds_of(health.last_success),
-                last_failure=seconds_of(health.last_failure),
-                failures=health.failures,
-                mailed=health.mailed,
-                jitter=jitter,
-            )
-            return bool(kept)
+        values = {
+            "connection_id": connection_id,
+            "claimant": claimant,
+            "status": health.status,
+            "last_run": seconds_of(health.last_run),
+            "last_success": seconds_of(health.last_success),
+            "last_failure": seconds_of(health.last_failure),
+            "failures": health.failures,
+            "mailed": health.mailed,
+            "jitter": jitter,
+        }
+        return bool(await self._database.write(lambda db: db.change("finish_check", **values)))
 
     async def tested(self, connection_id: str, status: str, at: datetime) -> None:
         """Keep how a test went that was no health check."""
-        with self._database.reading() as db:
-            db.change("tested", connection_id=connection_id, status=status, at=at.timestamp())
+        values = {"connection_id": connection_id, "status": status, "at": at.timestamp()}
+        await self._database.write(lambda db: db.change("tested", **values))
 
     async def attend(self, connection_id: str, reason: str) -> None:
         """Say why one needs attention, or that it needs none."""
         with self._database.reading() as db:
-            db.change("attend", connection_id=connection_id, attention=reason)
+            same = db.row("health_of", connection_id=connection_id)
+        if same is None or same[-1] != reason:
+            await self._database.write(lambda db: db.change("attend", connection_id=connection_id, attention=reason))

@@ -1,21 +1,25 @@
 """What was done and came in, on SQLite: the audit, each record chained to the one before it; history; intake."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord, digest_of
+from connector_host.model.caller import Actor
 from connector_host.model.invocation import id_at
 from connector_host.model.result import HistoryRecord, IntakeRecord
+from connector_host.ports.stores import ANYWHERE
 from connector_host.stores.database import Database
+from connector_host.stores.statements import Statements
 
 
-def append(db: Database, entry: AuditEntry) -> AuditRecord:
+def append(db: Statements, entry: AuditEntry) -> AuditRecord:
     """Append within the open write transaction."""
     return append_all(db, [entry])[0]
 
 
-def append_all(db: Database, entries: Iterable[AuditEntry]) -> list[AuditRecord]:
+def append_all(db: Statements, entries: Iterable[AuditEntry]) -> list[AuditRecord]:
     """Append several, one after the other, within the open write transaction."""
     number, previous = db.row("audit_head")
     records = []
@@ -32,6 +36,8 @@ def append_all(db: Database, entries: Iterable[AuditEntry]) -> list[AuditRecord]
             subject=entry.subject,
             subject_id=entry.subject_id,
             details=entry.details,
+            actor_kind=entry.actor_kind,
+            actor_id=entry.actor_id,
             previous=previous,
             digest=digest,
         )
@@ -48,8 +54,7 @@ class SqliteAudit:
 
     async def append(self, entry: AuditEntry) -> AuditRecord:
         """Record what is written nowhere else."""
-        with self._database.writing() as db:
-            return append(db, entry)
+        return await self._database.write(lambda db: append(db, entry))
 
     async def read(self, after: int, limit: int) -> Sequence[AuditRecord]:
         """Return at most `limit` records after number `after`."""
@@ -73,32 +78,52 @@ class SqliteHistory:
 
     async def append(self, records: Sequence[tuple[HistoryRecord, AuditEntry]]) -> None:
         """Keep them, each with its audit record."""
-        with self._database.writing() as db:
+
+        def work(db: Statements) -> None:
             for record, _ in records:
-                db.change("add_invocation", **asdict(record))
+                db.change("add_invocation", **_columns_of(record))
             append_all(db, [entry for _, entry in records])
 
+        await self._database.write(work)
+
     async def recent(
-        self, limit: int, connection_id: str | None = None, caller: str | None = None
+        self, limit: int, connection_id: str | None = None, actor: Actor | None = None
     ) -> Sequence[HistoryRecord]:
         """Return the newest, newest first."""
         with self._database.reading() as db:
             if connection_id is None:
                 rows = db.rows("recent_invocations", limit=limit)
             else:
-                rows = db.rows("recent_invocations_of", connection_id=connection_id, caller=caller, limit=limit)
-            return [HistoryRecord(*row) for row in rows]
+                who = {} if actor is None else asdict(actor)
+                values = {"kind": None, "site": None, "tenant": None, **who, "id": (who.get("id") or None)}
+                rows = db.rows("recent_invocations_of", connection_id=connection_id, limit=limit, **values)
+            return [_record_of(row) for row in rows]
 
     async def get(self, invocation_id: str) -> HistoryRecord | None:
         """One by its id."""
         with self._database.reading() as db:
             row = db.row("invocation_by_id", id=invocation_id)
-            return HistoryRecord(*row) if row else None
+            return _record_of(row) if row else None
 
     async def prune(self, before: str) -> int:
         """Forget those started before a time."""
-        with self._database.reading() as db:
-            return int(db.change("prune_invocations", bound=id_at(before), before=before))
+        values = {"bound": id_at(before), "before": before}
+        return await self._database.write(lambda db: db.change("prune_invocations", **values))
+
+
+_BEFORE_ACTOR = 12  # columns of a row
+
+
+def _columns_of(record: HistoryRecord) -> dict[str, Any]:
+    columns = asdict(record)
+    actor = columns.pop("actor")
+    columns["id"] = columns.pop("invocation_id")
+    return {**columns, **{f"actor_{name}": value for name, value in asdict(actor).items()}}
+
+
+def _record_of(row: Sequence[Any]) -> HistoryRecord:
+    *actor, effect = row[_BEFORE_ACTOR:]
+    return replace(HistoryRecord(*row[:_BEFORE_ACTOR]), actor=Actor(*actor), effect=effect)
 
 
 class SqliteIntakeLog:
@@ -110,13 +135,13 @@ class SqliteIntakeLog:
     async def add(self, connection: str, command: str, records: Sequence[IntakeRecord]) -> int:
         """Keep those that are new."""
         rows = [{"connection": connection, "command": command, **asdict(record)} for record in records]
-        with self._database.writing() as db:
-            before = db.raw.total_changes
-            db.change_many("add_intake_record", rows)
-            return db.raw.total_changes - before
+        return await self._database.write(lambda db: db.change_many("add_intake_record", rows))
 
-    async def recent(self, connection: str, command: str, limit: int) -> Sequence[IntakeRecord]:
+    async def recent(
+        self, connection: str, command: str, limit: int, *, site: str | None = ANYWHERE
+    ) -> Sequence[IntakeRecord]:
         """Return the newest, newest first."""
+        values = {"connection": connection, "command": command, "limit": limit}
         with self._database.reading() as db:
-            rows = db.rows("recent_intake_records", connection=connection, command=command, limit=limit)
+            rows = db.rows("recent_intake_records", anywhere=site == ANYWHERE, site=site, **values)
             return [IntakeRecord(*row) for row in rows]

@@ -75,7 +75,7 @@ def test_acting_for_a_caller(placed: Sandbox) -> None:
     assert (ran.returncode, "not change it" in ran.stderr) == (2, True)
     assert "takes user=NAME" in cli("--as", "bob", "connections", "list").stderr
     history = done("--as", "user=ann,site=hq", "test-command", "pagerduty", "list-users", "--connection", "one")
-    assert done("history", "list")[0]["caller"] == "ann at hq"
+    assert done("history", "list")[0]["caller"] == "user ann at hq"
     assert history["status"] == "Passed"
 
 
@@ -102,7 +102,7 @@ def test_values_are_tested_before_they_are_saved(sandbox: Sandbox) -> None:
     assert done(*wrong, "--test", code=1, WRONG="wrong-key-wrong-key")["status"] == "Failed"
     assert done("connections", "edit", "new", "--description", "x", "--test-only")["status"] == "Passed"
     shown = done("connections", "show", "new")
-    assert (shown["version"], shown["secrets"]["api_key"]) == (1, f"{API_KEY[:4]}************bgRQ")
+    assert (shown["version"], shown["secrets"]["api_key"]) == (1, "************bgRQ")
 
 
 def test_many_at_once(placed: Sandbox, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_key_from_the_vault(sandbox: Sandbox, tmp_path: Path) -> None:
         done(*vault, "--secret", "token=env:VAULT_TOKEN", VAULT_TOKEN=bao.root)
         assert done("vault", "list") == [{"name": "corp-vault", "plugin": "hashicorp_vault", "state": "untested"}]
         found = done("vault", "test", "corp-vault", "--path", "secret/pagerduty", "--field", "api_key")
-        assert (found["status"], found["raw_data"]["value"]) == ("Passed", f"{API_KEY[:4]}************bgRQ")
+        assert (found["status"], found["raw_data"]["value"]) == ("Passed", "************")
         settings = [f"--set={one}={sandbox.base}" for one in ("server_url", "event_url")]
         reference = "corp-vault:secret/pagerduty#api_key"
         done("connections", "add", "prod", "--plugin", "pagerduty", *settings, "--vault", f"api_key={reference}")

@@ -149,7 +149,7 @@ def test_a_copy_has_secrets_of_its_own(prod: World) -> None:
     prod.use(lambda host: host.connections.edit("prod", Change(secrets={"api_key": "changed-later-on"})))
     twin = prod.use(lambda host: host.connections.show("twin"))
     assert (twin["description"], twin["version"]) == ("A copy", 1)
-    assert twin["secrets"]["api_key"] == f"{API_KEY[:4]}************bgRQ"
+    assert twin["secrets"]["api_key"] == "************bgRQ"
     prod.use(lambda host: host.connections.remove("prod"))
     assert prod.use(lambda host: host.run("pagerduty", "list_users", "twin")).status is Status.PASSED
     with pytest.raises(WrongUse, match="exists already"):
@@ -318,7 +318,7 @@ def test_a_new_version_of_a_plugin_migrates_its_connections(tmp_path: Path, sand
     assert [one.error for one in world.use(lambda host: host.connections.upgrade())] == [""]
     shown = world.use(lambda host: host.connections.show("c"))
     assert (shown["plugin_version"], shown["parameters"]) == ("2.0.0", {"base_url": sandbox.base, "zone": "north"})
-    assert shown["secrets"] == {"api_key": "kkkk************kkkk", "pin": "************"}
+    assert shown["secrets"] == {"api_key": "************kkkk", "pin": "************"}
     assert world.use(lambda host: host.connections.upgrade()) == []
     assert world.use(lambda host: host.test("c")).status is Status.PASSED
 

@@ -99,7 +99,7 @@ def test_the_history_of_others_is_hidden(world: World) -> None:
         world.use(lambda host: host.history(), EVE)
     assert world.use(lambda host: host.past(ids), ANN).command == "list_users"
     assert world.use(lambda host: host.past(ids), EVE) is None
-    assert world.use(lambda host: host.history(1, "ours"), ANN)[0].caller == "ann at hq"
+    assert world.use(lambda host: host.history(1, "ours"), ANN)[0].caller == "user ann at hq"
 
 
 def test_sharing_to_a_tenant_goes_one_way(world: World) -> None:

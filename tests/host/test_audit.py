@@ -65,7 +65,8 @@ def test_each_deed_is_recorded_without_a_secret(busy: World) -> None:
 def test_who_did_it_is_named(prod: World) -> None:
     prod.use(lambda host: host.run("pagerduty", "list_users", "prod"), Caller("ann", ("soc",)))
     [newest] = prod.use(lambda host: host.audit.newest(1))
-    assert (newest.entry.actor, json.loads(newest.entry.details)["command"]) == ("ann", "list_users")
+    assert (newest.entry.actor, json.loads(newest.entry.details)["command"]) == ("user ann", "list_users")
+    assert (newest.entry.actor_kind, newest.entry.actor_id) == ("user", "ann")
 
 
 def test_an_untouched_audit_verifies(busy: World) -> None:
@@ -86,8 +87,8 @@ def test_an_untouched_audit_verifies(busy: World) -> None:
         (["delete from audit where number > 4"], ["ends at record 6: look after record 4"]),
         (["update audit set number = -2 where number = 2", "update audit set number = 2 where number = 3", "update audit set number = 3 where number = -2"], ["Record 2 of", "moved or rewritten", "Record 3 of"]),
         (["update audit set number = -number", "update audit set number = number + 7"], ["moved or rewritten"]),
-        (["insert into audit select 7, at, actor, action, subject, subject_id, details, previous, digest from audit where number = 6"], ["ends at record 6: look from record 7 on"]),
-        (["insert into audit select -1, at, actor, action, subject, subject_id, details, previous, digest from audit where number = 6"], ["Record -1 is none that was ever written"]),
+        (["insert into audit select 7, at, actor, action, subject, subject_id, details, previous, digest, actor_kind, actor_id from audit where number = 6"], ["ends at record 6: look from record 7 on"]),
+        (["insert into audit select -1, at, actor, action, subject, subject_id, details, previous, digest, actor_kind, actor_id from audit where number = 6"], ["Record -1 is none that was ever written"]),
         (["update audit_head set number = 4"], ["ends at record 4"]),
     ],
 )  # fmt: skip

@@ -44,8 +44,8 @@ def test_data_folder_is_for_its_owner_only(prod: World) -> None:
 def test_secrets_are_shown_masked(prod: World) -> None:
     document = prod.use(lambda host: host.connections.show("prod"))
     assert document["secrets"] == {
-        "api_key": f"{API_KEY[:4]}************bgRQ",
-        "integration_key": "34be************34ca",
+        "api_key": "************bgRQ",
+        "integration_key": "************34ca",
     }
     assert API_KEY not in repr(prod.use(lambda host: host.connections.list()))
 
@@ -259,4 +259,4 @@ anyio.run(main)
     async def open_all(host: Any) -> list[Any]:
         return [await host.connections.show(f"c{number}") for number in range(4)]
 
-    assert {json.dumps(one["secrets"]) for one in world.use(open_all)} == {'{"api_key": "kkkk************kkkk"}'}
+    assert {json.dumps(one["secrets"]) for one in world.use(open_all)} == {'{"api_key": "************kkkk"}'}

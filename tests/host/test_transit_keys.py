@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector_host.model.errors import ConnectorHostError, KeyMissing
+from connector_host.model.errors import ConnectorHostError, KeyUnknown
 from connector_host.model.result import Status
 from tests.openbao import OpenBao
 from tests.world import FastClock, Sandbox, World
@@ -75,7 +75,7 @@ def test_its_refusals_are_told(
     assert prod.run("list_users").status is Status.PASSED
     other = World(prod.home, key=f"transit:{bao.base}/transit/keys/another-key")
     assert "sealed under the master key" in other.run("list_users").errors[0].message
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyUnknown, match="not those of this store"):
         other.add(sandbox.base, "fresh")
     gone = World(prod.home, key=prod.configuration.key.replace(str(bao.port), "1"))  # type: ignore[union-attr]
     assert "cannot be reached" in gone.run("list_users").errors[0].message

@@ -6,17 +6,17 @@ from typing import Any, ClassVar
 from msgspec.structs import replace
 
 from connector_host.host.connections.fields import with_fields
+from connector_host.host.connections.origins import leading, normal_origins, origins_of
 from connector_host.host.connections.values import Values, upgraded
 from connector_host.host.inputs import InputForm
 from connector_host.host.settings import Settings
 from connector_host.manifests.schema import did_you_mean
 from connector_host.model.caller import SiteMap
 from connector_host.model.connection import Change, Connection, VaultReference
-from connector_host.model.errors import BadSetting, ConnectionChanged, InvalidInput, RequestRefused
+from connector_host.model.errors import BadSetting, ConnectionChanged, InvalidInput
 from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import new_id
 from connector_host.model.manifest import Manifest
-from connector_host.model.requests import check_origin
 
 References = Mapping[str, VaultReference | None]
 
@@ -41,8 +41,14 @@ def draft_new(
     base = Connection(name=name, plugin=manifest.id, id=new_id(), version=1, plugin_version=manifest.version)
     connection = with_fields(base, change.fields, sites)
     _check_testable(manifest, connection)
-    secrets = tuple(sorted(change.secrets))
-    return Draft(replace(connection, parameters=parameters, secrets=secrets, vault=vault), dict(change.secrets))
+    connection = replace(
+        connection,
+        parameters=parameters,
+        secrets=tuple(sorted(change.secrets)),
+        vault=vault,
+        origins=origins_of(manifest, parameters, vault),
+    )
+    return Draft(connection, dict(change.secrets))
 
 
 def draft_edit(
@@ -72,9 +78,24 @@ def draft_edit(
         parameters=parameters,
         secrets=tuple(sorted(values.secrets)),
         vault=values.vault,
+        origins=origins_of(manifest, parameters, values.vault),
     )
     _check_testable(manifest, connection)
+    if _led_by_plugin(manifest, old, connection, change):
+        connection = replace(connection, active=False)
     return Draft(connection, values.secrets if opened else None)
+
+
+def _led_by_plugin(manifest: Manifest, old: Connection, new: Connection, change: Change) -> bool:
+    """Whether a new version of the plugin, not the change, leads secrets to a server that they did not go to.
+
+    An administrator confirms it by activating the connection.
+    """
+    kept = (set(new.secrets) - set(change.secrets)) | (set(new.vault) - set(change.vault))
+    if not kept or old.plugin_version == manifest.version or change.fields.get("active") is True:
+        return False
+    same_lead = leading(manifest, old.parameters, old.vault) == leading(manifest, new.parameters, new.vault)
+    return same_lead and bool(set(new.origins) - set(old.origins))
 
 
 def merged(manifest: Manifest, now: Values, change: Change, references: References) -> Values:
@@ -132,8 +153,7 @@ def checked(manifest: Manifest, values: Values, settings: Settings, *, opened: b
     except InvalidInput as error:
         raise BadSetting(f"{error} {error.failure.detail} {error.failure.assistance}".rstrip()) from None
     parameters = {name: value for name, value in accepted.items() if name not in names and name not in values.vault}
-    _check_origins(manifest, parameters)
-    return parameters
+    return normal_origins(manifest, parameters)
 
 
 def with_presets(manifest: Manifest, old: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,26 +172,6 @@ def with_presets(manifest: Manifest, old: Mapping[str, Any], given: Mapping[str,
 def _chosen(options: Mapping[str, Mapping[str, Any]], choice: Any) -> Mapping[str, Any]:
     """Return the preset of an option, in any case."""
     return next((preset for option, preset in options.items() if option.casefold() == str(choice).casefold()), {})
-
-
-def _check_origins(manifest: Manifest, parameters: Mapping[str, Any]) -> None:
-    for name in server_parameters(manifest) & set(parameters):
-        title = manifest.connection["properties"][name].get("title", name)
-        try:
-            check_origin(str(parameters[name]))
-        except RequestRefused as error:
-            raise BadSetting(f"The value for parameter ({title}) is invalid. {error}") from None
-
-
-def server_parameters(manifest: Manifest) -> set[str]:
-    """Names of the parameters that hold the servers' URLs."""
-    return {server.url.removeprefix("$.connection.") for server in manifest.servers.values()}
-
-
-def leading(manifest: Manifest, parameters: Mapping[str, Any], vault: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what says where a connection's secrets go: its servers, and whom it trusts to be them."""
-    names = sorted(server_parameters(manifest) | {"ca_bundle"})
-    return {name: parameters.get(name, vault.get(name)) for name in names}
 
 
 def without_required(schema: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:

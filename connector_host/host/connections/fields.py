@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
-from msgspec.structs import asdict, fields, replace
+from msgspec.structs import fields, replace
 
 from connector_host.host.access import home_tenant
 from connector_host.host.sites import checked_name
 from connector_host.manifests.registry import PluginRegistry
 from connector_host.manifests.schema import did_you_mean
-from connector_host.model.caller import SiteMap
+from connector_host.model.caller import Caller, SiteMap
 from connector_host.model.connection import Connection, HealthCheck, StoredConnection, VaultReference
 from connector_host.model.errors import BadSetting, UnknownSite
 from connector_host.ports.stores import Store
 
 MADE_HERE = {"id", "version", "plugin", "plugin_version", "parameters", "secrets", "vault"}
+MADE_HERE |= {"generation", "origins", "servers_by"}
 FIELDS = {one.name for one in fields(Connection)} - MADE_HERE
 PEOPLE = ("allowed_users", "allowed_groups", "admin_users", "admin_groups")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
@@ -28,7 +30,7 @@ _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "shared_to_internal_sites": ((bool,), "true or false"),
     "health_check": ((HealthCheck, type(None)), "a health check, or nothing"),
     **dict.fromkeys(("site", "recipient_site", "agent"), _TEXT),
-    **dict.fromkeys((*PEOPLE, "tenants"), _NAMES),
+    **dict.fromkeys((*PEOPLE, "tenants", "allowed_paths"), _NAMES),
 }
 
 
@@ -93,8 +95,12 @@ Given = Mapping[str, VaultReference | None]
 Find = Callable[[str], Awaitable[StoredConnection]]
 
 
-async def resolved(given: Given, registry: PluginRegistry, store: Store, find: Find, connection_id: str) -> Given:
-    """Return the references with the vaults' ids; `find` gives a vault connection that the caller may use.
+async def resolved(
+    given: Given, registry: PluginRegistry, store: Store, find: Find, connection_id: str, by: Caller | None
+) -> Given:
+    """Return the references with the vaults' ids, made `by` a caller (None: the operator).
+
+    `find` gives a vault connection that the caller may use.
 
     Raises UnknownConnection as `find` does, and BadSetting for what is no vault, and for a circle.
     """
@@ -110,14 +116,26 @@ async def resolved(given: Given, registry: PluginRegistry, store: Store, find: F
             if not reference.path or not reference.field:
                 raise BadSetting(f"The vault reference for '{name}' needs a path and a field.")
             await _refuse_circle(vault, store, connection_id)
-            references[name] = replace(reference, vault=vault.id)
+            check_path(vault, reference.path)
+            references[name] = replace(reference, vault=vault.id, by=by)
     return references
+
+
+def check_path(vault: Connection, path: str) -> None:
+    """Raise BadSetting for a path that the vault connection may not hand out: `*` stands for anything, `/` too."""
+    if not vault.allowed_paths:
+        return
+    plain = path.strip("/")
+    steps = {"", ".", ".."} & set(plain.split("/")) or set("%\\?#") & set(plain) or not plain.isprintable()
+    if steps or not any(fnmatchcase(plain, allowed.strip("/")) for allowed in vault.allowed_paths):
+        raise BadSetting(f"The vault connection '{vault.name}' does not hand out the path '{path}'.")
 
 
 async def named(store: Store, reference: VaultReference) -> dict[str, str]:
     """Return a stored reference as people read it, with the vault's name."""
     vault = await store.connections.get(connection_id=reference.vault)
-    return {**asdict(reference), "vault": vault.connection.name if vault else reference.vault}
+    name = vault.connection.name if vault else reference.vault
+    return {"vault": name, "path": reference.path, "field": reference.field}
 
 
 async def _refuse_circle(vault: Connection, store: Store, connection_id: str) -> None:

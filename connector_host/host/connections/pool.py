@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 from msgspec import Struct, field
 
-from connector_host.host.connections.values import OpenedValues, not_active
+from connector_host.host.connections.values import OpenedValues, ValueSource, not_active
 from connector_host.host.plan import Plan, Planner
 from connector_host.host.redaction import RedactingFilter, Redactor, leaves
 from connector_host.model.connection import StoredConnection
@@ -30,7 +30,6 @@ from connector_host.ports.stores import ConnectionStore
 KEPT = 256  # connections whose wires stay open while nobody uses them
 CHECKED_SECONDS = 0.05  # for which a run's own look at whether the connection is active holds
 SecretValues = Mapping[str, Any]
-OpenValues = Callable[[StoredConnection, SecretValues | None], Awaitable[OpenedValues]]
 Renew = Callable[[str, str, str], Awaitable[int]]  # connection, secret, its new value -> the connection's new version
 
 
@@ -73,7 +72,7 @@ class ConnectionPool:
         store: ConnectionStore,
         planner: Planner,
         wiring: Wiring,
-        open_values: OpenValues,
+        values: ValueSource,
         renew: Renew,
         log_filter: RedactingFilter,
         clock: Clock,
@@ -82,7 +81,7 @@ class ConnectionPool:
         self._store = store
         self._planner = planner
         self._wiring = wiring
-        self._open_values = open_values
+        self._values = values
         self._renew = renew
         self._log_filter = log_filter
         self._clock = clock
@@ -94,14 +93,14 @@ class ConnectionPool:
         A draft's secrets are given, and it is its own. Raises SecretUnavailable, ConnectionUnavailable.
         """
         if draft is not None:
-            own = self._make(stored, await self._open_values(stored, draft), draft=True)
+            own = self._make(stored, await self._values.open(stored, draft), draft=True)
             own.users = 1
             return own
         pooled = self._open.get(stored.connection.id)
         if pooled is not None and await self._holds(pooled, stored):
             pooled.checked = self._clock.monotonic() + CHECKED_SECONDS
         else:  # opening may take long: whether it is still active is asked at its first request
-            pooled = await self._put(stored, await self._open_values(stored, None))
+            pooled = await self._put(stored, await self._values.open(stored, None))
         self._open.move_to_end(stored.connection.id)
         pooled.users += 1
         return pooled
@@ -110,11 +109,7 @@ class ConnectionPool:
         """Whether what was opened is still what is stored; a vault that was changed or made inactive is asked anew."""
         if pooled.version != stored.connection.version or pooled.until <= self._clock.monotonic():
             return False
-        for vault_id, version in pooled.values.vaults:
-            vault = await self._store.get(connection_id=vault_id)
-            if vault is None or vault.connection.version != version:
-                return False
-        return True
+        return not pooled.values.vaults or await self._values.still_allowed(pooled.values)
 
     def plan(self, pooled: PooledConnection, command: Command, agent: str | None) -> Plan:
         """Return how a command is carried out through a connection in use; made once."""

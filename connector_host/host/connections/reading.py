@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import distributions
 from typing import Any
@@ -15,10 +15,10 @@ from connector_host.host.core import Core
 from connector_host.host.redaction import Redactor, leaves
 from connector_host.host.secrets import mask
 from connector_host.manifests.schema import did_you_mean
-from connector_host.model.caller import OPERATOR, Operator, Principal
+from connector_host.model.caller import HEALTH_CHECK, OPERATOR, Caller, Operator, Principal, SiteMap, actor_of
 from connector_host.model.connection import Selection, StoredConnection
 from connector_host.model.errors import NotAllowed, SealError, UnknownConnection
-from connector_host.model.result import iso, plain
+from connector_host.model.result import HistoryRecord, IntakeRecord, iso, plain
 from connector_host.ports.stores import PAGE, iter_connections
 
 REFUSAL_SECONDS = 0.01  # what is unknown and what is forbidden are refused after the same time
@@ -32,9 +32,7 @@ async def find(core: Core, name: str, caller: Principal, right: Right = Right.US
     """
     stored = await core.store.connections.get(name)
     if stored is not None:
-        if isinstance(caller, Operator):
-            return stored
-        granted = rights(await core.store.sites.load(), stored.connection, caller)
+        granted = await granted_to(core, stored, caller)
         if right in granted:
             return stored
         if granted:
@@ -45,12 +43,39 @@ async def find(core: Core, name: str, caller: Principal, right: Right = Right.US
     raise UnknownConnection(f"There is no connection '{name}'.{await _hint(core, name)}")
 
 
-async def visible(core: Core, connection_id: str, caller: Principal) -> bool:
-    """Whether the caller may use the connection of an id."""
+async def may_read(core: Core, record: HistoryRecord, caller: Principal) -> bool:
+    """Whether a run is the caller's to read: their own, or of a connection that they administer."""
     if isinstance(caller, Operator):
         return True
-    stored = await core.store.connections.get(connection_id=connection_id) if connection_id else None
-    return stored is not None and bool(rights(await core.store.sites.load(), stored.connection, caller))
+    stored = await core.store.connections.get(connection_id=record.connection_id) if record.connection_id else None
+    granted = await granted_to(core, stored, caller) if stored is not None else frozenset()
+    own = record.actor in (actor_of(caller), HEALTH_CHECK)
+    return Right.ADMINISTER in granted or (Right.USE in granted and own)
+
+
+async def granted_to(core: Core, stored: StoredConnection, caller: Principal) -> frozenset[Right]:
+    """Return what the caller may do with a connection."""
+    if isinstance(caller, Operator):
+        return rights(SiteMap(), stored.connection, caller)
+    return rights(await core.sites.load(), stored.connection, caller)
+
+
+async def runs_of(
+    core: Core, stored: StoredConnection, caller: Principal, limit: int, *, checks: bool = False
+) -> Sequence[HistoryRecord]:
+    """Return the newest runs of a connection that are the caller's to read, newest first."""
+    whose = None if Right.ADMINISTER in await granted_to(core, stored, caller) else actor_of(caller)
+    return await core.store.history.recent(limit, stored.connection.id, HEALTH_CHECK if checks else whose)
+
+
+async def ingested_of(
+    core: Core, stored: StoredConnection, caller: Principal, command: str, limit: int
+) -> Sequence[IntakeRecord]:
+    """Return the newest records taken in that are the caller's to read: those of their site, or all of their own."""
+    if Right.ADMINISTER in await granted_to(core, stored, caller):
+        return await core.store.intake.recent(stored.connection.id, command, limit)
+    assert isinstance(caller, Caller)  # noqa: S101 - the operator administers everything
+    return await core.store.intake.recent(stored.connection.id, command, limit, site=caller.site)
 
 
 async def _hint(core: Core, name: str) -> str:
@@ -64,24 +89,31 @@ async def every(
     core: Core, selection: Selection, caller: Principal, right: Right = Right.USE
 ) -> AsyncIterator[StoredConnection]:
     """Read those selected that the caller has a right to, page by page."""
-    sites = await core.store.sites.load()
+    sites = await core.sites.load()
     async for stored in iter_connections(core.store.connections, selection, caller):
         if right in rights(sites, stored.connection, caller):
             yield stored
 
 
-async def shown(core: Core, stored: StoredConnection) -> dict[str, Any]:
-    """Return a connection as `schemas/connection.schema.json` describes it, each secret masked."""
+_INSIDE = ("generation", "origins", "servers_by")  # of the row, and no part of what people see
+
+
+async def shown(core: Core, stored: StoredConnection, caller: Principal) -> dict[str, Any]:
+    """Return a connection as `schemas/connection.schema.json` describes it, each secret masked.
+
+    Administrators see the end of a long secret, to tell one key from another; nobody else sees any of it.
+    """
     connection = stored.connection
-    document: dict[str, Any] = plain(connection)
+    document: dict[str, Any] = {key: value for key, value in plain(connection).items() if key not in _INSIDE}
+    administrator = Right.ADMINISTER in await granted_to(core, stored, caller)
     try:
         opened = await core.secrets.open(stored)
-        document["secrets"] = {key: mask(value) for key, value in opened.items()}
+        document["secrets"] = {key: mask(value, administrator=administrator) for key, value in opened.items()}
     except SealError as error:
         document["secrets"] = {key: f"(cannot be opened: {type(error).__name__})" for key in connection.secrets}
     manifest = core.registry.plugins.get(connection.plugin)
     for key in manifest.secret_names & set(connection.parameters) if manifest else ():
-        document["secrets"][key] = mask(document["parameters"].pop(key))
+        document["secrets"][key] = mask(document["parameters"].pop(key), administrator=administrator)
     document["vault"] = {key: await named(core.store, reference) for key, reference in connection.vault.items()}
     health = await core.store.health.state(connection.id)
     document["state"] = replace(stored, health=health).state.value
@@ -95,13 +127,16 @@ RUNS, RECORDS = 20, 1000
 _OURS = ("connector-host", "httptools", "httpx2", "msgspec", "jsonschema", "jsonschema-rs", "cryptography", "pluggy")
 
 
-async def diagnosis_of(core: Core, stored: StoredConnection) -> Mapping[str, Any]:
-    """Return the bundle of one connection as {file name: JSON value}; what would be a secret is masked."""
+async def diagnosis_of(core: Core, stored: StoredConnection, caller: Principal) -> Mapping[str, Any]:
+    """Return the bundle of one connection as {file name: JSON value}; what would be a secret is masked.
+
+    It holds what its reader may see: the audit is the operator's.
+    """
     connection = stored.connection
     manifest = core.registry.plugins.get(connection.plugin)
-    document = await shown(core, stored)
-    runs = await core.store.history.recent(RUNS, connection.id)
-    records = await core.audit.last(RECORDS)
+    document = await shown(core, stored, caller)
+    runs = await runs_of(core, stored, caller, RUNS)
+    records = await core.audit.last(RECORDS) if isinstance(caller, Operator) else []
     bundle = {
         "connection.json": {**document, "secrets": dict.fromkeys(document["secrets"], "********")},
         "plugin.json": {

@@ -12,25 +12,24 @@ from connector_host.host.connections.drafting import (
     References,
     draft_edit,
     draft_new,
-    leading,
     touches_secrets,
 )
 from connector_host.host.connections.fields import resolved
+from connector_host.host.connections.origins import leading
 from connector_host.host.connections.reading import every, find, shown
 from connector_host.host.connections.values import Values
 from connector_host.host.core import Core
 from connector_host.model.audit import AuditEntry
-from connector_host.model.caller import Operator, Principal
+from connector_host.model.caller import Caller, Operator, Principal
 from connector_host.model.connection import (
     EVERYTHING,
     BulkOutcome,
     Change,
     Connection,
-    Sealed,
     Selection,
     StoredConnection,
 )
-from connector_host.model.errors import BadSetting, ConnectorHostError, NotAllowed
+from connector_host.model.errors import BadSetting, ConnectorHostError, KeyUnknown, NotAllowed
 from connector_host.model.invocation import new_id
 from connector_host.model.manifest import Manifest
 from connector_host.model.result import plain
@@ -57,7 +56,7 @@ class Connections:
 
     async def show(self, name: str) -> dict[str, Any]:
         """Return one as `schemas/connection.schema.json` describes it; raises UnknownConnection."""
-        return await shown(self._core, await find(self._core, name, self._caller))
+        return await shown(self._core, await find(self._core, name, self._caller), self._caller)
 
     async def add(self, name: str, plugin: str, change: Change) -> Connection:
         """Keep a new connection; only the operator may.
@@ -73,9 +72,10 @@ class Connections:
         Raises UnknownConnection, NotAllowed, UnknownSite and BadSetting too.
         """
         stored, draft = await drafted_edit(self._core, self._caller, name, change)
-        entry = self._entry("connection.changed", draft.connection, change)
-        await self._core.store.connections.change(await self._sealed(draft, stored.sealed), entry)
-        return draft.connection
+        renewed = await self._stored(draft, stored)
+        entry = self._entry("connection.changed", renewed.connection, change)
+        await self._core.store.connections.change(renewed, entry)
+        return renewed.connection
 
     async def edit_many(self, selection: Selection, change: Change) -> Sequence[BulkOutcome]:
         """Change every connection selected, each by itself; what cannot be changed says why and harms no other."""
@@ -107,25 +107,41 @@ class Connections:
             connection = stored.connection
             manifest = self._core.registry.plugins.get(connection.plugin)
             if manifest is not None and manifest.version != connection.plugin_version and not stored.damage:
-                reason = await self._why_not(connection.name, _NO_CHANGE)
-                if reason:
-                    words = f"It does not suit {manifest.name} {manifest.version}: {reason}"
-                    await self._core.store.health.attend(connection.id, words)
-                outcomes.append(BulkOutcome(connection.name, reason))
+                outcomes.append(BulkOutcome(connection.name, await self._upgrade(connection, manifest)))
         return outcomes
 
-    async def _keep(self, draft: Draft, action: str, change: Change) -> Connection:
-        entry = self._entry(action, draft.connection, change)
-        await self._core.store.connections.add(await self._sealed(draft), entry)
-        return draft.connection
+    async def _upgrade(self, connection: Connection, manifest: Manifest) -> str:
+        """Save one anew; return why it needs attention, empty where it does not."""
+        try:
+            renewed = await self.edit(connection.name, _NO_CHANGE)
+        except ConnectorHostError as error:
+            reason = str(error)
+            words = f"It does not suit {manifest.name} {manifest.version}: {reason}"
+        else:
+            if renewed.active == connection.active:
+                return ""
+            new = ", ".join(sorted(set(renewed.origins) - set(connection.origins)))
+            reason = words = f"{manifest.name} {manifest.version} would send its secrets to {new}: activate it if so."
+        await self._core.store.health.attend(connection.id, words)
+        return reason
 
-    async def _sealed(self, draft: Draft, before: Sealed | None = None) -> StoredConnection:
+    async def _keep(self, draft: Draft, action: str, change: Change) -> Connection:
+        for last in (False, True):
+            stored = await self._core.secrets.sealed(draft.connection, draft.secrets or {})
+            try:
+                await self._core.store.connections.add(stored, self._entry(action, stored.connection, change))
+            except KeyUnknown:  # the key was retired between sealing and storing
+                if last:
+                    raise
+            else:
+                break
+        return stored.connection
+
+    async def _stored(self, draft: Draft, before: StoredConnection) -> StoredConnection:
         """Return a draft as it is stored; secrets that it does not touch stay sealed as they were `before`."""
-        connection, sealed = draft.connection, before
-        if draft.secrets is not None:
-            version = connection.version
-            sealed = await self._core.secrets.seal(connection.id, version, draft.secrets) if draft.secrets else None
-        return StoredConnection(connection, sealed)
+        if draft.secrets is None:
+            return await self._core.secrets.signed(draft.connection, before)
+        return await self._core.secrets.sealed(draft.connection, draft.secrets)
 
     async def _why_not(self, name: str, change: Change) -> str:
         try:
@@ -157,7 +173,7 @@ def _plain(value: Any) -> Any:
 async def drafted(core: Core, caller: Principal, name: str, plugin: str, change: Change) -> Draft:
     """Return a connection as Connections.add() would store it; raises as it does."""
     operator_only(caller, "add a connection")
-    manifest, sites = core.registry.plugin(plugin), await core.store.sites.load()
+    manifest, sites = core.registry.plugin(plugin), await core.sites.load()
     references = await _references(core, caller, change, "")
     return draft_new(manifest, name, change, references, core.settings, sites)
 
@@ -172,8 +188,9 @@ async def drafted_edit(
     refused = BOUNDARY & set(change.fields)
     if refused and not isinstance(caller, Operator):
         raise NotAllowed(f"Only the operator of the host may change the connection's {', '.join(sorted(refused))}.")
+    await core.secrets.check(stored)
     old = stored.connection
-    manifest, sites = core.registry.plugin(old.plugin), await core.store.sites.load()
+    manifest, sites = core.registry.plugin(old.plugin), await core.sites.load()
     references = await _references(core, caller, change, old.id)
     secrets: dict[str, Any] = dict.fromkeys(old.secrets)
     if opened or touches_secrets(manifest, old, change, references):
@@ -190,7 +207,8 @@ async def _references(core: Core, caller: Principal, change: Change, connection_
     async def vault_of(name: str) -> StoredConnection:
         return await find(core, name, caller)
 
-    return await resolved(change.vault, core.registry, core.store, vault_of, connection_id)
+    by = caller if isinstance(caller, Caller) else None
+    return await resolved(change.vault, core.registry, core.store, vault_of, connection_id, by)
 
 
 def _refuse_leading_away(manifest: Manifest, old: Connection, new: Connection, change: Change) -> None:

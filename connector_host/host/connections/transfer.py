@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from connector_host.host.access import operator_only
-from connector_host.host.connections.drafting import leading
 from connector_host.host.connections.fields import FIELDS, named
+from connector_host.host.connections.origins import leading
 from connector_host.host.connections.reading import every, find
 from connector_host.host.connections.service import Connections
 from connector_host.host.connections.values import Values, upgraded

@@ -4,16 +4,19 @@ import json
 from collections.abc import Container, Mapping
 from typing import Any, ClassVar
 
+from connector_host.host.connections.origins import origins_of
 from connector_host.host.inputs import InputForm
 from connector_host.host.secrets import Secrets
 from connector_host.host.settings import Settings
 from connector_host.host.vaults import Vaults
 from connector_host.manifests.registry import PluginRegistry
 from connector_host.manifests.versions import compared
+from connector_host.model.caller import Caller
 from connector_host.model.connection import Connection, StoredConnection, VaultReference
 from connector_host.model.errors import ConnectionUnavailable, InvalidInput, SealError, SecretUnavailable
 from connector_host.model.guarded import Guarded
 from connector_host.model.manifest import Manifest, Migration
+from connector_host.ports.stores import ConnectionStore
 
 
 class Values(Guarded, frozen=True):
@@ -80,14 +83,14 @@ def not_active(name: str) -> ConnectionUnavailable:
 class OpenedValues(Guarded, frozen=True):
     """A connection's values in the clear, and until when they may be used without looking again (monotonic seconds).
 
-    `vaults` are the vault connections that values came from, by id, each with its version.
+    `vaults` are the vault connections that values came from: by id, with version, and who made the reference.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"values"})
     values: Mapping[str, Any]
     manifest: Manifest
     until: float = float("inf")
-    vaults: tuple[tuple[str, int], ...] = ()
+    vaults: tuple[tuple[str, int, Caller | None], ...] = ()
 
     @property
     def secret_names(self) -> frozenset[str]:
@@ -98,7 +101,10 @@ class OpenedValues(Guarded, frozen=True):
 class ValueSource:
     """Opens connections, stored ones and drafts by the same way."""
 
-    def __init__(self, registry: PluginRegistry, secrets: Secrets, vaults: Vaults, settings: Settings) -> None:
+    def __init__(
+        self, registry: PluginRegistry, secrets: Secrets, vaults: Vaults, settings: Settings, store: ConnectionStore
+    ) -> None:
+        self._store = store
         self._registry = registry
         self._secrets = secrets
         self._vaults = vaults
@@ -116,6 +122,8 @@ class ValueSource:
         except SealError as error:
             raise SecretUnavailable(str(error)) from error
         own = upgraded(manifest, connection.plugin_version, Values(connection.parameters, opened, connection.vault))
+        if secrets is None and connection.plugin_version != manifest.version:
+            _refuse_new_origins(manifest, connection, own)
         fetched, until, vaults = await self._fetch(manifest, connection, own)
         given = {**own.parameters, **own.secrets, **fetched}
         if fetched or connection.plugin_version != manifest.version:
@@ -127,17 +135,25 @@ class ValueSource:
 
     async def _fetch(
         self, manifest: Manifest, connection: Connection, own: Values
-    ) -> tuple[dict[str, Any], float, tuple[tuple[str, int], ...]]:
+    ) -> tuple[dict[str, Any], float, tuple[tuple[str, int, Caller | None], ...]]:
         fetched: dict[str, Any] = {}
-        vaults: dict[str, int] = {}
+        vaults: list[tuple[str, int, Caller | None]] = []
         until = float("inf")
         for name, reference in own.vault.items():
             schema = manifest.connection["properties"].get(name, {})
             kept = await self._vaults.look_up(reference, connection.name, schema.get("title", name))
             fetched[name] = _as_asked(kept.value, schema)
             until = min(until, kept.until)
-            vaults[reference.vault] = kept.vault_version
-        return fetched, until, tuple(vaults.items())
+            vaults.append((reference.vault, kept.vault_version, reference.by))
+        return fetched, until, tuple(vaults)
+
+    async def still_allowed(self, opened: OpenedValues) -> bool:
+        """Whether the vaults that values came from are as they were, and whoever named them still may use them."""
+        for vault_id, version, by in opened.vaults:
+            vault = await self._store.get(connection_id=vault_id)
+            if vault is None or vault.connection.version != version or not await self._vaults.may_use(vault, by):
+                return False
+        return True
 
     def _check(
         self, manifest: Manifest, connection: Connection, given: Mapping[str, Any], fetched: Mapping[str, Any]
@@ -158,6 +174,17 @@ class ValueSource:
                 detail=detail,
                 assistance=f"Mend it: connector-host connections edit {connection.name} --set NAME=VALUE",
             ) from None
+
+
+def _refuse_new_origins(manifest: Manifest, connection: Connection, own: Values) -> None:
+    """Raise ConnectionUnavailable where a new version of the plugin would send secrets where they did not go before."""
+    new = sorted(set(origins_of(manifest, own.parameters, own.vault)) - set(connection.origins))
+    if new and (own.secrets or own.vault):
+        raise ConnectionUnavailable(
+            f"{manifest.name} {manifest.version} would send the secrets of the connection '{connection.name}' to "
+            f"{', '.join(new)}, where they did not go before.",
+            assistance=f"If that is right: connector-host connections edit {connection.name} --active",
+        )
 
 
 def _as_asked(value: Any, schema: Mapping[str, Any]) -> Any:

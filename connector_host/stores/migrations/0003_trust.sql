@@ -1,0 +1,24 @@
+-- Rows carry a MAC, actors are structured, what acts is known before it ends, and programs share budgets.
+
+alter table data_key add column mac blob;            -- over the connection's row; null in a row of schema 2
+
+create table folder_key (                            -- wrapped by the master key; signs what belongs to no connection
+    number integer primary key check (number = 1),
+    master_key_id text not null,
+    wrapped blob not null
+);
+
+alter table place_stamp add column mac blob;         -- over all tenants and sites, and the number
+
+create table retired_key (
+    id text primary key                              -- a master key under which nothing may be sealed any more
+) without rowid;
+
+alter table audit add column actor_kind text not null default '';
+alter table audit add column actor_id text not null default '';
+
+alter table invocation add column actor_kind text not null default '';
+alter table invocation add column actor_id text not null default '';
+alter table invocation add column actor_site text;
+alter table invocation add column actor_tenant text;
+alter table invocation add column effect text not null default '';
