@@ -1,6 +1,7 @@
 """The store: several programs at once, killed programs, newer and damaged files."""
 
 import datetime as dt
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -208,34 +209,43 @@ def test_records_are_taken_in_once(prod: World, sandbox: Sandbox) -> None:
     assert json.loads(records[0].mapped)["event"]["Status"] == "triggered"
 
 
-def test_a_store_of_the_first_schema_is_brought_up_to_date(prod: World, sandbox: Sandbox) -> None:
+def test_a_store_of_the_first_schema_is_brought_up_to_date(sandbox: Sandbox, tmp_path: Path) -> None:
     """A database as the first schema left it, with sites and tenants that were only words then."""
-    prod.run("list_users")
-    old = prod.home / "old.db"
+    made = Path(__file__).parents[1] / "data" / "release_1_0" / "home"
+    home = tmp_path / "first"
+    shutil.copytree(made, home)
+    (home / "master.key").chmod(0o600)
+    (home / "connector-host.db").unlink()
+    old = home / "old.db"
     folder = Path(__file__).parents[2] / "connector_host/stores/migrations"
     with sqlite3.connect(old) as database:
         database.executescript((folder / "0001_start.sql").read_text())
-        database.execute("attach ? as now", (str(prod.home / "connector-host.db"),))
-        facts = "json_set(facts, '$.site', 'hq', '$.tenants', json('[\"acme\"]'), '$.health_check', json('{\"interval_minutes\": 7, \"failures_before_mail\": 1, \"recipients\": []}'))"
+        database.execute("attach ? as now", (str(made / "connector-host.db"),))
+        urls = f"'$.parameters.server_url', '{sandbox.base}', '$.parameters.event_url', '{sandbox.base}'"
+        facts = f"json_set(facts, {urls}, '$.site', 'hq', '$.tenants', json('[\"acme\"]'), '$.health_check', json('{{\"interval_minutes\": 7, \"failures_before_mail\": 1, \"recipients\": []}}'))"
         database.execute(
-            f"insert into connection select id, name, plugin, version, json_remove({facts}, '$.vault', '$.plugin_version', '$.admin_users', '$.admin_groups') from now.connection"
+            f"insert into connection select id, name, plugin, version, json_remove({facts}, '$.vault', '$.plugin_version', '$.admin_users', '$.admin_groups') from now.connection where name = 'prod'"
         )
-        database.execute("insert into connection select 'broken', 'broken', plugin, version, '{' from now.connection")
+        database.execute(
+            "insert into connection select 'broken', 'broken', plugin, version, '{' from now.connection where name = 'prod'"
+        )
         for table in ("data_key", "secret"):
             columns = {"data_key": "connection_id, version, master_key_id, wrapped", "secret": "*"}[table]
-            database.execute(f"insert into {table} select {columns} from now.{table}")
+            database.execute(
+                f"insert into {table} select {columns} from now.{table} where connection_id in (select id from connection)"
+            )
         columns = "id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result"
-        database.execute(f"insert into invocation select {columns} from now.invocation")
+        database.execute(f"insert into invocation select {columns} from now.invocation where connection = 'prod'")
         database.execute("pragma user_version = 1")
     database.close()
-    world = World(prod.home, database=f"sqlite:///{old}")
+    world = World(home, database=f"sqlite:///{old}")
 
     async def look(host: Any) -> None:
         places = await host.sites.map()
         assert (places.master, sorted(places.tenants), list(places.sites)) == ("master", ["acme", "master"], ["hq"])
         shown = await host.connections.show("prod")
         assert (shown["site"], shown["tenants"], shown["health_check"]["interval_minutes"]) == ("hq", ["acme"], 7)
-        assert len(await host.history(5, "prod")) == 1
+        assert await host.history(5, "prod")
         assert [one.state.value for one in await host.connections.list()] == ["damaged", "untested"]
         assert (await host.health.run_due()).passed == 1
         await host.connections.edit("prod", Change({"description": "still ours"}))
