@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from connector_host.configuration import DEFAULT, Configuration, SystemClock, bundled
 from connector_host.host.audit import Audit
-from connector_host.host.connections.pool import ConnectionPool, Wiring
+from connector_host.host.connections.pool import ConnectionPool
 from connector_host.host.connections.service import Connections
 from connector_host.host.connections.values import ValueSource
+from connector_host.host.connections.wires import Wiring
 from connector_host.host.core import Core
 from connector_host.host.history import History
 from connector_host.host.host import Host
@@ -120,7 +121,7 @@ class App:
         transports, transport = self._all("transport"), settings.part_of("transport")
         if transport not in transports:
             self._part("transport")  # which tells what there is
-        wiring = Wiring(self._steps(), transports, transport)
+        wiring = Wiring(self._steps(), transports, transport, settings.egress)
         cipher, keys = self._part("cipher"), parts.part("keys", around.key.partition(":")[0], around)
         notifiers = [parts.part("notifier", name, around) for name in settings.notifiers]
         planner = Planner(settings, runners, agents)

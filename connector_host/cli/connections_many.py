@@ -3,6 +3,7 @@
 import json
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from connector_host.app import App
 from connector_host.cli.connection_options import change_of, field_options, selection_of, selection_options
 from connector_host.cli.running import acting_caller, output_option, print_rows, say, tell, with_session
 from connector_host.host.host import Session
-from connector_host.model.connection import StoredConnection
+from connector_host.model.connection import ImportPreview, StoredConnection
 from connector_host.model.errors import WrongUse
 
 
@@ -158,10 +159,11 @@ def export(app: App, /, file: Path, seal_to: Path | None, output: str, **given: 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--private-key", type=click.Path(path_type=Path), metavar="PRIVATE.pem", help="Opens sealed secrets.")
-@click.option("--replace", is_flag=True, help="Change those that exist already.")
+@click.option("--replace", is_flag=True, help="Make those that exist what the file says; it is shown first.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 @click.pass_obj
-def take(app: App, file: Path, private_key: Path | None, replace: bool, output: str) -> int:  # noqa: FBT001 - click passes it by name
+def take(app: App, file: Path, private_key: Path | None, replace: bool, yes: bool, output: str) -> int:  # noqa: FBT001 - click passes them by name
     """Add the connections of an exported file."""
     import yaml  # noqa: PLC0415 - only transfers read YAML
 
@@ -170,6 +172,10 @@ def take(app: App, file: Path, private_key: Path | None, replace: bool, output: 
     except yaml.YAMLError as error:
         raise WrongUse(f"{file} is no YAML: {error}") from error
     key = _read(private_key) if private_key else None
+    if replace:
+        _show(with_session(app, lambda session: session.transfer.preview(document)))
+        if not yes and sys.stdin.isatty():
+            click.confirm("Make them so?", abort=True)
 
     async def work(session: Session) -> Any:
         return await session.transfer.take(document, private_key=key, replace_existing=replace)
@@ -183,6 +189,13 @@ def take(app: App, file: Path, private_key: Path | None, replace: bool, output: 
 def upgrade(app: App, output: str) -> int:
     """Save connections anew that were saved for another version of their plugin; flag what does not suit it."""
     return tell(with_session(app, lambda session: session.connections.upgrade()), "upgraded", output)
+
+
+def _show(previews: Sequence[ImportPreview]) -> None:
+    """Say what an import would change."""
+    for preview in previews:
+        words = "; ".join(preview.changes) or ("stays as it is" if preview.exists else "is new")
+        click.echo(f"{preview.name}: {words}", err=True)
 
 
 def _read(file: Path) -> bytes:

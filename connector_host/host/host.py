@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from connector_host.host.audit import AuditTrail
 from connector_host.host.choices import choices_in, parameter_of, plain_choices
+from connector_host.host.connections.editing import drafted, drafted_edit
 from connector_host.host.connections.reading import diagnosis_of, find, ingested_of, may_read, runs_of
-from connector_host.host.connections.service import Connections, drafted, drafted_edit
+from connector_host.host.connections.service import Connections
 from connector_host.host.connections.transfer import Transfers
 from connector_host.host.core import Core
 from connector_host.host.health import Health

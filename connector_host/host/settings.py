@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from connector_host.host.egress import Egress, places_of
 from connector_host.model.errors import BadSetting
 
 DURABILITIES = ("process", "power")
@@ -61,6 +62,7 @@ class Settings(Struct, frozen=True):
     smtp: Mapping[str, Any] = field(default_factory=dict)
     environments: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    egress: Egress = Egress()
 
     def options_of(self, part: str) -> Mapping[str, Any]:
         """Return a part's own section, empty where there is none."""
@@ -87,6 +89,8 @@ def settings_from(value: Mapping[str, Any], root: Path, schemas: Path) -> Settin
             given["date_time"].zone()
         if "limits" in given:
             given["limits"] = Limits(**given["limits"])
+        if "egress" in given:
+            given["egress"] = Egress(**{name: places_of(texts) for name, texts in given["egress"].items()})
         given["plugins"] = tuple((root / folder).resolve() for folder in given.get("plugins", ()))
         return Settings(schemas=schemas, **given)
     except TypeError as error:
@@ -104,6 +108,7 @@ _SHAPES: Mapping[str, tuple[type, type, str]] = {
     "vault_cache_seconds": (int, int, "a whole number of seconds, at least 1"),
     "durability": (str, str, "process (what is acknowledged outlives the program) or power (and a power cut)"),
     "notifiers": (list, str, "a list of names"),
+    "egress": (dict, list, "a mapping with allowed and denied, each a list of networks and names"),
     "options": (dict, dict, "a mapping of the part's name and a mapping of its own settings"),
     "smtp": (dict, object, "a mapping with host, port, security, sender, user and password"),
 }

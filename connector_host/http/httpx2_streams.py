@@ -1,18 +1,26 @@
 """What the httpx2 transport is guarded with: streams that bound what comes, and the library's errors as the host's."""
 
+import contextlib
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import anyio
 import httpcore2
 
 from connector_host.http import faults
-from connector_host.http.transport import Bounds, Resolve
+from connector_host.http.transport import Addresses, Bounds, Resolve
 from connector_host.model.errors import InvocationError
 
 _READ_BYTES = 64 * 1024  # of httpcore2's reads, and of our writes
 _FAILED = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, httpcore2.ProxyError)
+
+
+async def resolved_by_any_loop(host: str, port: int) -> Addresses:
+    """Return a host's addresses by the system's resolver, on asyncio and on trio."""
+    return await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 class GuardedStream(httpcore2.AsyncNetworkStream):
@@ -58,16 +66,27 @@ class GuardedStream(httpcore2.AsyncNetworkStream):
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
     """Opens guarded streams, on asyncio and on trio, to the addresses that `resolve` gives."""
 
-    def __init__(self, bounds: Bounds, resolve: Resolve | None) -> None:
+    def __init__(self, bounds: Bounds, resolve: Resolve) -> None:
         self._backend = httpcore2.AnyIOBackend()
         self._bounds = bounds
         self._resolve = resolve
 
     async def connect_tcp(self, host: str, port: int, *given: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
         """Connect."""
-        address = (await self._resolve(host, port))[0][4][0] if self._resolve else host
-        stream = await self._backend.connect_tcp(address, port, *given, **options)
-        return GuardedStream(stream, self._bounds)
+        addresses = [str(one[4][0]) for one in await self._looked_up(host, port)]
+        for address in addresses[:-1]:
+            with contextlib.suppress(httpcore2.ConnectError):
+                return GuardedStream(await self._backend.connect_tcp(address, port, *given, **options), self._bounds)
+        return GuardedStream(await self._backend.connect_tcp(addresses[-1], port, *given, **options), self._bounds)
+
+    async def _looked_up(self, host: str, port: int) -> Addresses:
+        try:
+            found = await self._resolve(host, port)
+        except OSError as error:
+            raise httpcore2.ConnectError(str(error)) from error
+        if not found:
+            raise httpcore2.ConnectError(f"{host} has no address.")
+        return found
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

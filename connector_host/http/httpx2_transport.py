@@ -14,11 +14,21 @@ import anyio
 import httpcore2
 
 from connector_host.http import faults
-from connector_host.http.httpx2_streams import GuardedBackend, told_as_ours
+from connector_host.http.httpx2_streams import GuardedBackend, resolved_by_any_loop, told_as_ours
 from connector_host.http.tls import TlsContexts
-from connector_host.http.transport import BOUNDS, Bounds, Resolve, Unpacking, content_length, following, proxy_of
+from connector_host.http.transport import (
+    BOUNDS,
+    Bounds,
+    Resolve,
+    Unpacking,
+    anywhere,
+    content_length,
+    following,
+    permitted,
+    proxy_of,
+)
 from connector_host.model.errors import RequestRefused
-from connector_host.ports.parts import Reply, Request, Surroundings, Tls, Wire
+from connector_host.ports.parts import Permit, Reply, Request, Surroundings, Tls, Wire
 
 _HTTP2 = find_spec("h2") is not None
 
@@ -33,9 +43,9 @@ class Httpx2Transport:
         self._monotonic = surroundings.clock.monotonic
         self._contexts = TlsContexts()
 
-    def open(self, tls: Tls) -> Wire:
+    def open(self, tls: Tls, permit: Permit) -> Wire:
         """Return a wire; it connects when it is first asked to send."""
-        return Httpx2Wire(self._contexts, tls, self._monotonic)
+        return Httpx2Wire(self._contexts, tls, self._monotonic, permit=permit)
 
 
 class Httpx2Wire:
@@ -47,13 +57,15 @@ class Httpx2Wire:
         tls: Tls,
         monotonic: Callable[[], float],
         bounds: Bounds = BOUNDS,
-        resolve: Resolve | None = None,
+        resolve: Resolve = resolved_by_any_loop,
+        permit: Permit = anywhere,
     ) -> None:
         self._contexts = contexts
         self._tls = tls
         self._monotonic = monotonic
         self._bounds = bounds
-        self._backend = GuardedBackend(bounds, resolve)
+        self._direct = GuardedBackend(bounds, permitted(resolve, permit))
+        self._through_proxy = GuardedBackend(bounds, resolve)
         self._idle: dict[tuple[str, str], list[Any]] = {}
         self._kept = self._closings = 0
         self._room = anyio.CapacityLimiter(bounds.connections)
@@ -119,12 +131,13 @@ class Httpx2Wire:
             self._kept -= 1
             await next(filter(None, self._idle.values())).pop(0).aclose()
         secure = url.scheme == b"https"
+        proxy = _proxy(url.host.decode()) if secure else None
         pool = httpcore2.AsyncConnectionPool(
             ssl_context=self._contexts.get(self._tls) if secure else self._contexts.none(),
-            proxy=_proxy(url.host.decode()) if secure else None,
+            proxy=proxy,
             keepalive_expiry=self._bounds.idle_seconds,
             http2=_HTTP2,
-            network_backend=self._backend,
+            network_backend=self._direct if proxy is None else self._through_proxy,
         )
         return pool.create_connection(url.origin)
 

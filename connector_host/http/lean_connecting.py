@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from connector_host.http import faults
 from connector_host.http.lean_connection import LeanConnection
-from connector_host.http.transport import Addresses, Bounds, Resolve, proxy_of
+from connector_host.http.transport import Addresses, Bounds, Resolve, permitted, proxy_of
 from connector_host.model.errors import ConnectionLost, TimedOut, UnexpectedReply
+from connector_host.ports.parts import Permit
 
 RACE_SECONDS = 0.25  # before the next address is tried beside the first (RFC 8305, 5)
 
@@ -35,17 +36,20 @@ async def resolved(host: str, port: int) -> Addresses:
 
 
 async def connected(
-    origin: Origin, context: ssl.SSLContext | None, until: float, bounds: Bounds, resolve: Resolve
+    origin: Origin, context: ssl.SSLContext | None, until: float, bounds: Bounds, resolve: Resolve, permit: Permit
 ) -> LeanConnection:
-    """Return an open connection; raises Unreachable, and RequestRefused for a proxy of another kind."""
+    """Return an open connection; raises Unreachable, and RequestRefused for a proxy of another kind.
+
+    Through a proxy the server's addresses are not known here, and the proxy's own are its operator's word.
+    """
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout_at(min(until, loop.time() + bounds.connect_seconds)):
             if context is None:
-                return await _plain(origin, bounds, resolve)
+                return await _plain(origin, bounds, permitted(resolve, permit))
             proxy = proxy_of(origin.host)
             if proxy is None:
-                outer = await _plain(origin, bounds, resolve)
+                outer = await _plain(origin, bounds, permitted(resolve, permit))
             else:
                 outer = await _tunnel(origin, *_address(proxy), bounds, resolve)
             return await _secured(outer, origin, context, bounds)

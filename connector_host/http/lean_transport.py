@@ -16,8 +16,8 @@ from connector_host.http import faults
 from connector_host.http.lean_connecting import Origin, connected, resolved
 from connector_host.http.lean_connection import LeanConnection
 from connector_host.http.tls import TlsContexts
-from connector_host.http.transport import BOUNDS, Bounds, Resolve, content_length, following
-from connector_host.ports.parts import Reply, Request, Surroundings, Tls, Wire
+from connector_host.http.transport import BOUNDS, Bounds, Resolve, anywhere, content_length, following
+from connector_host.ports.parts import Permit, Reply, Request, Surroundings, Tls, Wire
 
 _METHOD = re.compile(r"[A-Z]+")
 _TARGET = re.compile(r"[!-\"$-~]*")  # printable, and no fragment
@@ -32,9 +32,9 @@ class LeanTransport:
         self._monotonic = surroundings.clock.monotonic
         self._contexts = TlsContexts()
 
-    def open(self, tls: Tls) -> Wire:
+    def open(self, tls: Tls, permit: Permit) -> Wire:
         """Return a wire; it connects when it is first asked to send."""
-        return LeanWire(self._contexts, tls, self._monotonic)
+        return LeanWire(self._contexts, tls, self._monotonic, permit=permit)
 
 
 class LeanWire:
@@ -47,12 +47,14 @@ class LeanWire:
         monotonic: Callable[[], float],
         bounds: Bounds = BOUNDS,
         resolve: Resolve = resolved,
+        permit: Permit = anywhere,
     ) -> None:
         self._contexts = contexts
         self._tls = tls
         self._monotonic = monotonic
         self._bounds = bounds
         self._resolve = resolve
+        self._permit = permit
         self._idle: dict[Origin, deque[LeanConnection]] = {}
         self._kept = self._busy = self._closings = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -86,7 +88,7 @@ class LeanWire:
             if connection is None:
                 self._make_room()
                 context = self._contexts.get(self._tls) if scheme == "https" else None
-                connection = await connected(origin, context, until, self._bounds, self._resolve)
+                connection = await connected(origin, context, until, self._bounds, self._resolve, self._permit)
             return await self._answered(origin, connection, message, until, head_only=request.method == "HEAD")
         finally:
             self._busy -= 1

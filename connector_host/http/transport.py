@@ -8,7 +8,8 @@ from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from msgspec import Struct
 
 from connector_host.http import faults
-from connector_host.ports.parts import Reply, Request
+from connector_host.model.errors import RequestRefused
+from connector_host.ports.parts import Permit, Reply, Request
 
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "upgrade", "expect", "te", "trailer"})
 MAX_REDIRECTS = 5
@@ -36,6 +37,31 @@ class Bounds(Struct, frozen=True):
 BOUNDS = Bounds()
 Addresses = Sequence[Any]  # as socket.getaddrinfo gives them
 Resolve = Callable[[str, int], Awaitable[Addresses]]
+
+
+def permitted(resolve: Resolve, permit: Permit) -> Resolve:
+    """Resolve names to those of their addresses alone that may be connected to; raises RequestRefused for none."""
+
+    async def look_up(host: str, port: int) -> Addresses:
+        found, refused = [], None
+        for address in await resolve(host, port):
+            try:
+                permit(host, str(address[4][0]))
+            except RequestRefused as error:
+                refused = error
+            else:
+                found.append(address)
+        if not found and refused is not None:
+            raise refused
+        return found
+
+    return look_up
+
+
+def anywhere(_host: str, _address: str) -> None:
+    """Permit every address."""
+
+
 Exchange = Callable[[Request, str], Awaitable[Reply]]
 
 

@@ -112,11 +112,18 @@ class Tls(Guarded, frozen=True):
     client_key: str | None = None
 
 
+Permit = Callable[[str, str], None]  # a server's name and one of its addresses; raises RequestRefused
+
+
 class Transport(Protocol):
     """Opens wires."""
 
-    def open(self, tls: Tls) -> Wire:
-        """Return a wire; what is wrong with `tls` is told by its first request over TLS."""
+    def open(self, tls: Tls, permit: Permit) -> Wire:
+        """Return a wire; what is wrong with `tls` is told by its first request over TLS.
+
+        It connects only to addresses that `permit` lets pass, and to those that it was asked about; what it reaches
+        through a proxy it cannot ask about.
+        """
 
 
 class ShieldedValues(dict[str, Any]):

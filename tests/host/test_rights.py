@@ -114,10 +114,12 @@ def vaults(tmp_path: Path) -> World:
 
 
 def test_an_administrator_leads_no_looked_up_secret_to_another_server(vaults: World) -> None:
-    away = Change(parameters={"url": "http://127.0.0.1:2"})
+    away = Change(parameters={"url": "https://elsewhere.example.com"})
     with pytest.raises(NotAllowed, match="give its secrets again: key"):
         vaults.use(lambda host: host.connections.edit("one", away), ANN)
-    again = Change(parameters={"url": "http://127.0.0.1:2"}, vault={"key": VaultReference("own", "a/b", "c")})
+    again = Change(
+        parameters={"url": "https://elsewhere.example.com"}, vault={"key": VaultReference("own", "a/b", "c")}
+    )
     vaults.use(lambda host: host.connections.edit("one", again), ANN)
 
 

@@ -168,7 +168,7 @@ def test_a_public_key_that_is_none_is_refused(full: World, key: bytes) -> None:
         None,
         [],
         {"connections": []},
-        {"connector_host_connections": 2, "connections": []},
+        {"connector_host_connections": 3, "connections": []},
         {"connector_host_connections": 1, "connections": {}},
         {"connector_host_connections": 1, "connections": ["x"]},
         {"connector_host_connections": 1, "connections": [{"name": "x"}]},

@@ -56,7 +56,7 @@ class Wires:
 class CountingTransport(Wires):
     """The transport `counting`."""
 
-    def open(self, _tls: Any) -> Any:  # type: ignore[override]
+    def open(self, _tls: Any, _permit: Any) -> Any:  # type: ignore[override]
         return self.open_session()
 
 

@@ -252,12 +252,12 @@ def test_one_wire_serves_many_invocations_and_is_closed_with_its_version(world: 
                 await host.run("pagerduty", "list_users", "prod")
             openings = host._core.pool._open
             [first] = openings.values()
-            before = first.wires["lean"]._kept
+            before = first.wires._open["lean"]._kept
             await host.connections.edit("prod", Change(fields={"description": "changed"}))
             await host.run("pagerduty", "list_users", "prod")
             [second] = openings.values()
             assert second is not first
-            return before, first.wires["lean"]._kept
+            return before, first.wires._open["lean"]._kept
 
         assert world.use(work) == (1, 0)
 
@@ -278,9 +278,9 @@ def test_a_change_lets_invocations_under_way_finish_and_then_closes_their_wire(w
                 [old] = host._core.pool._open.values()
                 await host.connections.edit("prod", Change(fields={"description": "changed"}))
                 await run()
-                kept = old.wires["lean"]._kept
+                kept = old.wires._open["lean"]._kept
             await host.connections.remove("prod")
-            return [*results, kept, old.wires["lean"]._kept, host._core.pool._open]
+            return [*results, kept, old.wires._open["lean"]._kept, host._core.pool._open]
 
         first, second, _, closed, left = world.use(work)
     assert (first.status, second.status, closed, left) == (Status.PASSED, Status.PASSED, 0, {})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from connector_host.host.connections.service import drafted_edit
+from connector_host.host.connections.editing import drafted_edit
 from connector_host.model.audit import AuditEntry
 from connector_host.model.caller import OPERATOR
 from connector_host.model.connection import Change, StoredConnection

@@ -21,7 +21,7 @@ from connector_host.authoring.kit.exchanges import Answer, ReceivedRequest, rece
 from connector_host.configuration import SystemClock
 from connector_host.model.errors import DeadlinePassed
 from connector_host.ports.hookspecs import PROJECT
-from connector_host.ports.parts import Reply, Request, Surroundings, Tls, Wire
+from connector_host.ports.parts import Permit, Reply, Request, Surroundings, Tls, Wire
 
 _LISTENERS: list[list[str]] = []
 
@@ -131,7 +131,7 @@ class ScriptedTransport:
     def __init__(self, surroundings: Surroundings) -> None:
         self._script = _SCRIPTS[surroundings.home]
 
-    def open(self, _tls: Tls) -> Wire:
+    def open(self, _tls: Tls, _permit: Permit) -> Wire:
         """Return a session with the script."""
         return _ScriptedWire(self._script)
 

@@ -7,11 +7,12 @@ from typing import Any
 import anyio
 from msgspec import Struct, field
 
+from connector_host.host.connections.origins import hosts_of_others
 from connector_host.host.connections.values import OpenedValues, ValueSource, not_active
+from connector_host.host.connections.wires import Wires, Wiring
 from connector_host.host.plan import Plan, Planner
 from connector_host.host.redaction import RedactingFilter, Redactor, leaves
 from connector_host.model.connection import StoredConnection
-from connector_host.model.errors import RequestRefused
 from connector_host.model.manifest import Command
 from connector_host.ports.parts import (
     Clock,
@@ -22,8 +23,6 @@ from connector_host.ports.parts import (
     ShieldedValues,
     Step,
     Tls,
-    Transport,
-    Wire,
 )
 from connector_host.ports.stores import ConnectionStore
 
@@ -43,7 +42,7 @@ class PooledConnection(Struct, eq=False):
     opened: OpenConnection
     redactor: Redactor
     values: OpenedValues
-    wires: dict[str, Wire]
+    wires: Wires
     until: float
     checked: float
     users: int = 0
@@ -52,16 +51,7 @@ class PooledConnection(Struct, eq=False):
     async def close(self) -> None:
         """Close its wires, also while the task that holds it is being cancelled."""
         with anyio.CancelScope(shield=True):
-            for wire in self.wires.values():
-                await wire.close()
-
-
-class Wiring(Struct, frozen=True, eq=False):
-    """What requests go through: the steps around each, the transports by name, and the one of all who name none."""
-
-    steps: Sequence[Step]
-    transports: Mapping[str, Transport]
-    default: str
+            await self.wires.close()
 
 
 class ConnectionPool:
@@ -167,9 +157,10 @@ class ConnectionPool:
         async def send(request: Request) -> Reply:
             if not draft and self._clock.monotonic() > pooled.checked:
                 await self._refuse_inactive(pooled, connection.name)
-            return await self._wire(pooled, tls, request).send(request)
+            return await wires.send(request)
 
         tls = Tls(values.get("ca_bundle"), values.get("client_certificate"), values.get("client_key"))
+        wires = Wires(self._wiring, tls, hosts_of_others(opened.manifest, values, connection.servers_by))
         wire = OpenConnection(
             connection.id,
             opened.manifest,
@@ -180,20 +171,8 @@ class ConnectionPool:
             redactor.learn,
             renew,
         )
-        pooled = PooledConnection(connection.version, wire, redactor, opened, {}, opened.until, 0.0)
-        self._wire(pooled, tls, None)
+        pooled = PooledConnection(connection.version, wire, redactor, opened, wires, opened.until, 0.0)
         return pooled
-
-    def _wire(self, pooled: PooledConnection, tls: Tls, request: Request | None) -> Wire:
-        """Return the wire that a request goes over, opened when it is first needed."""
-        name = (request.transport if request is not None else None) or self._wiring.default
-        wire = pooled.wires.get(name)
-        if wire is None and name not in self._wiring.transports:
-            known = ", ".join(sorted(self._wiring.transports))
-            raise RequestRefused(f"There is no transport '{name}'.", assistance=f"The host has: {known}.")
-        if wire is None:
-            wire = pooled.wires[name] = self._wiring.transports[name].open(tls)
-        return wire
 
     async def _refuse_inactive(self, pooled: PooledConnection, name: str) -> None:
         """Raise ConnectionUnavailable where the connection was made inactive, or removed, while a request waited."""

@@ -7,20 +7,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from connector_host.host.access import Right, operator_only
-from connector_host.host.connections.drafting import (
-    Draft,
-    References,
-    draft_edit,
-    draft_new,
-    touches_secrets,
-)
-from connector_host.host.connections.fields import resolved
-from connector_host.host.connections.origins import leading
+from connector_host.host.connections.drafting import Draft
+from connector_host.host.connections.editing import drafted, drafted_edit
 from connector_host.host.connections.reading import every, find, shown
-from connector_host.host.connections.values import Values
 from connector_host.host.core import Core
 from connector_host.model.audit import AuditEntry
-from connector_host.model.caller import Caller, Operator, Principal
+from connector_host.model.caller import Principal
 from connector_host.model.connection import (
     EVERYTHING,
     BulkOutcome,
@@ -29,12 +21,11 @@ from connector_host.model.connection import (
     Selection,
     StoredConnection,
 )
-from connector_host.model.errors import BadSetting, ConnectorHostError, KeyUnknown, NotAllowed
+from connector_host.model.errors import ConnectorHostError, KeyUnknown
 from connector_host.model.invocation import new_id
 from connector_host.model.manifest import Manifest
 from connector_host.model.result import plain
 
-BOUNDARY = frozenset({"name", "site", "shared_to_internal_sites", "recipient_site", "tenants", "agent"})
 _NO_CHANGE = Change()
 
 
@@ -168,54 +159,3 @@ class Connections:
 
 def _plain(value: Any) -> Any:
     return plain(value) if isinstance(value, Struct) else value
-
-
-async def drafted(core: Core, caller: Principal, name: str, plugin: str, change: Change) -> Draft:
-    """Return a connection as Connections.add() would store it; raises as it does."""
-    operator_only(caller, "add a connection")
-    manifest, sites = core.registry.plugin(plugin), await core.sites.load()
-    references = await _references(core, caller, change, "")
-    return draft_new(manifest, name, change, references, core.settings, sites)
-
-
-async def drafted_edit(
-    core: Core, caller: Principal, name: str, change: Change, *, opened: bool = False
-) -> tuple[StoredConnection, Draft]:
-    """Return a connection as it stands and as Connections.edit() would store it; with `opened` its secrets too."""
-    stored = await find(core, name, caller, Right.ADMINISTER)
-    if stored.damage:
-        raise BadSetting(f"{stored.damage} Restore it from a backup, or remove the connection and add it again.")
-    refused = BOUNDARY & set(change.fields)
-    if refused and not isinstance(caller, Operator):
-        raise NotAllowed(f"Only the operator of the host may change the connection's {', '.join(sorted(refused))}.")
-    await core.secrets.check(stored)
-    old = stored.connection
-    manifest, sites = core.registry.plugin(old.plugin), await core.sites.load()
-    references = await _references(core, caller, change, old.id)
-    secrets: dict[str, Any] = dict.fromkeys(old.secrets)
-    if opened or touches_secrets(manifest, old, change, references):
-        kept = set(old.secrets) - set(change.secrets) - set(change.remove_secrets)
-        secrets = await core.secrets.open(stored, kept) if kept else {}
-    before = Values(old.parameters, secrets, old.vault)
-    draft = draft_edit(manifest, before, old, change, references, core.settings, sites)
-    if not isinstance(caller, Operator):
-        _refuse_leading_away(manifest, old, draft.connection, change)
-    return stored, draft
-
-
-async def _references(core: Core, caller: Principal, change: Change, connection_id: str) -> References:
-    async def vault_of(name: str) -> StoredConnection:
-        return await find(core, name, caller)
-
-    by = caller if isinstance(caller, Caller) else None
-    return await resolved(change.vault, core.registry, core.store, vault_of, connection_id, by)
-
-
-def _refuse_leading_away(manifest: Manifest, old: Connection, new: Connection, change: Change) -> None:
-    """Secrets do not go along where somebody else than the operator leads a connection to another server."""
-    before, after = (leading(manifest, one.parameters, one.vault) for one in (old, new))
-    kept = (set(new.secrets) - set(change.secrets)) | (set(new.vault) - set(change.vault))
-    if before != after and kept:
-        raise NotAllowed(
-            f"To lead the connection to another server, give its secrets again: {', '.join(sorted(kept))}."
-        )

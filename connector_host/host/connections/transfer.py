@@ -2,13 +2,24 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec import to_builtins
+
 from connector_host.host.access import operator_only
-from connector_host.host.connections.fields import FIELDS, named
-from connector_host.host.connections.origins import leading
-from connector_host.host.connections.reading import every, find
+from connector_host.host.connections.documents import (
+    FORMAT,
+    connections_of,
+    context_of,
+    fields_of,
+    format_of,
+    vault_of,
+    vaults_of,
+)
+from connector_host.host.connections.editing import drafted_edit, refuse_leading_away
+from connector_host.host.connections.fields import FIELDS, named, with_fields
+from connector_host.host.connections.reading import every
 from connector_host.host.connections.service import Connections
 from connector_host.host.connections.values import Values, upgraded
 from connector_host.host.core import Core
@@ -17,17 +28,13 @@ from connector_host.model.connection import (
     EVERYTHING,
     BulkOutcome,
     Change,
-    HealthCheck,
+    Connection,
+    ImportPreview,
     Selection,
     StoredConnection,
-    VaultReference,
 )
-from connector_host.model.errors import BadSetting, ConnectorHostError, SealBroken, UnknownConnection
-from connector_host.model.manifest import Manifest
+from connector_host.model.errors import BadSetting, ConnectorHostError, SealBroken
 from connector_host.model.result import plain
-
-FORMAT = 1
-_PARTS = ("parameters", "vault", "sealed_secrets", "missing_secrets", "plugin")
 
 
 class Transfers:
@@ -72,7 +79,7 @@ class Transfers:
             document["missing_secrets"] = sorted(own.secrets)
         elif own.secrets and public_key is not None:
             sealed = self._core.envelope().seal(
-                public_key, json.dumps(dict(own.secrets)).encode(), _context(manifest, document)
+                public_key, json.dumps(dict(own.secrets)).encode(), context_of(FORMAT, manifest, document)
             )
             document["sealed_secrets"] = base64.b64encode(sealed).decode()
         return document
@@ -86,105 +93,116 @@ class Transfers:
     ) -> list[BulkOutcome]:
         """Add the connections of an exported document; vaults before those that use them.
 
-        One of a name that exists is refused, or with `replace_existing` changed. What cannot be added says why and
-        harms no other. Raises BadSetting for a document that is none, and for a key that does not fit.
+        One of a name that exists is refused, or with `replace_existing` becomes what the document says: what it does
+        not have is taken away, and where it leads to another server it must bring the secrets. What cannot be added
+        says why and harms no other. Raises BadSetting for a document that is none, and for a key that does not fit.
         """
         operator_only(self._caller, "import connections")
-        waiting = [_checked(one) for one in _connections_of(document)]
         outcomes: list[BulkOutcome] = []
-        async for name, error in self._in_order(waiting, private_key, replace_existing=replace_existing):
-            outcomes.append(BulkOutcome(name, error))
+        for one in _in_order(connections_of(document)):
+            try:
+                await self._take_one(format_of(document), one, private_key, replace_existing=replace_existing)
+            except ConnectorHostError as error:
+                outcomes.append(BulkOutcome(one["name"], str(error)))
+            else:
+                outcomes.append(BulkOutcome(one["name"]))
         return outcomes
 
-    async def _in_order(
-        self, waiting: list[Mapping[str, Any]], private_key: bytes | None, *, replace_existing: bool
-    ) -> AsyncIterator[tuple[str, str]]:
-        while waiting:
-            names = {one["name"] for one in waiting}
-            ready = [one for one in waiting if not names & _vaults_of(one) - {one["name"]}] or waiting
-            for one in ready:
-                waiting.remove(one)
-                try:
-                    await self._take_one(one, private_key, replace_existing=replace_existing)
-                except ConnectorHostError as error:
-                    yield one["name"], str(error)
-                else:
-                    yield one["name"], ""
+    async def preview(self, document: Any) -> list[ImportPreview]:
+        """Return what take() with `replace_existing` would change, connection by connection; changes nothing."""
+        operator_only(self._caller, "import connections")
+        return [await self._previewed(one) for one in _in_order(connections_of(document))]
 
-    async def _take_one(self, one: Mapping[str, Any], private_key: bytes | None, *, replace_existing: bool) -> None:
-        secrets = self._opened(one, private_key) if "sealed_secrets" in one else {}
-        connections = Connections(self._core, self._caller)
-        change = Change(_fields_of(one), one.get("parameters", {}), secrets, (), _vault_of(one))
+    async def _previewed(self, one: Mapping[str, Any]) -> ImportPreview:
+        stored = await self._core.store.connections.get(one["name"])
+        if stored is None:
+            return ImportPreview(one["name"], exists=False)
         try:
-            await find(self._core, one["name"], self._caller)
-        except UnknownConnection:
+            change = _replacing(stored.connection, one, {})
+            _, draft = await drafted_edit(self._core, self._caller, one["name"], change)
+        except ConnectorHostError as error:
+            return ImportPreview(one["name"], exists=True, changes=(f"refused: {error}",))
+        return ImportPreview(one["name"], exists=True, changes=differences(stored.connection, draft.connection))
+
+    async def _take_one(
+        self, document_format: int, one: Mapping[str, Any], private_key: bytes | None, *, replace_existing: bool
+    ) -> None:
+        with_fields(Connection(one["name"], one["plugin"]), fields_of(one), await self._core.sites.load())
+        vault_of(one)  # what is wrong in words is told before what does not open
+        secrets = self._opened(document_format, one, private_key) if "sealed_secrets" in one else {}
+        connections, stored = Connections(self._core, self._caller), await self._core.store.connections.get(one["name"])
+        if stored is None:
+            change = Change(fields_of(one), one.get("parameters", {}), secrets, (), vault_of(one))
             await connections.add(one["name"], one["plugin"], change)
             return
         if not replace_existing:
             raise BadSetting(f"A connection '{one['name']}' exists already.")
+        if stored.connection.plugin != one["plugin"]:
+            raise BadSetting(f"The connection '{one['name']}' that exists is one of {stored.connection.plugin}.")
+        change = _replacing(stored.connection, one, secrets)
+        _, draft = await drafted_edit(self._core, self._caller, one["name"], change)
+        refuse_leading_away(self._core.registry.plugin(one["plugin"]), stored.connection, draft.connection, change)
         await connections.edit(one["name"], change)
 
-    def _opened(self, one: Mapping[str, Any], private_key: bytes | None) -> dict[str, Any]:
+    def _opened(self, document_format: int, one: Mapping[str, Any], private_key: bytes | None) -> dict[str, Any]:
         if private_key is None:
             raise BadSetting("Its secrets are sealed: give the private key.")
-        context = _context(self._core.registry.plugin(one["plugin"]), one)
+        context = context_of(document_format, self._core.registry.plugin(one["plugin"]), one)
         try:
             sealed = base64.b64decode(one["sealed_secrets"], validate=True)
             opened = json.loads(self._core.envelope().open(private_key, sealed, context))
         except (SealBroken, ValueError, TypeError) as error:
             raise SealBroken(
-                "Its secrets do not open: they were sealed to another key, the file leads them to another server than "
-                "before, or it is damaged."
+                "Its secrets do not open: they were sealed to another key, or the file is damaged, or was changed: it "
+                "leads them to another server, say."
             ) from error
         return dict(opened)
 
 
-def _context(manifest: Manifest, one: Mapping[str, Any]) -> bytes:
-    """Bind secrets to their plugin and to where they go: a file that leads them elsewhere opens none."""
-    leads = leading(manifest, one.get("parameters", {}), one.get("vault", {}))
-    return json.dumps(["export", FORMAT, manifest.id, leads], sort_keys=True).encode()
+def _in_order(waiting: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Return vaults before those that use them; what is left in a circle comes as it stands."""
+    left = list(waiting)
+    while left:
+        names = {one["name"] for one in left}
+        ready = [one for one in left if not names & vaults_of(one) - {one["name"]}] or left
+        yield from ready
+        left = [one for one in left if one not in ready]
 
 
-def _connections_of(document: Any) -> Iterable[Any]:
-    if not isinstance(document, Mapping) or document.get("connector_host_connections") != FORMAT:
-        raise BadSetting(f"This is no export of connections (connector_host_connections: {FORMAT}).")
-    found = document.get("connections")
-    if not isinstance(found, list):
-        raise BadSetting("The export's 'connections' must be a list.")
-    return found
+def _replacing(old: Connection, one: Mapping[str, Any], secrets: Mapping[str, Any]) -> Change:
+    """Return the change that makes a connection what the document says: what it does not have is as by default."""
+    plain_ones = {name: getattr(_NEW, name) for name in FIELDS - {"name"}}
+    kept = {*secrets, *one.get("missing_secrets", ())}
+    return Change(
+        {**plain_ones, **fields_of(one)},
+        {**dict.fromkeys(old.parameters), **one.get("parameters", {})},
+        secrets,
+        tuple(name for name in old.secrets if name not in kept),
+        {**dict.fromkeys(old.vault), **vault_of(one)},
+    )
 
 
-def _checked(one: Any) -> Mapping[str, Any]:
-    if not isinstance(one, Mapping) or not all(isinstance(one.get(key), str) for key in ("name", "plugin")):
-        raise BadSetting("Each connection of an export needs a name and a plugin.")
-    unknown = sorted(set(one) - FIELDS - set(_PARTS))
-    for part in ("parameters", "vault"):
-        if not isinstance(one.get(part, {}), Mapping):
-            raise BadSetting(f"The {part} of '{one['name']}' must be a mapping.")
-    if unknown:
-        raise BadSetting(f"The connection '{one['name']}' has a field '{unknown[0]}', which no connection has.")
-    return one
+_NEW = Connection("", "")
 
 
-def _fields_of(one: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {key: value for key, value in one.items() if key in FIELDS and key != "name"}
-    if fields.get("health_check"):
-        check = fields["health_check"]
-        try:
-            fields["health_check"] = HealthCheck(**{**check, "recipients": tuple(check.get("recipients", ()))})
-        except (TypeError, AttributeError) as error:
-            raise BadSetting(f"The health check of '{one['name']}' is wrong: {error}.") from None
-    return fields
+def differences(old: Connection, new: Connection) -> tuple[str, ...]:
+    """Return what differs, for people: one sentence each; of secrets the names alone."""
+    found = [
+        f"{name}: {plain_text(getattr(old, name))} becomes {plain_text(getattr(new, name))}"
+        for name in sorted(FIELDS)
+        if getattr(old, name) != getattr(new, name)
+    ]
+    for name in sorted({*old.parameters, *new.parameters}):
+        before, after = old.parameters.get(name), new.parameters.get(name)
+        if before != after:
+            found.append(f"{name}: {plain_text(before)} becomes {plain_text(after)}")
+    looked_up = sorted(name for name in {*old.vault, *new.vault} if old.vault.get(name) != new.vault.get(name))
+    gone = sorted(set(old.secrets) - set(new.secrets))
+    found += [f"{name}: its vault reference changes" for name in looked_up]
+    found += [f"{name}: the stored secret is removed" for name in gone]
+    return tuple(found)
 
 
-def _vault_of(one: Mapping[str, Any]) -> dict[str, VaultReference | None]:
-    try:
-        return {name: VaultReference(**reference) for name, reference in one.get("vault", {}).items()}
-    except TypeError as error:
-        raise BadSetting(f"A vault reference of '{one['name']}' is wrong: {error}.") from None
-
-
-def _vaults_of(one: Mapping[str, Any]) -> set[str]:
-    return {
-        str(reference.get("vault")) for reference in one.get("vault", {}).values() if isinstance(reference, Mapping)
-    }
+def plain_text(value: Any) -> str:
+    """Return a value as a sentence holds it."""
+    return "nothing" if value in (None, "", (), []) else json.dumps(to_builtins(value), ensure_ascii=False)

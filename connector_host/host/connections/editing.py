@@ -1,0 +1,96 @@
+"""What a change would make of a connection, as far as a caller may change it; nothing is stored yet."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec.structs import replace
+
+from connector_host.host.access import Right, operator_only
+from connector_host.host.connections.drafting import Draft, References, draft_edit, draft_new, touches_secrets
+from connector_host.host.connections.fields import resolved
+from connector_host.host.connections.origins import hosts_of_others, leading
+from connector_host.host.connections.reading import find
+from connector_host.host.connections.values import Values
+from connector_host.host.core import Core
+from connector_host.model.caller import Actor, Caller, Operator, Principal, actor_of
+from connector_host.model.connection import Change, Connection, StoredConnection
+from connector_host.model.errors import BadSetting, NotAllowed, RequestRefused
+from connector_host.model.manifest import Manifest
+
+BOUNDARY = frozenset({"name", "site", "shared_to_internal_sites", "recipient_site", "tenants", "agent"})
+
+
+async def drafted(core: Core, caller: Principal, name: str, plugin: str, change: Change) -> Draft:
+    """Return a connection as Connections.add() would store it; raises as it does."""
+    operator_only(caller, "add a connection")
+    manifest, sites = core.registry.plugin(plugin), await core.sites.load()
+    references = await _references(core, caller, change, "")
+    draft = draft_new(manifest, name, change, references, core.settings, sites)
+    _check_egress(core, manifest, draft.connection)
+    return draft
+
+
+async def drafted_edit(
+    core: Core, caller: Principal, name: str, change: Change, *, opened: bool = False
+) -> tuple[StoredConnection, Draft]:
+    """Return a connection as it stands and as Connections.edit() would store it; with `opened` its secrets too."""
+    stored = await find(core, name, caller, Right.ADMINISTER)
+    if stored.damage:
+        raise BadSetting(f"{stored.damage} Restore it from a backup, or remove the connection and add it again.")
+    refused = BOUNDARY & set(change.fields)
+    if refused and not isinstance(caller, Operator):
+        raise NotAllowed(f"Only the operator of the host may change the connection's {', '.join(sorted(refused))}.")
+    await core.secrets.check(stored)
+    old = stored.connection
+    manifest, sites = core.registry.plugin(old.plugin), await core.sites.load()
+    references = await _references(core, caller, change, old.id)
+    secrets: dict[str, Any] = dict.fromkeys(old.secrets)
+    if opened or touches_secrets(manifest, old, change, references):
+        kept = set(old.secrets) - set(change.secrets) - set(change.remove_secrets)
+        secrets = await core.secrets.open(stored, kept) if kept else {}
+    before = Values(old.parameters, secrets, old.vault)
+    draft = draft_edit(manifest, before, old, change, references, core.settings, sites)
+    if not isinstance(caller, Operator):
+        refuse_leading_away(manifest, old, draft.connection, change)
+    named = replace(draft.connection, servers_by=_named_by(manifest, old, draft.connection, caller))
+    _check_egress(core, manifest, named)
+    return stored, replace(draft, connection=named)
+
+
+def _named_by(manifest: Manifest, old: Connection, new: Connection, caller: Principal) -> Mapping[str, Actor]:
+    """Return who set each parameter that servers are made of: whoever changed it last; the operator is not listed."""
+    before, after = (leading(manifest, one.parameters, one.vault) for one in (old, new))
+    changed = {name for name in after if before.get(name) != after[name]}
+    kept = {name: by for name, by in old.servers_by.items() if name not in changed}
+    return kept if isinstance(caller, Operator) else {**kept, **dict.fromkeys(sorted(changed), actor_of(caller))}
+
+
+def _check_egress(core: Core, manifest: Manifest, connection: Connection) -> None:
+    """Refuse servers that are known to be out of bounds before anything is sent there; names are looked up then."""
+    values = leading(manifest, connection.parameters, {})
+    others = hosts_of_others(manifest, values, connection.servers_by)
+    for origin in connection.origins:
+        host = (urlsplit(origin).hostname if "://" in origin else None) or ""
+        try:
+            core.settings.egress.check_name(host, by_operator=host not in others)
+        except RequestRefused as error:
+            raise BadSetting(f"{error} {error.failure.assistance}".rstrip()) from None
+
+
+async def _references(core: Core, caller: Principal, change: Change, connection_id: str) -> References:
+    async def vault_of(name: str) -> StoredConnection:
+        return await find(core, name, caller)
+
+    by = caller if isinstance(caller, Caller) else None
+    return await resolved(change.vault, core.registry, core.store, vault_of, connection_id, by)
+
+
+def refuse_leading_away(manifest: Manifest, old: Connection, new: Connection, change: Change) -> None:
+    """Raise NotAllowed where secrets would go along to another server without being given again."""
+    before, after = (leading(manifest, one.parameters, one.vault) for one in (old, new))
+    kept = (set(new.secrets) - set(change.secrets)) | (set(new.vault) - set(change.vault))
+    if before != after and kept:
+        raise NotAllowed(
+            f"To lead the connection to another server, give its secrets again: {', '.join(sorted(kept))}."
+        )

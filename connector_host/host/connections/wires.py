@@ -1,0 +1,60 @@
+"""The wires of one connection in use: one for each transport that its requests name, all to permitted places alone."""
+
+from collections.abc import Container, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from connector_host.host.egress import Egress, address_of
+from connector_host.model.errors import RequestRefused
+from connector_host.ports.parts import Reply, Request, Step, Tls, Transport, Wire
+
+
+class Wiring(Struct, frozen=True, eq=False):
+    """What requests go through: the steps around each, the transports by name, and the one of all who name none."""
+
+    steps: Sequence[Step]
+    transports: Mapping[str, Transport]
+    default: str
+    egress: Egress
+
+
+class Wires:
+    """The open wires; `others` are the hosts that somebody else than the operator named as servers."""
+
+    def __init__(self, wiring: Wiring, tls: Tls, others: Container[str]) -> None:
+        self._wiring = wiring
+        self._tls = tls
+        self._others = others
+        self._open: dict[str, Wire] = {}
+        self._checked: set[str] = set()
+        self._wire(None)
+
+    async def send(self, request: Request) -> Reply:
+        """Send over the wire that the request names; raises RequestRefused for a place that is not permitted."""
+        place = request.url.partition("://")[2].partition("/")[0]
+        if place not in self._checked:
+            host = urlsplit(request.url).hostname or ""
+            self._wiring.egress.check_name(host, by_operator=host not in self._others)
+            self._checked.add(place)
+        return await self._wire(request.transport).send(request)
+
+    async def close(self) -> None:
+        """Close them all."""
+        for wire in self._open.values():
+            await wire.close()
+
+    def _permit(self, host: str, address: str) -> None:
+        self._wiring.egress.check(host, address_of(address), by_operator=host not in self._others)
+
+    def _wire(self, name: str | None) -> Wire:
+        """Return a wire, opened when it is first needed."""
+        name = name or self._wiring.default
+        wire = self._open.get(name)
+        if wire is not None:
+            return wire
+        if name not in self._wiring.transports:
+            known = ", ".join(sorted(self._wiring.transports))
+            raise RequestRefused(f"There is no transport '{name}'.", assistance=f"The host has: {known}.")
+        wire = self._open[name] = self._wiring.transports[name].open(self._tls, self._permit)
+        return wire
