@@ -97,7 +97,7 @@ class Session:
         """Files on their way into commands; raises NotAllowed for a caller with nothing in it."""
         if not isinstance(self._caller, Operator) and not self._caller:
             raise NotAllowed("A caller with nothing in it may do nothing.")
-        return self._core.uploads
+        return self._core.uploads.of(actor_of(self._caller))
 
     async def run(
         self,

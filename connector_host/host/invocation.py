@@ -86,7 +86,7 @@ def _accept_inputs(core: Core, invocation: Invocation, rules: CommandRules, outp
     """Bring the inputs into their one form, files in place of references; warn of what is deprecated."""
     command, given = invocation.command, invocation.inputs
     inputs, invocation.inputs_text = rules.form.accept(given)
-    invocation.inputs, invocation.uploads = rules.files.opened(inputs, core.uploads)
+    invocation.inputs, invocation.uploads = rules.files.opened(inputs, core.uploads.of(invocation.actor))
     if command.deprecated is not None:
         output.note(command.deprecated.told(f"The command {command.title}"))
     for warning in rules.form.warnings(given):

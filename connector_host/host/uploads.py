@@ -9,21 +9,31 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from msgspec import to_builtins
+
 from connector_host.host.settings import Limits
 from connector_host.manifests.parameters import size_in_bytes
 from connector_host.model.authoring import Upload
+from connector_host.model.caller import Actor
 from connector_host.model.errors import BadSetting, InvalidInput
 
 _REFERENCE = re.compile(r"upload:[0-9a-f]{32}")
 KEPT_SECONDS = 24 * 3600
+NOBODY = Actor("nobody")
 
 
 class Uploads:
-    """Files kept until their command has run: a folder in the host's data folder."""
+    """Files kept until their command has run: a folder in the host's data folder. Each belongs to who put it there."""
 
-    def __init__(self, home: Path, limits: Limits) -> None:
+    def __init__(self, home: Path, limits: Limits, owner: Actor = NOBODY) -> None:
+        self._home = home
         self._folder = home / "uploads"
         self._limits = limits
+        self._owner = to_builtins(owner)
+
+    def of(self, owner: Actor) -> "Uploads":
+        """Return the same for somebody's own files."""
+        return Uploads(self._home, self._limits, owner)
 
     def put(self, name: str, content: bytes, media_type: str = "") -> str:
         """Keep a file; raises BadSetting where it, or all of them together, would be too large."""
@@ -38,7 +48,7 @@ class Uploads:
             )
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = uuid.uuid4().hex
-        facts = {"name": Path(name).name or "file", "media_type": media_type}
+        facts = {"name": Path(name).name or "file", "media_type": media_type, "owner": self._owner}
         for suffix, text in ((".bin", content), (".json", json.dumps(facts).encode())):
             file = self._folder / f"{key}{suffix}"
             file.touch(mode=0o600)
@@ -46,13 +56,14 @@ class Uploads:
         return f"upload:{key}"
 
     def find(self, reference: str) -> Upload | None:
-        """Return a kept file, or None."""
+        """Return a kept file, or None where there is none of this owner's."""
         if not _REFERENCE.fullmatch(reference):
             return None
         content = self._file(reference, ".bin")
         try:
             facts = json.loads(self._file(reference, ".json").read_text("utf-8"))
-            return Upload(facts["name"], facts["media_type"], content.stat().st_size, content)
+            own = facts["owner"] == self._owner
+            return Upload(facts["name"], facts["media_type"], content.stat().st_size, content) if own else None
         except (OSError, ValueError, KeyError):
             return None
 

@@ -342,3 +342,15 @@ def test_what_is_elsewhere_answers_like_what_is_not(shared: World) -> None:
     ran = shared.use(lambda host: host.run("pagerduty", "list_users", "prod"))
     assert shared.use(lambda host: host.past(ran.invocation_id), EVE) is None
     assert shared.use(lambda host: host.past("0199f1c2-7b7e-7cc1-b1b5-6d1f0c3f8a11"), EVE) is None
+
+
+def test_a_file_belongs_to_whoever_put_it_there(shared: World) -> None:
+    async def put(host: Any) -> Any:
+        return host.uploads.put("a.txt", b"content of ann")
+
+    async def find(host: Any, reference: str) -> Any:
+        return host.uploads.find(reference)
+
+    reference = shared.use(put, ANN)
+    assert shared.use(lambda host: find(host, reference), BEN) is None
+    assert shared.use(lambda host: find(host, reference), ANN).name == "a.txt"
