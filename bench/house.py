@@ -16,7 +16,14 @@ TARGETS = {
     "relative imports": 0, "imports in rooms' __init__": 0,
 }  # fmt: skip
 
-HELD = {**TARGETS, "files": 154, "lines of code": 14_350, "import depth": 23, "import depth of app": 17}  # so far
+HELD = {
+    **TARGETS,
+    "files": 190,
+    "lines of code": 17_500,
+    "protocols": 22,
+    "import depth": 28,
+    "import depth of app": 22,
+}
 
 
 def name_of(path: Path) -> str:

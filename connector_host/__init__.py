@@ -10,57 +10,67 @@ if TYPE_CHECKING:
     from connector_host.configuration import Configuration
     from connector_host.host.host import Host, Session
     from connector_host.model.authoring import BlockingListing, Failed, Item, Listing, Page, Upload, command, url
-    from connector_host.model.caller import Caller
+    from connector_host.model.caller import Actor, Caller
     from connector_host.model.connection import (
         BulkOutcome,
         Change,
         Connection,
         ConnectionHealth,
         HealthCheck,
+        ImportPreview,
         Selection,
         State,
         StoredConnection,
         VaultReference,
     )
+    from connector_host.model.effects import Effect
     from connector_host.model.errors import (
-        ApiError,
         BadSetting,
         BrokenPlugin,
-        CommandBug,
+        ChangedOutside,
         ConnectionChanged,
         ConnectionExists,
-        ConnectionLost,
-        ConnectionUnavailable,
         ConnectorHostError,
-        DeadlinePassed,
-        InvalidInput,
-        InvocationError,
         KeyExposed,
         KeyMissing,
+        KeyReused,
         KeyUnknown,
         ManifestError,
         NotAllowed,
         NoticeUndelivered,
-        RateLimited,
-        ReplyTooLarge,
-        RequestRefused,
-        RequestTooLarge,
         SealBroken,
         SealError,
-        SecretUnavailable,
         StoreError,
         StoreTooNew,
-        TimedOut,
-        UnexpectedReply,
         UnknownCommand,
         UnknownConnection,
         UnknownPlugin,
         UnknownSite,
-        Unreachable,
+        WrongLoop,
+        WrongProcess,
         WrongUse,
     )
     from connector_host.model.failure import Kind
     from connector_host.model.invocation import Options
+    from connector_host.model.invocation_errors import (
+        ApiError,
+        Cancelled,
+        CommandBug,
+        ConnectionLost,
+        ConnectionUnavailable,
+        DeadlinePassed,
+        InvalidInput,
+        InvocationError,
+        NotRecordable,
+        RateLimited,
+        ReplyTooLarge,
+        RequestRefused,
+        RequestTooLarge,
+        SecretUnavailable,
+        TimedOut,
+        UnexpectedReply,
+        Unreachable,
+    )
     from connector_host.model.requests import Paging
     from connector_host.model.result import (
         Choice,
@@ -74,6 +84,7 @@ if TYPE_CHECKING:
     from connector_host.ports.calls import AsyncCall, Call
 
 __all__ = [
+    "Actor",
     "ApiError",
     "AsyncCall",
     "BadSetting",
@@ -82,7 +93,9 @@ __all__ = [
     "BulkOutcome",
     "Call",
     "Caller",
+    "Cancelled",
     "Change",
+    "ChangedOutside",
     "Choice",
     "CommandBug",
     "Completeness",
@@ -95,22 +108,26 @@ __all__ = [
     "ConnectionUnavailable",
     "ConnectorHostError",
     "DeadlinePassed",
+    "Effect",
     "ErrorEntry",
     "Failed",
     "HealthCheck",
     "HistoryRecord",
     "Host",
+    "ImportPreview",
     "IntakeRecord",
     "InvalidInput",
     "InvocationError",
     "Item",
     "KeyExposed",
     "KeyMissing",
+    "KeyReused",
     "KeyUnknown",
     "Kind",
     "Listing",
     "ManifestError",
     "NotAllowed",
+    "NotRecordable",
     "NoticeUndelivered",
     "Options",
     "Page",
@@ -139,6 +156,8 @@ __all__ = [
     "Unreachable",
     "Upload",
     "VaultReference",
+    "WrongLoop",
+    "WrongProcess",
     "WrongUse",
     "command",
     "open_host",
@@ -151,11 +170,18 @@ if not TYPE_CHECKING:  # where they are known without being brought in
         "connector_host.configuration": "Configuration",
         "connector_host.host.host": "Host Session",
         "connector_host.model.authoring": "BlockingListing Failed Item Listing Page Upload command url",
-        "connector_host.model.caller": "Caller",
+        "connector_host.model.caller": "Actor Caller",
         "connector_host.model.connection": (
-            "BulkOutcome Change Connection ConnectionHealth HealthCheck Selection State StoredConnection VaultReference"
+            "BulkOutcome Change Connection ConnectionHealth HealthCheck ImportPreview Selection State StoredConnection "
+            "VaultReference"
         ),
+        "connector_host.model.effects": "Effect",
         "connector_host.model.failure": "Kind",
+        "connector_host.model.invocation_errors": (
+            "ApiError Cancelled CommandBug ConnectionLost ConnectionUnavailable DeadlinePassed InvalidInput "
+            "InvocationError NotRecordable RateLimited ReplyTooLarge RequestRefused RequestTooLarge SecretUnavailable "
+            "TimedOut UnexpectedReply Unreachable"
+        ),
         "connector_host.model.invocation": "Options",
         "connector_host.model.requests": "Paging",
         "connector_host.model.result": "Choice Completeness ErrorEntry HistoryRecord IntakeRecord Result Status",

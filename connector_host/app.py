@@ -100,6 +100,7 @@ class App:
         for logger in loggers:
             logger.addFilter(log_filter)
         try:
+            await core.history.sweep()
             await protect(core, self.home / f"{core.store.name}.protected")
             yield host
         finally:

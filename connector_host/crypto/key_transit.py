@@ -16,7 +16,8 @@ from urllib.parse import quote, urlsplit
 import httpx2
 
 from connector_host.model.connection import WrappedKey
-from connector_host.model.errors import BadSetting, InvocationError, KeyMissing, KeyUnknown, SealBroken, SealError
+from connector_host.model.errors import BadSetting, KeyMissing, KeyUnknown, SealBroken, SealError
+from connector_host.model.invocation_errors import InvocationError
 from connector_host.model.requests import check_origin
 from connector_host.ports.parts import Release, Surroundings
 

@@ -6,7 +6,8 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from connector_host.model.errors import BadSetting, RequestRefused
+from connector_host.model.errors import BadSetting
+from connector_host.model.invocation_errors import RequestRefused
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

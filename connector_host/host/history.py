@@ -1,23 +1,27 @@
 """What came of invocations: the history of what ran and how it ended, and what that says of a connection's health."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import anyio
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from connector_host.host.audit import Audit
+from connector_host.host.results import MAYBE
 from connector_host.host.settings import Settings
 from connector_host.model.audit import AuditEntry
-from connector_host.model.caller import Actor
 from connector_host.model.connection import Connection
+from connector_host.model.effects import Effect
 from connector_host.model.errors import StoreError
 from connector_host.model.failure import Failure, Kind
+from connector_host.model.invocation import Invocation
 from connector_host.model.manifest import Command
 from connector_host.model.result import HistoryRecord, Result, Status, iso, json_text
 from connector_host.ports.parts import Clock
-from connector_host.ports.stores import HealthStore, HistoryStore
+from connector_host.ports.stores import HealthStore, HistoryStore, Written
 
 MANY = 16  # invocations under way, from which a record waits a little for others to be written with
 LINGER_SECONDS = 0.006
@@ -25,18 +29,18 @@ SMALLEST_RECORD = 100  # bytes; a list of more records than fit need not be writ
 
 
 class _Batch(Struct, eq=False):
-    """Records that are written together: the first who comes writes for all who come before it is their turn."""
+    """Runs that are written together: the first who comes writes for all who come before it is their turn."""
 
-    rows: list[tuple[HistoryRecord, AuditEntry]] = field(default_factory=list)
+    runs: list[Written] = field(default_factory=list)
     written: anyio.Event = field(default_factory=anyio.Event)
     failed: dict[str, StoreError] = field(default_factory=dict)  # by invocation
 
 
 class History:
-    """Writes results into the history, and forgets what is past the retention.
+    """Writes what is about to run and what came of it, and forgets what is past the retention.
 
     `under_way` counts the invocations that run now: where there are several, those that end in the same turn of the
-    event loop share one transaction.
+    event loop share one transaction. A run that could not be written is kept, and tried again with the next.
     """
 
     def __init__(self, store: HistoryStore, audit: Audit, settings: Settings, clock: Clock) -> None:
@@ -47,58 +51,88 @@ class History:
         self._clock = clock
         self._pruned = False
         self._batch: _Batch | None = None
+        self._unwritten: list[Written] = []
 
-    async def record(self, result: Result, connection: Connection, actor: Actor, inputs: str) -> None:
-        """Keep one result, and its audit record; `inputs` is JSON text, redacted as the result is."""
+    async def begin(self, invocation: Invocation, inputs: str, seconds: float) -> None:
+        """Tell of a run that may change something, before it does; raises StoreError, and then nothing may be sent."""
+        await self._store.begin(_begun(invocation, inputs), seconds)
+
+    async def record(self, result: Result, invocation: Invocation, inputs: str, *, intended: bool) -> None:
+        """Keep one result, and its audit record; `inputs` is JSON text, redacted as the result is. Raises StoreError.
+
+        With `intended` it was begun; what cannot be written now is kept, and written later.
+        """
         if not self._pruned:
             await self._prune()
-        record = _record_of(result, connection, actor, inputs, self._settings.limits.kept_result_bytes)
-        entry = self._audit.entry(
-            "invocation.finished",
-            actor,
-            connection,
-            plugin=result.plugin,
-            command=result.command,
-            status=record.status,
-            invocation=result.invocation_id,
-        )
-        if self.under_way > 1:
-            await self._write_together(record, entry)
-        else:
-            await self._store.append([(record, entry)])
+        record = _record_of(result, invocation, inputs, self._settings.limits.kept_result_bytes)
+        kept = invocation.options.record
+        run = Written(record, self._entry(record, "invocation.finished"), intended, kept=kept)
+        try:
+            if self.under_way > 1:
+                await self._write_together(run)
+            else:
+                await self._store.append([*self._unwritten, run])
+                self._unwritten.clear()
+        except StoreError:
+            self._unwritten.append(run)
+            raise
 
-    async def _write_together(self, record: HistoryRecord, entry: AuditEntry) -> None:
+    async def sweep(self) -> int:
+        """End what programs that died had begun: whether it was done nobody knows; how many."""
+        abandoned = await self._store.abandoned()
+        runs = []
+        for begun in abandoned:
+            record = replace(begun, status=Status.FAILED.value, effect=Effect.UNKNOWN.value, error=json_text(_LOST))
+            runs.append(Written(record, self._entry(record, "invocation.abandoned"), intended=True, swept=True))
+        if runs:
+            await self._store.append(runs)
+        return len(runs)
+
+    async def close(self) -> None:
+        """Write what could not be written before; what cannot be written now either stays begun."""
+        if self._unwritten:
+            with suppress(StoreError):
+                await self._store.append(self._unwritten)
+
+    def _entry(self, record: HistoryRecord, action: str) -> AuditEntry:
+        details = {"plugin": record.plugin, "command": record.command, "status": record.status}
+        if record.effect:
+            details["effect"] = record.effect
+        entry = self._audit.entry(action, record.actor, record.connection, **details, invocation=record.invocation_id)
+        return replace(entry, subject_id=record.connection_id)
+
+    async def _write_together(self, run: Written) -> None:
         batch = self._batch
         if batch is not None:
-            batch.rows.append((record, entry))
+            batch.runs.append(run)
             await batch.written.wait()
         else:
-            batch = self._batch = _Batch([(record, entry)])
+            batch = self._batch = _Batch([run])
             try:
                 await anyio.sleep(LINGER_SECONDS if self.under_way >= MANY else 0)
             finally:  # whoever joined is waiting, also where this one is cancelled
                 self._batch = None
                 await self._write(batch)
-        if record.invocation_id in batch.failed:
-            raise batch.failed[record.invocation_id]
+        if run.record.invocation_id in batch.failed:
+            raise batch.failed[run.record.invocation_id]
 
     async def _write(self, batch: _Batch) -> None:
         """Write all, also while the first is cancelled; each by itself where they cannot be written together."""
         with anyio.CancelScope(shield=True):
             try:
-                await self._append(batch, batch.rows)
+                await self._append(batch, batch.runs)
             finally:
                 batch.written.set()
 
-    async def _append(self, batch: _Batch, rows: Sequence[tuple[HistoryRecord, AuditEntry]]) -> None:
+    async def _append(self, batch: _Batch, runs: Sequence[Written]) -> None:
         try:
-            await self._store.append(rows)
+            await self._store.append(runs)
         except StoreError as error:
-            if len(rows) == 1:
-                batch.failed[rows[0][0].invocation_id] = error
+            if len(runs) == 1:
+                batch.failed[runs[0].record.invocation_id] = error
                 return
-            for row in rows:
-                await self._append(batch, [row])
+            for run in runs:
+                await self._append(batch, [run])
 
     async def _prune(self) -> None:
         """Forget what is past the retention, once in the life of this process."""
@@ -106,32 +140,67 @@ class History:
         await self._store.prune(iso(self._clock.now() - timedelta(days=self._settings.retention_days)))
 
 
-def _record_of(result: Result, connection: Connection, actor: Actor, inputs: str, most: int) -> HistoryRecord:
-    document = result.document()
-    error = document["error"]
+_LOST = {
+    "failure_indicator": "The command was cut off.",
+    "status_code": "500",
+    "message": "The program that ran it ended, and nobody knows whether it was done.",
+}
+_LOST["entries"] = [  # type: ignore[assignment]
+    {
+        **_LOST,
+        "item": None,
+        "detail": MAYBE,
+        "assistance": "",
+        "kind": Kind.UNKNOWN.value,
+        "http_status": None,
+        "reference": None,
+        "effect": Effect.UNKNOWN.value,
+    }
+]
+
+
+def _begun(invocation: Invocation, inputs: str) -> HistoryRecord:
+    assert invocation.started_at is not None  # noqa: S101 - it is under way
+    connection = invocation.stored.connection
     return HistoryRecord(
-        result.invocation_id,
-        result.plugin,
-        result.command,
-        result.connection,
-        str(actor),
-        document["status"],
-        document["started_at"],
-        result.duration_ms,
+        invocation.id,
+        invocation.manifest.id,
+        invocation.command.id,
+        connection.name,
+        str(invocation.actor),
+        "",
+        iso(invocation.started_at),
+        0,
         inputs,
-        json_text(error) if error else None,
-        _kept(document, most),
-        connection.id,
-        actor,
+        connection_id=connection.id,
+        actor=invocation.actor,
     )
 
 
-def _kept(document: Mapping[str, Any], limit: int) -> str | None:
+def _record_of(result: Result, invocation: Invocation, inputs: str, most: int) -> HistoryRecord:
+    document = result.document()
+    error = document["error"]
+    return replace(
+        _begun(invocation, inputs),
+        status=document["status"],
+        duration_ms=result.duration_ms,
+        error=json_text(error) if error else None,
+        result=_kept(document, most),
+        effect=document["effect"],
+    )
+
+
+def _kept(document: Mapping[str, Any], limit: int) -> str:
+    """Return a result as it is kept: whole, or without its data where it is larger than the limit."""
     whole = document["completeness"]
-    if whole is not None and whole["returned"] * SMALLEST_RECORD > limit:
-        return None
-    text = json_text(document)
-    return text if len(text) <= limit else None
+    if whole is None or whole["returned"] * SMALLEST_RECORD <= limit:
+        text = json_text(document)
+        if len(text) <= limit:
+            return text
+    note = "The data were too large to be kept in the history."
+    reduced = {"raw_data": None, "context_data": None, "intake": None, "notes": [*document["notes"], note]}
+    text = json_text({**document, **reduced})
+    return text if len(text) <= limit else json_text({**document, **reduced, "key_fields": {}, "error": None})
 
 
 REASON = 300  # characters

@@ -22,7 +22,7 @@ from connector_host.manifests.registry import PluginRegistry
 from connector_host.model.caller import OPERATOR, Caller, Operator, Principal, actor_of
 from connector_host.model.connection import Change, StoredConnection, VaultReference
 from connector_host.model.errors import NotAllowed, WrongUse
-from connector_host.model.invocation import DEFAULTS, UNRECORDED, Invocation, Options, new_id
+from connector_host.model.invocation import DEFAULTS, UNRECORDED, Invocation, Options
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.result import Choice, HistoryRecord, IntakeRecord, Result
 
@@ -52,6 +52,7 @@ class Host:
     async def close(self) -> None:
         """Close every wire and the store."""
         await self._core.pool.close()
+        await self._core.history.close()
         await self._core.store.close()
 
 
@@ -235,5 +236,5 @@ class Session:
         options: Options,
     ) -> Invocation:
         return Invocation(
-            new_id(), manifest, command, stored, inputs or {}, self._caller, actor_of(self._caller), options
+            options.id_for_run(), manifest, command, stored, inputs or {}, self._caller, actor_of(self._caller), options
         )

@@ -9,7 +9,7 @@ from connector_host.host.redaction import MASK
 from connector_host.host.settings import DateTimeSetting, Limits
 from connector_host.manifests.parameters import condition_in_words, holds, labelled_options
 from connector_host.manifests.schema import Checker, Fault, did_you_mean
-from connector_host.model.errors import InvalidInput
+from connector_host.model.invocation_errors import InvalidInput
 from connector_host.model.manifest import Deprecation
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)

@@ -14,8 +14,9 @@ from connector_host.host.results import Collector
 from connector_host.manifests.schema import Checker
 from connector_host.model.authoring import Item, Page
 from connector_host.model.connection import Connection
-from connector_host.model.errors import InvocationError, StoreError, UnexpectedReply
+from connector_host.model.errors import StoreError
 from connector_host.model.invocation import Invocation, Progress
+from connector_host.model.invocation_errors import InvocationError, UnexpectedReply
 from connector_host.model.manifest import Command
 from connector_host.model.result import Completeness, IntakeCounts, IntakeRecord, json_text
 from connector_host.ports.parts import Body

@@ -8,64 +8,84 @@ import anyio
 from connector_host.host.connections.fields import check_path
 from connector_host.host.connections.values import refuse_unusable
 from connector_host.host.core import Core
-from connector_host.host.history import note_health
+from connector_host.host.idempotency import first_result
 from connector_host.host.plan import CommandRules
 from connector_host.host.redaction import leaves
-from connector_host.host.results import Collector, entries, incomplete, status_of
+from connector_host.host.results import Collector, incomplete
+from connector_host.host.run import Run
 from connector_host.host.vaults import Credential, CredentialCollector, Reveal
 from connector_host.manifests.registry import PluginRegistry
 from connector_host.model.caller import OPERATOR, actor_of
 from connector_host.model.connection import StoredConnection
-from connector_host.model.errors import (
-    BadSetting,
+from connector_host.model.effects import EFFECTS, Effects
+from connector_host.model.errors import BadSetting, WrongUse
+from connector_host.model.failure import Kind
+from connector_host.model.invocation import UNRECORDED, Invocation, new_id
+from connector_host.model.invocation_errors import (
+    Cancelled,
     ConnectionUnavailable,
     DeadlinePassed,
-    InvalidInput,
     InvocationError,
-    WrongUse,
 )
-from connector_host.model.invocation import UNRECORDED, Invocation, new_id
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.result import Result
 
-GRACE = 0.5  # seconds in which what heeds the deadline by itself may tell how far it came
+GRACE = 0.5  # seconds, or a tenth of the deadline, in which what heeds it by itself may tell how far it came
 
 
 async def invoke(core: Core, invocation: Invocation, reveal: Reveal | None = None) -> Result:
     """Run one invocation; whatever a user or an API can cause becomes part of the result.
 
-    Inputs that are refused leave no trace: nothing was sent, and nothing of them is kept. `reveal` is told what a
-    vault hands out. Raises StoreError where the store fails.
+    Inputs that are refused leave no trace: nothing was sent, and nothing of them is kept. What may change something is
+    told to the store before it begins, and is not begun where that fails. `reveal` is told what a vault hands out.
+    Raises WrongUse for an idempotency key that was given with other inputs.
     """
     core.history.under_way += 1
+    effects = Effects()
+    token = EFFECTS.set(effects)
     try:
-        return await _invoke(core, invocation, reveal)
+        return await _invoke(core, Run(core, invocation, effects, core.clock.monotonic()), reveal)
     finally:
+        EFFECTS.reset(token)
         core.history.under_way -= 1
 
 
-async def _invoke(core: Core, invocation: Invocation, reveal: Reveal | None) -> Result:
-    begun = core.clock.monotonic()
+async def _invoke(core: Core, run: Run, reveal: Reveal | None) -> Result:
+    invocation = run.invocation
     invocation.started_at = core.clock.now()
     rules = core.planner.rules(invocation.command)
     output = _output_for(core, invocation, rules, reveal)
-    refused = False
+    accepted = ended = False
     try:
-        refuse_unusable(invocation.stored, core.agents, draft=invocation.draft is not None, ingest=invocation.ingest)
+        refuse_unusable(invocation, core.agents)
         _accept_inputs(core, invocation, rules, output)
+        accepted = True
         _check_path(invocation)
-        await _carry_out(core, invocation, rules, output)
+        known = await first_result(core, invocation)
+        if known is not None:
+            ended = True
+            return known
+        await _carry_out(run, rules, output)
+        ended = True
     except InvocationError as error:
-        output.fail(error)
-        refused = invocation.inputs_text is None and isinstance(error, InvalidInput)
+        run.fail(output, error)
+        ended = True
     finally:
         for reference in invocation.uploads:
             core.uploads.remove(reference)
-    result = _report(invocation, rules, output, round((core.clock.monotonic() - begun) * 1000))
-    if not refused:
-        await _record(core, invocation, output, result)
+        if not ended:
+            await _record_cancelled(run, rules, output)
+    result = run.report(rules, output)
+    if accepted or output.failures[0][1].kind is not Kind.INVALID_INPUT:
+        result = await run.record(output, result)
     core.observe("invocation.finished", _facts(result))
     return result
+
+
+async def _record_cancelled(run: Run, rules: CommandRules, output: Collector) -> None:
+    run.fail(output, Cancelled())
+    with anyio.CancelScope(shield=True):
+        await run.record(output, run.report(rules, output))
 
 
 def _output_for(core: Core, invocation: Invocation, rules: CommandRules, reveal: Reveal | None) -> Collector:
@@ -102,8 +122,9 @@ def _check_path(invocation: Invocation) -> None:
             raise ConnectionUnavailable(str(error), assistance="Ask who keeps the vault connection.") from None
 
 
-async def _carry_out(core: Core, invocation: Invocation, rules: CommandRules, output: Collector) -> None:
+async def _carry_out(run: Run, rules: CommandRules, output: Collector) -> None:
     """Run the command through its connection; the deadline cuts off whatever does not heed it by itself."""
+    core, invocation = run.core, run.invocation
     pooled = await core.pool.acquire(invocation.stored, invocation.draft)
     output.redactor = pooled.redactor
     try:
@@ -116,7 +137,8 @@ async def _carry_out(core: Core, invocation: Invocation, rules: CommandRules, ou
         seconds = invocation.options.deadline_seconds or rules.deadline_seconds
         invocation.deadline = core.clock.monotonic() + seconds
         invocation.concurrency = core.settings.limits.concurrency
-        with anyio.move_on_after(seconds + GRACE) as scope:
+        await run.intend(output.redactor.text(invocation.inputs_text or "{}"))
+        with anyio.move_on_after(seconds + min(GRACE, seconds / 10)) as scope:
             await output.work(plan.body, invocation, rules.output)
         if scope.cancelled_caught:
             raise DeadlinePassed(f"The command did not end within {seconds:g} seconds.")
@@ -125,39 +147,6 @@ async def _carry_out(core: Core, invocation: Invocation, rules: CommandRules, ou
     whole = output.whole()
     if whole is not None and not whole.complete:
         output.failures.append((None, incomplete(whole)))
-
-
-def _report(invocation: Invocation, rules: CommandRules, output: Collector, duration_ms: int) -> Result:
-    assert invocation.started_at is not None  # noqa: S101 - it is under way
-    raw = output.raw_data()
-    shown = raw is not None and not invocation.ingest
-    return Result(
-        status_of(output),
-        invocation.manifest.id,
-        invocation.command.id,
-        invocation.stored.connection.name,
-        invocation.id,
-        invocation.started_at,
-        duration_ms,
-        raw,
-        output.context_data(),
-        {name: path.find(raw) for name, path in rules.key_fields.items()} if shown else {},
-        output.whole(),
-        rules.mapper.map(raw) if rules.mapper and shown else None,
-        tuple(output.notes),
-        tuple(entries(invocation.command, output)) if output.failures else (),
-    )
-
-
-async def _record(core: Core, invocation: Invocation, output: Collector, result: Result) -> None:
-    """Keep the invocation in history and audit, and what it says about its connection's health."""
-    connection = invocation.stored.connection
-    if invocation.options.record:
-        inputs = output.redactor.text(invocation.inputs_text or "{}")
-        await core.history.record(result, connection, invocation.actor, inputs)
-    if invocation.draft is None:
-        failures = [failure for _, failure in output.failures]
-        await note_health(core.store.health, invocation.command, connection, result, failures)
 
 
 def _facts(result: Result) -> Mapping[str, Any]:

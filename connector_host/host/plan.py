@@ -9,7 +9,7 @@ from connector_host.host.mapping import Mapper
 from connector_host.host.settings import Settings
 from connector_host.host.uploads import FileInputs
 from connector_host.manifests.schema import Checker
-from connector_host.model.errors import InvalidInput
+from connector_host.model.invocation_errors import InvalidInput
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.paths import JsonPath, compile_path
 from connector_host.ports.parts import Body, OpenConnection, Runner

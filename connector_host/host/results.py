@@ -7,14 +7,16 @@ from typing import Any
 from connector_host.host.redaction import Redactor
 from connector_host.manifests.schema import Checker
 from connector_host.model.authoring import Item, Page
-from connector_host.model.errors import InvocationError, UnexpectedReply
+from connector_host.model.effects import Effect
 from connector_host.model.failure import HTTP_EQUIVALENT, Failure, Kind
 from connector_host.model.invocation import Invocation, Progress
+from connector_host.model.invocation_errors import InvocationError, UnexpectedReply
 from connector_host.model.manifest import Command
 from connector_host.model.result import Completeness, ErrorEntry, Status
 from connector_host.ports.parts import Body
 
 SHOWN_FAULTS = 20
+MAYBE = "The product may have acted on it: look there before you repeat it."
 
 
 class Collector:
@@ -113,6 +115,8 @@ def entries(command: Command, collector: Collector) -> Iterator[ErrorEntry]:
     clean = collector.redactor.text
     for item, failure in collector.failures:
         message, detail = sentence(failure.message), failure.detail
+        if failure.effect is Effect.UNKNOWN:
+            detail = f"{detail} {MAYBE}".strip()
         if failure.http_status is not None and failure.kind in command.messages and not failure.worded:
             message, detail = command.messages[failure.kind], f"The server says: {message} {detail}".rstrip()
         yield ErrorEntry(
@@ -125,6 +129,7 @@ def entries(command: Command, collector: Collector) -> Iterator[ErrorEntry]:
             kind=failure.kind.value,
             http_status=failure.http_status,
             reference=failure.reference,
+            effect=failure.effect.value,
         )
 
 

@@ -15,7 +15,8 @@ from connector_host.host.settings import Limits
 from connector_host.manifests.parameters import size_in_bytes
 from connector_host.model.authoring import Upload
 from connector_host.model.caller import Actor
-from connector_host.model.errors import BadSetting, InvalidInput
+from connector_host.model.errors import BadSetting
+from connector_host.model.invocation_errors import InvalidInput
 
 _REFERENCE = re.compile(r"upload:[0-9a-f]{32}")
 KEPT_SECONDS = 24 * 3600

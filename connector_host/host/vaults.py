@@ -15,10 +15,10 @@ from connector_host.host.sites import SignedSites
 from connector_host.model.authoring import Item, Page
 from connector_host.model.caller import Actor, Caller
 from connector_host.model.connection import StoredConnection, VaultReference
-from connector_host.model.errors import InvocationError, SecretUnavailable, UnexpectedReply
 from connector_host.model.failure import Kind
 from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import Progress
+from connector_host.model.invocation_errors import InvocationError, SecretUnavailable, UnexpectedReply
 from connector_host.model.manifest import Command
 from connector_host.model.result import Result
 from connector_host.ports.parts import Clock

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-from connector_host.model.errors import (
+from connector_host.model.invocation_errors import (
     ConnectionLost,
     DeadlinePassed,
     ReplyTooLarge,

@@ -12,7 +12,7 @@ import httpcore2
 
 from connector_host.http import faults
 from connector_host.http.transport import Addresses, Bounds, Resolve
-from connector_host.model.errors import InvocationError
+from connector_host.model.invocation_errors import InvocationError
 
 _READ_BYTES = 64 * 1024  # of httpcore2's reads, and of our writes
 _FAILED = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, httpcore2.ProxyError)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from connector_host.http import faults
 from connector_host.http.lean_connection import LeanConnection
 from connector_host.http.transport import Addresses, Bounds, Resolve, permitted, proxy_of
-from connector_host.model.errors import ConnectionLost, TimedOut, UnexpectedReply
+from connector_host.model.invocation_errors import ConnectionLost, TimedOut, UnexpectedReply
 from connector_host.ports.parts import Permit
 
 RACE_SECONDS = 0.25  # before the next address is tried beside the first (RFC 8305, 5)

@@ -7,7 +7,7 @@ import httptools
 
 from connector_host.http import faults
 from connector_host.http.transport import Bounds, Unpacking
-from connector_host.model.errors import InvocationError
+from connector_host.model.invocation_errors import InvocationError
 
 
 class LeanConnection(asyncio.Protocol):

@@ -6,7 +6,7 @@ import anyio
 from msgspec import Struct, field
 
 from connector_host.http.retry import TOO_MANY, WORTH_TELLING, log, server_hint
-from connector_host.model.errors import RateLimited
+from connector_host.model.invocation_errors import RateLimited
 from connector_host.ports.parts import Allowance, Clock, Observe, Reply, Request, Send
 
 

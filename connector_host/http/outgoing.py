@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from msgspec import field
 
 from connector_host.model.authoring import Upload
-from connector_host.model.errors import RequestRefused
 from connector_host.model.guarded import Guarded
+from connector_host.model.invocation_errors import RequestRefused
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 import msgspec
 from msgspec.structs import replace
 
-from connector_host.model.errors import ApiError, UnexpectedReply
 from connector_host.model.failure import Kind
+from connector_host.model.invocation_errors import ApiError, UnexpectedReply
 from connector_host.model.paths import ABSENT, compile_path
 from connector_host.model.requests import ErrorPaths, ResponseRule
 from connector_host.model.template import compile_value

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from connector_host.model.errors import (
+from connector_host.model.invocation_errors import (
     ConnectionLost,
     DeadlinePassed,
     InvocationError,
@@ -19,17 +19,21 @@ from connector_host.ports.parts import Clock, Observe, Reply, Request, Send
 
 log = logging.getLogger("connector_host.requests")
 WORTH_TELLING = 1.0  # seconds
+LONGEST_PAUSE = 3600.0  # seconds
 TOO_MANY = 429
 
 
 def server_hint(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds the server asks to wait: Retry-After (RFC 9110, 10.2.3: seconds or a date), else ratelimit-reset."""
+    """Seconds the server asks to wait: Retry-After (RFC 9110, 10.2.3: seconds or a date), else ratelimit-reset.
+
+    An hour at most: a server that asks for more would keep its key's connections shut for good.
+    """
     for name in ("retry-after", "ratelimit-reset"):
         text = headers.get(name, "").strip()
         if text:
             seconds = _seconds(text, now)
             if seconds is not None:
-                return max(0.0, seconds)
+                return min(max(0.0, seconds), LONGEST_PAUSE)
     return None
 
 
@@ -45,15 +49,15 @@ def _date(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-UNAVAILABLE = 503
-_PASSING = frozenset({408, TOO_MANY, 500, 502, UNAVAILABLE, 504})
+_PASSING = frozenset({408, TOO_MANY, 500, 502, 503, 504})
 
 
 class Retry:
     """The step that sends again.
 
-    A 429, a 503 and a request that never arrived are always tried again; a 408, a 5xx, a lost connection and a
-    time-out only where a repeat does no harm, as is what the manifest's own rules say. No other 4xx ever is.
+    A 429 and a request that never arrived are always tried again; a 408, a 5xx, a lost connection and a time-out only
+    where a repeat does no harm, as is what the manifest's own rules say: a 503 may be a gateway's, of a request that
+    was done behind it. No other 4xx ever is.
     """
 
     def __init__(self, clock: Clock, observe: Observe) -> None:
@@ -113,7 +117,7 @@ def _worth_another_try(request: Request, reply: Reply | None, error: InvocationE
         return request.idempotent
     if reply.status not in _PASSING:
         return False
-    return request.idempotent or reply.status in {TOO_MANY, UNAVAILABLE}
+    return request.idempotent or reply.status == TOO_MANY
 
 
 def _give_up(pause: float, left: float, reply: Reply | None) -> None:

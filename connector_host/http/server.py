@@ -11,7 +11,7 @@ from msgspec.structs import fields, replace
 
 from connector_host.http.outgoing import OutgoingRequest, encoded, query_pairs
 from connector_host.http.replies import ResponseRules, json_of
-from connector_host.model.errors import RequestRefused, RequestTooLarge
+from connector_host.model.invocation_errors import RequestRefused, RequestTooLarge
 from connector_host.model.paths import ABSENT, compile_path
 from connector_host.model.requests import Auth, Limit, ResponseRule, Server, check_origin
 from connector_host.model.template import compile_value

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from connector_host.model.errors import InvocationError
+from connector_host.model.invocation_errors import InvocationError
 from connector_host.ports.parts import Tls
 
 _PEM = "-----BEGIN"

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from connector_host.http.outgoing import OutgoingRequest
 from connector_host.http.server import ServerClient, TokenClient, filled_auth
-from connector_host.model.errors import ApiError, RequestRefused, UnexpectedReply
 from connector_host.model.failure import Kind
+from connector_host.model.invocation_errors import ApiError, RequestRefused, UnexpectedReply
 from connector_host.model.requests import Auth, ResponseRule
 from connector_host.ports.parts import OpenConnection, Reply, Request
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, urldefrag, urljoin, urlsplit
 from msgspec import Struct
 
 from connector_host.http import faults
-from connector_host.model.errors import RequestRefused
+from connector_host.model.invocation_errors import RequestRefused
 from connector_host.ports.parts import Permit, Reply, Request
 
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "upgrade", "expect", "te", "trailer"})

@@ -9,9 +9,9 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.structs import replace
 
-from connector_host.model.errors import InvocationError, RequestRefused
 from connector_host.model.failure import Kind
 from connector_host.model.guarded import Guarded
+from connector_host.model.invocation_errors import InvocationError, RequestRefused
 
 F = TypeVar("F", bound=Callable[..., Any])
 

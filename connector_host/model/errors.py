@@ -28,6 +28,8 @@ ConnectorHostError                 the root: catch this one at the rim
     ├── InvalidInput
     ├── ConnectionUnavailable
     ├── SecretUnavailable
+    ├── NotRecordable
+    ├── Cancelled
     ├── RequestRefused             the host would not send it
     │   └── RequestTooLarge
     ├── Unreachable                the request never arrived
@@ -44,9 +46,8 @@ An error's message is its class's docstring unless the place that raises it know
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
 
-from connector_host.model.failure import Failure, Kind, Problem
+from connector_host.model.failure import Problem
 
 
 class ConnectorHostError(Exception):
@@ -150,103 +151,3 @@ class SealBroken(SealError):
 
 class ChangedOutside(SealError):
     """What is stored was changed by something else than the host."""
-
-
-class InvocationError(ConnectorHostError):
-    """The invocation failed."""
-
-    kind: ClassVar[Kind] = Kind.INTERNAL
-
-    def __init__(
-        self,
-        message: str | None = None,
-        *,
-        detail: str = "",
-        assistance: str = "",
-        code: str | None = None,
-        http_status: int | None = None,
-        kind: Kind | None = None,
-        reference: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.failure = Failure(kind or self.kind, str(self), detail, assistance, code, http_status, reference)
-
-
-class InvalidInput(InvocationError):
-    """The value of a parameter is invalid."""
-
-    kind = Kind.INVALID_INPUT
-
-    def __init__(self, parameter: str, reason: str, assistance: str = "") -> None:
-        self.parameter = parameter
-        super().__init__(f"The value for parameter ({parameter}) is invalid.", detail=reason, assistance=assistance)
-
-
-class ConnectionUnavailable(InvocationError):
-    """The connection may not be used."""
-
-    kind = Kind.UNAVAILABLE
-
-
-class SecretUnavailable(InvocationError):
-    """The connection's secrets cannot be opened."""
-
-
-class RequestRefused(InvocationError):
-    """The host refused to send the request."""
-
-    kind = Kind.INVALID_INPUT
-
-
-class RequestTooLarge(RequestRefused):
-    """The request is larger than the server accepts."""
-
-    kind = Kind.TOO_LARGE
-
-
-class Unreachable(InvocationError):
-    """The server could not be reached."""
-
-    kind = Kind.UNREACHABLE
-
-
-class ConnectionLost(InvocationError):
-    """The connection broke before the answer was complete."""
-
-    kind = Kind.UNREACHABLE
-
-
-class TimedOut(InvocationError):
-    """The server did not answer in time."""
-
-    kind = Kind.TIMEOUT
-
-
-class DeadlinePassed(TimedOut):
-    """The time allowed for this command is over."""
-
-
-class RateLimited(InvocationError):
-    """The rate limit leaves no room before the deadline."""
-
-    kind = Kind.RATE_LIMITED
-
-
-class UnexpectedReply(InvocationError):
-    """The server's answer is not what its API promises."""
-
-    kind = Kind.UNEXPECTED_REPLY
-
-
-class ReplyTooLarge(UnexpectedReply):
-    """The server's answer is larger than the host accepts."""
-
-
-class ApiError(InvocationError):
-    """The product refused the request."""
-
-    kind = Kind.REJECTED
-
-
-class CommandBug(InvocationError):
-    """The command's own code failed."""

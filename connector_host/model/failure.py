@@ -6,6 +6,8 @@ from types import MappingProxyType, NoneType
 
 from msgspec import Struct
 
+from connector_host.model.effects import Effect
+
 
 class Level(StrEnum):
     """How much a problem matters: with an error the host refuses the plugin; advice is for its author."""
@@ -63,6 +65,7 @@ class Kind(StrEnum):
     UNEXPECTED_REPLY = "unexpected_reply"
     INCOMPLETE = "incomplete"
     NOT_CONFIRMED = "not_confirmed"
+    UNKNOWN = "unknown"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
 
@@ -82,6 +85,7 @@ HTTP_EQUIVALENT: Mapping[Kind, int] = MappingProxyType(
         Kind.UNEXPECTED_REPLY: 502,
         Kind.INCOMPLETE: 206,
         Kind.NOT_CONFIRMED: 202,
+        Kind.UNKNOWN: 500,
         Kind.UNAVAILABLE: 403,
         Kind.INTERNAL: 500,
     }
@@ -99,7 +103,8 @@ _FAILURE_TYPES: dict[str, tuple[type, ...]] = {
 class Failure(Struct, frozen=True):
     """Why one item, or a whole invocation, failed; `code` is the product's own code where it gave one.
 
-    `indicator` takes the place of the command's own; `attention` says that a person must look at the connection,
+    `indicator` takes the place of the command's own; `effect` says whether something happened at the product all the
+    same, `attention` that a person must look at the connection,
     `worded` that the message is the manifest's own already. Raises TypeError for what is not of its type: it is made
     in authors' code too, and that is where the fault should show.
     """
@@ -114,6 +119,7 @@ class Failure(Struct, frozen=True):
     indicator: str | None = None
     attention: bool = False
     worded: bool = False
+    effect: Effect = Effect.NONE
 
     def __post_init__(self) -> None:
         for name, kinds in _FAILURE_TYPES.items():

@@ -5,14 +5,17 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
+from uuid import UUID
 
 from msgspec import Struct, field
 
 from connector_host.model.caller import Actor, Principal
 from connector_host.model.connection import StoredConnection
+from connector_host.model.errors import WrongUse
 from connector_host.model.guarded import Guarded
 from connector_host.model.manifest import Command, Manifest
 
+LONGEST_KEY = 200
 Progress = Callable[[int, int | None], None]
 
 
@@ -20,7 +23,9 @@ class Options(Guarded, frozen=True):
     """How one invocation is to run; not part of what it does.
 
     `deadline_seconds` wins over the manifest's and the host's. `progress(done, total)` is told of records, or of items
-    of a fan-out. Without `record` nothing is kept in the history.
+    of a fan-out. Without `record` nothing is kept in the history. `invocation_id` is the caller's own (a UUID that was
+    not used before); an `idempotency_key`, of at most 200 characters, makes a repeated call with the same inputs the
+    first one's, for a day.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"progress"})
@@ -28,6 +33,20 @@ class Options(Guarded, frozen=True):
     deadline_seconds: float | None = None
     progress: Progress | None = None
     record: bool = True
+    invocation_id: str | None = None
+    idempotency_key: str | None = None
+
+    def id_for_run(self) -> str:
+        """Return the invocation's id: the caller's own, or a new one; raises WrongUse for what is none."""
+        key = self.idempotency_key
+        if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
+            raise WrongUse(f"An idempotency key has 1 to {LONGEST_KEY} printable characters.")
+        if self.invocation_id is None:
+            return new_id()
+        try:
+            return str(UUID(self.invocation_id))
+        except ValueError as error:
+            raise WrongUse(f"'{self.invocation_id[:60]}' is no UUID, as an invocation's id is.") from error
 
 
 DEFAULTS = Options()

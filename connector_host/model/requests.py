@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
-from connector_host.model.errors import RequestRefused
+from connector_host.model.invocation_errors import RequestRefused
 
 
 class Limit(Struct, frozen=True):

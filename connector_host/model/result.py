@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct, field, to_builtins
 
 from connector_host.model.caller import Actor
+from connector_host.model.effects import Effect
 
 
 class Status(StrEnum):
@@ -45,6 +46,7 @@ class ErrorEntry(Struct, frozen=True):
     kind: str
     http_status: int | None
     reference: str | None
+    effect: str = "none"
 
     def __str__(self) -> str:
         sentence = f"{self.failure_indicator} Status Code: {self.status_code}. Message: {self.message}"
@@ -52,7 +54,10 @@ class ErrorEntry(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """What every surface shows of an invocation; `schemas/result.schema.json` describes its document."""
+    """What every surface shows of an invocation; `schemas/result.schema.json` describes its document.
+
+    `effect` says whether something happened at the product: none, done, or unknown where an answer was lost.
+    """
 
     status: Status
     plugin: str
@@ -68,12 +73,14 @@ class Result(Struct, frozen=True):
     intake: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
     errors: tuple[ErrorEntry, ...] = ()
+    effect: Effect = Effect.NONE
 
     def document(self) -> dict[str, Any]:
         """Return the result as a JSON document; what stands in the raw data is not copied."""
         first = self.errors[0] if self.errors else None
         return {
             "status": self.status.value,
+            "effect": self.effect.value,
             "plugin": self.plugin,
             "command": self.command,
             "connection": self.connection,
@@ -135,6 +142,33 @@ class HistoryRecord(Struct, frozen=True):
         """Return the record as a JSON document, its texts parsed."""
         texts = {"inputs": self.inputs, "error": self.error, "result": self.result}
         return {**to_builtins(self), **{name: text and json.loads(text) for name, text in texts.items()}}
+
+    def as_result(self) -> dict[str, Any]:
+        """Return the document of a result of which only this record is left."""
+        return {
+            **{name: getattr(self, name) for name in ("status", "plugin", "command", "connection", "invocation_id")},
+            **{name: getattr(self, name) for name in ("started_at", "duration_ms")},
+            "effect": self.effect or "none",
+            **dict.fromkeys(("raw_data", "context_data", "completeness", "intake")),
+            "key_fields": {},
+            "notes": [],
+            "error": json.loads(self.error) if self.error else None,
+        }
+
+
+def result_of(document: Mapping[str, Any]) -> Result:
+    """Return the result that a document describes."""
+    whole, error = document["completeness"], document["error"]
+    made = {
+        **{name: document[name] for name in Result.__struct_fields__ if name in document},
+        "status": Status(document["status"]),
+        "started_at": datetime.fromisoformat(document["started_at"]),
+        "completeness": Completeness(**whole) if whole else None,
+        "notes": tuple(document["notes"]),
+        "errors": tuple(ErrorEntry(**entry) for entry in error["entries"]) if error else (),
+        "effect": Effect(document.get("effect", "none")),
+    }
+    return Result(**made)
 
 
 class IntakeRecord(Struct, frozen=True):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connector_host.model.authoring import path_part
-from connector_host.model.errors import RequestRefused
+from connector_host.model.invocation_errors import RequestRefused
 from connector_host.model.paths import ABSENT, compile_path
 
 Fill = Callable[[Mapping[str, Any]], Any]

@@ -72,8 +72,7 @@ class Reply(Guarded, frozen=True):
 class Surroundings(Struct, frozen=True):
     """What every part is made with: `part = Part(surroundings)`.
 
-    `options(name)` gives what the host manifest says under `options:` for the part of this name, empty where it says
-    nothing; `smtp` and `environments` have sections of their own.
+    `options(name)` gives what the host manifest says under `options:` for the part of this name, empty where nothing.
     """
 
     home: Path
@@ -119,10 +118,9 @@ class Transport(Protocol):
     """Opens wires."""
 
     def open(self, tls: Tls, permit: Permit) -> Wire:
-        """Return a wire; what is wrong with `tls` is told by its first request over TLS.
+        """Return a wire to those addresses alone that `permit` lets pass; a proxy's own is not asked about.
 
-        It connects only to addresses that `permit` lets pass, and to those that it was asked about; what it reaches
-        through a proxy it cannot ask about.
+        What is wrong with `tls` is told by its first request over TLS.
         """
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord
@@ -122,11 +123,30 @@ class AuditStore(Protocol):
         """How far the audit reaches."""
 
 
+class Written(Struct, frozen=True):
+    """A run to be kept, with its audit record; `intended` where begin() told of it before it ran.
+
+    With `swept` it is kept only if nobody else ended it meanwhile; without `kept` only its end is.
+    """
+
+    record: HistoryRecord
+    entry: AuditEntry
+    intended: bool = False
+    swept: bool = False
+    kept: bool = True
+
+
 class HistoryStore(Protocol):
     """What ran, and how it ended."""
 
-    async def append(self, records: Sequence[tuple[HistoryRecord, AuditEntry]]) -> None:
-        """Keep them, each with its audit record, in one transaction; durable against the process's death once done."""
+    async def begin(self, record: HistoryRecord, seconds: float) -> None:
+        """Tell, durably, of a run that may change something, before it does; waits so long for the database."""
+
+    async def abandoned(self) -> Sequence[HistoryRecord]:
+        """Return those that were begun by programs which run no more, and never ended."""
+
+    async def append(self, runs: Sequence[Written]) -> None:
+        """Keep them in one transaction; durable against the process's death once done."""
 
     async def recent(
         self, limit: int, connection_id: str | None = None, actor: Actor | None = None
@@ -138,6 +158,24 @@ class HistoryStore(Protocol):
 
     async def prune(self, before: str) -> int:
         """Forget those started before an ISO 8601 time; how many."""
+
+
+class KeyUse(Struct, frozen=True):
+    """The invocation that an idempotency key stands for, the `digest` of its inputs, and whether it may still run."""
+
+    invocation_id: str
+    digest: str
+    running: bool
+
+
+class IdempotencyStore(Protocol):
+    """Which invocation was the first to be given a key."""
+
+    async def take(self, scope: str, key: str, mine: KeyUse, now: float) -> KeyUse | None:
+        """Keep the key for an invocation unless another has it; return that one. Keys are kept for a day.
+
+        `now` is in Unix seconds.
+        """
 
 
 ANYWHERE = "*"  # no site is called so
@@ -166,6 +204,7 @@ class Store(Protocol):
     audit: AuditStore
     history: HistoryStore
     intake: IntakeStore
+    idempotency: IdempotencyStore
 
     async def close(self) -> None:
         """Close it."""

@@ -10,8 +10,8 @@ from connector_host.http.outgoing import OutgoingRequest
 from connector_host.http.server import ServerClient
 from connector_host.http.tokens import client_of
 from connector_host.model.authoring import BlockingListing
-from connector_host.model.errors import DeadlinePassed
 from connector_host.model.invocation import Invocation
+from connector_host.model.invocation_errors import DeadlinePassed
 from connector_host.model.manifest import Command
 from connector_host.model.requests import Paging
 from connector_host.model.result import Completeness

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from connector_host.http.outgoing import OutgoingRequest
 from connector_host.model.authoring import Failed, Item, Page
-from connector_host.model.errors import InvocationError, UnexpectedReply
 from connector_host.model.failure import Kind
 from connector_host.model.invocation import Invocation
+from connector_host.model.invocation_errors import InvocationError, UnexpectedReply
 from connector_host.model.manifest import Command, Credential
 from connector_host.model.paths import ABSENT, PathSyntaxError, compile_path
 from connector_host.model.requests import Poll, RequestTemplate

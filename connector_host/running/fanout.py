@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import anyio
+from msgspec.structs import replace
 
 from connector_host.model.authoring import Item
-from connector_host.model.errors import DeadlinePassed, InvocationError
+from connector_host.model.effects import EFFECTS, Effects
+from connector_host.model.invocation_errors import DeadlinePassed, InvocationError
 from connector_host.ports.parts import CommandOutput
 
 ForOne = Callable[[Any], Awaitable[Item]]
@@ -19,7 +21,9 @@ async def fan_out(elements: Sequence[Any], concurrency: int, output: CommandOutp
 
     async def work() -> None:
         for index, element in waiting:
-            queue.put(index, await _guarded(for_one, element))
+            effects = Effects(EFFECTS.get())
+            queue.begin(index, effects)
+            queue.put(index, await _guarded(for_one, element, effects))
 
     try:
         async with anyio.create_task_group() as group:
@@ -29,11 +33,16 @@ async def fan_out(elements: Sequence[Any], concurrency: int, output: CommandOutp
         queue.finish()
 
 
-async def _guarded(for_one: ForOne, element: Any) -> Item:
+async def _guarded(for_one: ForOne, element: Any, effects: Effects) -> Item:
+    """Run for one element, with a book of its own on what it does."""
+    token = EFFECTS.set(effects)
     try:
         return await for_one(element)
     except InvocationError as error:
+        error.failure = replace(error.failure, effect=effects.verdict)
         return Item(str(element), error)
+    finally:
+        EFFECTS.reset(token)
 
 
 class _InOrder:
@@ -43,8 +52,12 @@ class _InOrder:
         self._elements = elements
         self._output = output
         self._done: dict[int, Item] = {}
+        self._begun: dict[int, Effects] = {}
         self._next = 0
         self._count = 0
+
+    def begin(self, index: int, effects: Effects) -> None:
+        self._begun[index] = effects
 
     def put(self, index: int, item: Item) -> None:
         self._done[index] = item
@@ -56,6 +69,15 @@ class _InOrder:
 
     def finish(self) -> None:
         for index in range(self._next, len(self._elements)):
-            late = Item(str(self._elements[index]), DeadlinePassed())
-            self._output.add(self._done.pop(index, late))
+            done = self._done.pop(index, None)
+            self._output.add(done if done is not None else self._late(index))
         self._next = len(self._elements)
+
+    def _late(self, index: int) -> Item:
+        """Return what became of an element that was cut off: not tried, or under way."""
+        effects, late = self._begun.get(index), DeadlinePassed()
+        if effects is None:
+            late = DeadlinePassed("It was not tried: the time allowed for this command was over before.")
+        else:
+            late.failure = replace(late.failure, effect=effects.verdict)
+        return Item(str(self._elements[index]), late)

@@ -14,7 +14,7 @@ from connector_host.http.records import ListReply, split_list
 from connector_host.http.replies import api_error, mended, not_json, wrong_shape
 from connector_host.http.server import ServerClient
 from connector_host.model.authoring import Listing, Page
-from connector_host.model.errors import InvocationError
+from connector_host.model.invocation_errors import InvocationError
 from connector_host.model.requests import Paging
 from connector_host.model.result import Completeness
 from connector_host.ports.parts import Reply

@@ -21,9 +21,9 @@ from msgspec.structs import replace
 
 from connector_host.model.authoring import Item, Page
 from connector_host.model.boundary import authors_code
-from connector_host.model.errors import CommandBug, InvocationError
 from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import Invocation
+from connector_host.model.invocation_errors import CommandBug, InvocationError
 from connector_host.model.manifest import Command, Manifest
 from connector_host.ports.parts import Body, CommandOutput, OpenConnection, Surroundings
 from connector_host.running.call import BlockingCall, Servers, with_call

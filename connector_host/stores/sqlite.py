@@ -6,10 +6,11 @@ from pathlib import Path
 from connector_host.model.errors import StoreError
 from connector_host.ports.parts import Surroundings
 from connector_host.stores.database import Database
+from connector_host.stores.presence import Presence
 from connector_host.stores.sqlite_connections import SqliteConnections
 from connector_host.stores.sqlite_health import SqliteHealth
 from connector_host.stores.sqlite_keys import SqliteKeys
-from connector_host.stores.sqlite_records import SqliteAudit, SqliteHistory, SqliteIntakeLog
+from connector_host.stores.sqlite_records import SqliteAudit, SqliteHistory, SqliteIdempotency, SqliteIntakeLog
 from connector_host.stores.sqlite_sites import SqliteSites
 
 FILE = "connector-host.db"
@@ -33,9 +34,12 @@ class SqliteStore:
         self.sites = SqliteSites(self._database)
         self.health = SqliteHealth(self._database)
         self.audit = SqliteAudit(self._database)
-        self.history = SqliteHistory(self._database)
+        self._presence = Presence(path.with_name(f"{path.name}.processes"))
+        self.history = SqliteHistory(self._database, self._presence)
+        self.idempotency = SqliteIdempotency(self._database, self._presence)
         self.intake = SqliteIntakeLog(self._database)
 
     async def close(self) -> None:
         """Close the file."""
         self._database.close()
+        self._presence.leave()

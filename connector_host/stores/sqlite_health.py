@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from connector_host.model.connection import ConnectionHealth
+from connector_host.stores.connection_rows import health_of, seconds_of
 from connector_host.stores.database import Database
-from connector_host.stores.sqlite_connections import health_of, seconds_of
 
 
 class SqliteHealth:

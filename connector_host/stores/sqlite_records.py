@@ -9,8 +9,9 @@ from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord, diges
 from connector_host.model.caller import Actor
 from connector_host.model.invocation import id_at
 from connector_host.model.result import HistoryRecord, IntakeRecord
-from connector_host.ports.stores import ANYWHERE
+from connector_host.ports.stores import ANYWHERE, KeyUse, Written
 from connector_host.stores.database import Database
+from connector_host.stores.presence import Presence
 from connector_host.stores.statements import Statements
 
 
@@ -73,16 +74,35 @@ class SqliteAudit:
 class SqliteHistory:
     """What ran."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, presence: Presence) -> None:
         self._database = database
+        self._presence = presence
 
-    async def append(self, records: Sequence[tuple[HistoryRecord, AuditEntry]]) -> None:
+    async def begin(self, record: HistoryRecord, seconds: float) -> None:
+        """Tell of a run before it changes something."""
+        columns = _columns_of(record)
+        values = {name: columns[name] for name in _INTENDED}
+        process = self._presence.claim()
+        await self._database.write(lambda db: db.change("begin_intent", process=process, **values), seconds)
+
+    async def abandoned(self) -> Sequence[HistoryRecord]:
+        """Return those of programs that run no more."""
+        with self._database.reading() as db:
+            rows = db.rows("open_intents")
+        alive = {process: self._presence.is_alive(process) for process in {row[0] for row in rows}}
+        return [_intent_of(row[1:]) for row in rows if not alive[row[0]]]
+
+    async def append(self, runs: Sequence[Written]) -> None:
         """Keep them, each with its audit record."""
 
         def work(db: Statements) -> None:
-            for record, _ in records:
-                db.change("add_invocation", **_columns_of(record))
-            append_all(db, [entry for _, entry in records])
+            entries = []
+            for run in runs:
+                ended = not run.intended or db.change("end_intent", id=run.record.invocation_id)
+                if run.kept and (ended or not run.swept):
+                    db.change("add_invocation", **_columns_of(run.record))
+                    entries.append(run.entry)
+            append_all(db, entries)
 
         await self._database.write(work)
 
@@ -111,6 +131,18 @@ class SqliteHistory:
         return await self._database.write(lambda db: db.change("prune_invocations", **values))
 
 
+_INTENDED = (
+    *("id", "plugin", "command", "connection", "caller", "started_at", "inputs", "connection_id"),
+    *("actor_kind", "actor_id", "actor_site", "actor_tenant"),
+)
+
+
+def _intent_of(row: Sequence[Any]) -> HistoryRecord:
+    invocation, plugin, command, connection, caller, started_at, inputs, connection_id, *actor = row
+    record = HistoryRecord(invocation, plugin, command, connection, caller, "", started_at, 0, inputs)
+    return replace(record, connection_id=connection_id, actor=Actor(*actor))
+
+
 _BEFORE_ACTOR = 12  # columns of a row
 
 
@@ -124,6 +156,38 @@ def _columns_of(record: HistoryRecord) -> dict[str, Any]:
 def _record_of(row: Sequence[Any]) -> HistoryRecord:
     *actor, effect = row[_BEFORE_ACTOR:]
     return replace(HistoryRecord(*row[:_BEFORE_ACTOR]), actor=Actor(*actor), effect=effect)
+
+
+DAY = 24 * 3600.0  # seconds for which a key is kept
+
+
+class SqliteIdempotency:
+    """Idempotency keys."""
+
+    def __init__(self, database: Database, presence: Presence) -> None:
+        self._database = database
+        self._presence = presence
+
+    async def take(self, scope: str, key: str, mine: KeyUse, now: float) -> KeyUse | None:
+        """Keep the key for an invocation unless another has it."""
+        process = self._presence.claim()
+
+        def work(db: Statements) -> tuple[Any, ...] | None:
+            row: tuple[Any, ...] | None = db.row("key_of", scope=scope, key=key)
+            if row is not None and now - row[-1] < DAY and not self._left(db, row):
+                return row
+            db.change("forget_keys", before=now - DAY)
+            values = {"invocation_id": mine.invocation_id, "inputs": mine.digest, "process": process, "at": now}
+            db.change("take_key", scope=scope, key=key, **values)
+            return None
+
+        row = await self._database.write(work)
+        return None if row is None else KeyUse(row[0], row[1], self._presence.is_alive(row[2]))
+
+    def _left(self, db: Statements, row: tuple[Any, ...]) -> bool:
+        """Whether it was left by a program that died before anything could happen, or be known of it."""
+        ended = db.row("invocation_by_id", id=row[0]) or db.row("intent_by_id", id=row[0])
+        return ended is None and not self._presence.is_alive(row[2])
 
 
 class SqliteIntakeLog:

@@ -222,7 +222,7 @@ def test_verdict_and_explanation_agree(command: str, data: st.DataObject) -> Non
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_whatever_comes_is_accepted_or_refused_as_input(command: str, data: st.DataObject) -> None:
-    from connector_host.model.errors import InvalidInput
+    from connector_host.model.invocation_errors import InvalidInput
 
     found = App().plugins.plugin("pagerduty").commands[command]
     form = InputForm(found.input, DateTimeSetting(), Limits())

@@ -10,8 +10,8 @@ import pluggy
 import pytest
 
 from connector_host.http.limits import Limiter
-from connector_host.model.errors import RateLimited
 from connector_host.model.invocation import Options
+from connector_host.model.invocation_errors import RateLimited
 from connector_host.model.result import Status
 from connector_host.ports.hookspecs import PROJECT
 from connector_host.ports.parts import Allowance, Reply, Request, Surroundings

@@ -45,7 +45,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from connector_host.model.authoring import Failed, Item, Page, command
-from connector_host.model.errors import ApiError, InvalidInput
+from connector_host.model.invocation_errors import ApiError, InvalidInput
 from connector_host.model.requests import Paging
 from connector_host.ports.calls import AsyncCall, Call
 

@@ -315,7 +315,7 @@ async def go(call):
 
 def test_url_keeps_each_part_in_its_place() -> None:
     from connector_host.model.authoring import url
-    from connector_host.model.errors import RequestRefused
+    from connector_host.model.invocation_errors import RequestRefused
 
     assert url("/incidents/{}/alerts", "P1/../../abilities?x=") == "/incidents/P1%2F..%2F..%2Fabilities%3Fx%3D/alerts"
     assert url("/a/{}/{}", 7, "ü") == "/a/7/%C3%BC"

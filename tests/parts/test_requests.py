@@ -11,8 +11,8 @@ import pytest
 from connector_host.app import App
 from connector_host.http.limits import Limiter
 from connector_host.model.connection import Change
-from connector_host.model.errors import RateLimited
 from connector_host.model.invocation import Options
+from connector_host.model.invocation_errors import RateLimited
 from connector_host.model.result import Status
 from connector_host.ports.parts import Allowance, Reply, Request
 from tests.world import API_KEY, FastClock, World, http, pagerduty_sandbox, raw_server

@@ -12,7 +12,7 @@ from connector_host.http.httpx2_transport import Httpx2Wire
 from connector_host.http.lean_transport import LeanWire
 from connector_host.http.tls import TlsContexts
 from connector_host.http.transport import Bounds
-from connector_host.model.errors import InvocationError
+from connector_host.model.invocation_errors import InvocationError
 from connector_host.ports.parts import Reply, Request, Tls, Wire
 from tests.transport.scripted import Scripted, scripted_server
 

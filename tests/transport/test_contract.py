@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 import pytest
 
-from connector_host.model.errors import (
+from connector_host.model.invocation_errors import (
     ConnectionLost,
     DeadlinePassed,
     InvocationError,

@@ -17,7 +17,7 @@ import pytest
 from connector_host.http.lean_connection import LeanConnection
 from connector_host.http.lean_transport import _origin, _written
 from connector_host.http.transport import Bounds
-from connector_host.model.errors import InvocationError, RequestRefused
+from connector_host.model.invocation_errors import InvocationError, RequestRefused
 from connector_host.ports.parts import Request
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "4"))

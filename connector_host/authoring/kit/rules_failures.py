@@ -9,8 +9,9 @@ from connector_host.authoring.kit.exchanges import Answer, BySamples, ReceivedRe
 from connector_host.authoring.kit.values import good_inputs
 from connector_host.configuration import bundled
 from connector_host.manifests.reading import examine
-from connector_host.model.errors import ManifestError, TimedOut
+from connector_host.model.errors import ManifestError
 from connector_host.model.failure import Level
+from connector_host.model.invocation_errors import TimedOut
 from connector_host.model.manifest import MANIFEST, Command, Sample
 from connector_host.model.requests import ErrorPaths
 

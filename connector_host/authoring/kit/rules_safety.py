@@ -14,7 +14,7 @@ from connector_host.authoring.kit.exchanges import Answer, ReceivedRequest
 from connector_host.authoring.kit.rules_failures import good_sample
 from connector_host.authoring.kit.script import connects_heard
 from connector_host.authoring.kit.values import fuzzed, good_inputs
-from connector_host.model.errors import TimedOut
+from connector_host.model.invocation_errors import TimedOut
 from connector_host.model.manifest import CODE, Command
 
 ROUNDS = 30

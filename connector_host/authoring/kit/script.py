@@ -19,7 +19,7 @@ from msgspec import Struct, field
 from connector_host.app import LOGGERS
 from connector_host.authoring.kit.exchanges import Answer, ReceivedRequest, received
 from connector_host.configuration import SystemClock
-from connector_host.model.errors import DeadlinePassed
+from connector_host.model.invocation_errors import DeadlinePassed
 from connector_host.ports.hookspecs import PROJECT
 from connector_host.ports.parts import Permit, Reply, Request, Surroundings, Tls, Wire
 

@@ -13,9 +13,10 @@ from connector_host.host.settings import Settings
 from connector_host.manifests.schema import did_you_mean
 from connector_host.model.caller import SiteMap
 from connector_host.model.connection import Change, Connection, VaultReference
-from connector_host.model.errors import BadSetting, ConnectionChanged, InvalidInput
+from connector_host.model.errors import BadSetting, ConnectionChanged
 from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import new_id
+from connector_host.model.invocation_errors import InvalidInput
 from connector_host.model.manifest import Manifest
 
 References = Mapping[str, VaultReference | None]

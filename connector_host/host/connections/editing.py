@@ -15,7 +15,8 @@ from connector_host.host.connections.values import Values
 from connector_host.host.core import Core
 from connector_host.model.caller import Actor, Caller, Operator, Principal, actor_of
 from connector_host.model.connection import Change, Connection, StoredConnection
-from connector_host.model.errors import BadSetting, NotAllowed, RequestRefused
+from connector_host.model.errors import BadSetting, NotAllowed
+from connector_host.model.invocation_errors import RequestRefused
 from connector_host.model.manifest import Manifest
 
 BOUNDARY = frozenset({"name", "site", "shared_to_internal_sites", "recipient_site", "tenants", "agent"})

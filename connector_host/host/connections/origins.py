@@ -6,7 +6,8 @@ from collections.abc import Container, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from connector_host.model.errors import BadSetting, RequestRefused
+from connector_host.model.errors import BadSetting
+from connector_host.model.invocation_errors import RequestRefused
 from connector_host.model.manifest import Manifest
 from connector_host.model.paths import ABSENT
 from connector_host.model.requests import check_origin

@@ -13,8 +13,10 @@ from connector_host.manifests.registry import PluginRegistry
 from connector_host.manifests.versions import compared
 from connector_host.model.caller import Caller
 from connector_host.model.connection import Connection, StoredConnection, VaultReference
-from connector_host.model.errors import ConnectionUnavailable, InvalidInput, SealError, SecretUnavailable
+from connector_host.model.errors import SealError
 from connector_host.model.guarded import Guarded
+from connector_host.model.invocation import Invocation
+from connector_host.model.invocation_errors import ConnectionUnavailable, InvalidInput, SecretUnavailable
 from connector_host.model.manifest import Manifest, Migration
 from connector_host.ports.stores import ConnectionStore
 
@@ -51,13 +53,13 @@ def _applied(migration: Migration, values: Values) -> Values:
     return Values({**parameters, **added}, secrets, vault)
 
 
-def refuse_unusable(stored: StoredConnection, agents: Container[str], *, draft: bool, ingest: bool) -> None:
+def refuse_unusable(invocation: Invocation, agents: Container[str]) -> None:
     """Raise ConnectionUnavailable, with the reason, where nobody may use the connection now."""
-    connection = stored.connection
+    stored, connection = invocation.stored, invocation.stored.connection
     if stored.damage:
         advice = "Restore the database from a backup, or remove the connection and add it again."
         raise ConnectionUnavailable(stored.damage, assistance=advice)
-    if not connection.active and not draft:
+    if not connection.active and invocation.draft is None:
         raise not_active(connection.name)
     if connection.agent is not None and connection.agent not in agents:
         raise ConnectionUnavailable(
@@ -65,7 +67,7 @@ def refuse_unusable(stored: StoredConnection, agents: Container[str], *, draft: 
             f"agent of that name.",
             assistance="Start the agent, or choose another: connector-host connections edit NAME --agent ''",
         )
-    if ingest and connection.shared_to_internal_sites and connection.recipient_site is None:
+    if invocation.ingest and connection.shared_to_internal_sites and connection.recipient_site is None:
         raise ConnectionUnavailable(
             f"The connection '{connection.name}' is shared to internal sites and has no recipient site for its events.",
             assistance="Choose one: connector-host connections edit NAME --recipient-site SITE",

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from connector_host.host.egress import Egress, address_of
-from connector_host.model.errors import RequestRefused
+from connector_host.model.effects import EFFECTS, SAFE
+from connector_host.model.invocation_errors import RequestRefused, Unreachable
 from connector_host.ports.parts import Reply, Request, Step, Tls, Transport, Wire
 
 
@@ -37,7 +38,17 @@ class Wires:
             host = urlsplit(request.url).hostname or ""
             self._wiring.egress.check_name(host, by_operator=host not in self._others)
             self._checked.add(place)
-        return await self._wire(request.transport).send(request)
+        wire, effects = self._wire(request.transport), EFFECTS.get()
+        if effects is None or request.method in SAFE:
+            return await wire.send(request)
+        before = effects.sending(request)
+        try:
+            reply = await wire.send(request)
+        except (Unreachable, RequestRefused):
+            effects.never_sent(request, before)
+            raise
+        effects.answered(request, reply.status, before)
+        return reply
 
     async def close(self) -> None:
         """Close them all."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from connector_host.manifests.rules.reach import Plugin, paths_in, texts_in
 from connector_host.manifests.source_map import Where
-from connector_host.model.errors import RequestRefused
 from connector_host.model.failure import Problem
+from connector_host.model.invocation_errors import RequestRefused
 from connector_host.model.requests import check_origin
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}

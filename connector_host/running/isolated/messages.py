@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import asdict
+from msgspec import convert, to_builtins
 
-from connector_host.model import errors
+from connector_host.model import invocation_errors
 from connector_host.model.authoring import Failed, Item, Page, Upload
-from connector_host.model.errors import CommandBug, InvocationError
-from connector_host.model.failure import Failure, Kind
+from connector_host.model.failure import Failure
+from connector_host.model.invocation_errors import CommandBug, InvocationError
 
 _FILE = "$connector-host-file"
 
@@ -35,18 +35,16 @@ def with_files(value: Any) -> Any:
 
 def encode_error(error: InvocationError) -> dict[str, Any]:
     """Return an error as facts."""
-    failure = error.failure
-    facts = asdict(failure)
-    return {"class": type(error).__name__, "failure": {**facts, "kind": failure.kind.value}}
+    return {"class": type(error).__name__, "failure": to_builtins(error.failure)}
 
 
 def decode_error(facts: dict[str, Any]) -> InvocationError:
     """Return the error that facts tell of, of the same class."""
-    found = getattr(errors, facts["class"], None) if facts["class"] != "Failed" else Failed
+    found = getattr(invocation_errors, facts["class"], None) if facts["class"] != "Failed" else Failed
     fitting = isinstance(found, type) and issubclass(found, InvocationError)
     kind: type[InvocationError] = found if fitting and isinstance(found, type) else CommandBug
     error = kind.__new__(kind)
-    failure = Failure(**{**facts["failure"], "kind": Kind(facts["failure"]["kind"])})
+    failure = convert(facts["failure"], Failure)
     Exception.__init__(error, failure.message)
     error.failure = failure
     return error

@@ -13,8 +13,8 @@ from anyio.abc import Process, TaskGroup
 from anyio.streams.buffered import BufferedByteReceiveStream
 from msgspec import Struct
 
-from connector_host.model.errors import CommandBug, InvocationError
 from connector_host.model.invocation import Invocation
+from connector_host.model.invocation_errors import CommandBug, InvocationError
 from connector_host.model.manifest import Command
 from connector_host.model.requests import Paging
 from connector_host.ports.parts import CommandOutput, OpenConnection

@@ -8,8 +8,8 @@ from typing import Any
 import anyio
 from msgspec import Struct, field
 
-from connector_host.model.errors import CommandBug, DeadlinePassed
 from connector_host.model.invocation import Invocation
+from connector_host.model.invocation_errors import CommandBug, DeadlinePassed
 from connector_host.model.manifest import Command, Manifest
 from connector_host.ports.parts import Body, Clock, CommandOutput, OpenConnection, Surroundings
 from connector_host.running.call import RunningCall, Servers, with_call

@@ -25,7 +25,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from msgspec.structs import asdict
 
 from connector_host.model.authoring import Item, Listing, Page
-from connector_host.model.errors import InvocationError
+from connector_host.model.invocation_errors import InvocationError
 from connector_host.ports.parts import ShieldedValues
 from connector_host.running.isolated.messages import decode_error, encode_error, item_told, line, with_files
 from connector_host.running.python import FunctionRun, author_boundary, function_of, run_function

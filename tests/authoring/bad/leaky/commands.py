@@ -4,7 +4,7 @@ import socket
 import time
 
 from connector_host.model.authoring import Failed, command
-from connector_host.model.errors import ApiError
+from connector_host.model.invocation_errors import ApiError
 from connector_host.ports.calls import AsyncCall
 
 print("Leaky is here")  # noqa: T201 - planted: importing prints

@@ -5,7 +5,8 @@ from contextlib import suppress
 from importlib import import_module
 
 from connector_host.model.authoring import Failed, Item, command
-from connector_host.model.errors import ApiError, ConnectorHostError
+from connector_host.model.errors import ConnectorHostError
+from connector_host.model.invocation_errors import ApiError
 from connector_host.ports.calls import AsyncCall
 
 

@@ -1,0 +1,95 @@
+"""A run: an invocation under way, from what the store is told before it begins to what is kept of it."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from connector_host.host.core import Core
+from connector_host.host.history import note_health
+from connector_host.host.plan import CommandRules
+from connector_host.host.results import Collector, entries, status_of
+from connector_host.model.effects import Effect, Effects
+from connector_host.model.errors import StoreError
+from connector_host.model.invocation import Invocation
+from connector_host.model.invocation_errors import InvocationError, NotRecordable
+from connector_host.model.result import Result
+
+WAIT_SECONDS = 10.0  # for the database, before anything is sent
+
+
+class Run(Struct, eq=False):
+    """An invocation under way: what it did so far, when it began, and whether the store was told before."""
+
+    core: Core
+    invocation: Invocation
+    effects: Effects
+    begun: float
+    intended: bool = False
+
+    @property
+    def acts(self) -> bool:
+        """Whether it may change something at the product."""
+        command = self.invocation.command
+        return command.kind == "action" and not command.read_only
+
+    @property
+    def effect(self) -> Effect:
+        """What it did, as far as is known."""
+        return self.effects.verdict if self.acts else Effect.NONE
+
+    def fail(self, output: Collector, error: InvocationError) -> None:
+        """Take what failed the whole run, with what it did all the same."""
+        error.failure = replace(error.failure, effect=self.effect)
+        output.fail(error)
+
+    async def intend(self, inputs: str) -> None:
+        """Tell the store what is about to run; raises NotRecordable, and then nothing may be sent."""
+        if not self.acts:
+            return
+        left = self.invocation.deadline - self.core.clock.monotonic()
+        try:
+            await self.core.history.begin(self.invocation, inputs, min(left, WAIT_SECONDS))
+        except StoreError as error:
+            raise NotRecordable(f"Nothing was sent, because it could not be recorded. {error}") from error
+        self.intended = True
+
+    def report(self, rules: CommandRules, output: Collector) -> Result:
+        """Return the result as it stands."""
+        invocation = self.invocation
+        assert invocation.started_at is not None  # noqa: S101 - it is under way
+        raw = output.raw_data()
+        shown = raw is not None and not invocation.ingest
+        return Result(
+            status_of(output),
+            invocation.manifest.id,
+            invocation.command.id,
+            invocation.stored.connection.name,
+            invocation.id,
+            invocation.started_at,
+            round((self.core.clock.monotonic() - self.begun) * 1000),
+            raw,
+            output.context_data(),
+            {name: path.find(raw) for name, path in rules.key_fields.items()} if shown else {},
+            output.whole(),
+            rules.mapper.map(raw) if rules.mapper and shown else None,
+            tuple(output.notes),
+            tuple(entries(invocation.command, output)) if output.failures else (),
+            self.effect,
+        )
+
+    async def record(self, output: Collector, result: Result) -> Result:
+        """Keep the invocation in history and audit, and what it says about its connection's health.
+
+        A result that cannot be recorded is returned all the same, with a note.
+        """
+        core, invocation = self.core, self.invocation
+        connection = invocation.stored.connection
+        try:
+            if invocation.options.record or self.intended:
+                inputs = output.redactor.text(invocation.inputs_text or "{}")
+                await core.history.record(result, invocation, inputs, intended=self.intended)
+            if invocation.draft is None:
+                failures = [failure for _, failure in output.failures]
+                await note_health(core.store.health, invocation.command, connection, result, failures)
+        except StoreError as error:
+            return replace(result, notes=(*result.notes, f"The result could not be recorded. {error}"))
+        return result
