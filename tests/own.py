@@ -54,8 +54,10 @@ def add(world: World, name: str, base: str, secrets: Mapping[str, Any] | None = 
     world.use(lambda host: host.connections.add(name, "acme", change))
 
 
-def run(world: World, command: str, inputs: Any = None, *, name: str = "own", seconds: float = 60) -> Result:
+def run(
+    world: World, command: str, inputs: Any = None, *, name: str = "own", seconds: float = 60, options: Any = None
+) -> Result:
     """Run one command of the plugin."""
-    options = Options(deadline_seconds=seconds)
+    options = options or Options(deadline_seconds=seconds)
     result: Result = world.use(lambda host: host.run("acme", command, name, inputs, options=options))
     return result

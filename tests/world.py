@@ -3,6 +3,7 @@
 import datetime as dt
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -125,13 +126,13 @@ def serving_app(app: Any, *, certificate: str | None = None, key: str | None = N
 
 
 @contextmanager
-def raw_server(*answers: bytes | None, repeat: bool = True) -> Iterator[tuple[str, list[bytes]]]:
+def raw_server(*answers: bytes | None, repeat: bool = True, delay: float = 0.0) -> Iterator[tuple[str, list[bytes]]]:
     """Serve the given bytes, one answer per connection (None: never answer); gives base URL and what was received."""
     received: list[bytes] = []
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.05)
     stop = threading.Event()
-    thread = threading.Thread(target=_answer, args=(listener, answers, repeat, received, stop), daemon=True)
+    thread = threading.Thread(target=_answer, args=(listener, answers, repeat, received, stop, delay), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", received
@@ -142,7 +143,12 @@ def raw_server(*answers: bytes | None, repeat: bool = True) -> Iterator[tuple[st
 
 
 def _answer(
-    listener: socket.socket, answers: Sequence[bytes | None], repeat: bool, received: list[bytes], stop: threading.Event
+    listener: socket.socket,
+    answers: Sequence[bytes | None],
+    repeat: bool,
+    received: list[bytes],
+    stop: threading.Event,
+    delay: float,
 ) -> None:
     kept: list[socket.socket] = []
     turn = 0
@@ -159,6 +165,7 @@ def _answer(
             if answer is None:
                 kept.append(wire)
                 continue
+            time.sleep(delay)
             wire.sendall(answer)
         except OSError:
             pass

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from connector_host.host.core import Core
-from connector_host.model.errors import KeyReused
+from connector_host.model.errors import KeyReused, WrongUse
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import DeadlinePassed
 from connector_host.model.result import HistoryRecord, Result, result_of
@@ -21,6 +21,8 @@ async def first_result(core: Core, invocation: Invocation) -> Result | None:
     connection and command, for a day. Raises KeyReused where it was given with other inputs.
     """
     key = invocation.options.idempotency_key
+    if invocation.options.invocation_id is not None and key is None:
+        await _refuse_used(core, invocation)
     if key is None:
         return None
     mine = KeyUse(invocation.id, _digest(invocation.inputs_text or "{}"), running=True)
@@ -40,6 +42,11 @@ async def first_result(core: Core, invocation: Invocation) -> Result | None:
         if core.clock.monotonic() + LOOK_SECONDS > until:
             raise DeadlinePassed("The invocation that has this idempotency key has not ended yet.")
         await core.clock.sleep(LOOK_SECONDS)
+
+
+async def _refuse_used(core: Core, invocation: Invocation) -> None:
+    if await core.store.history.get(invocation.id) is not None:
+        raise WrongUse(f"There is an invocation with the id {invocation.id} already.")
 
 
 def _told(record: HistoryRecord) -> Result:

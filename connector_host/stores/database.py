@@ -1,5 +1,6 @@
 """The open SQLite file: WAL, of this program's schema; the event loop never waits for its lock; a fault is told."""
 
+import asyncio
 import os
 import sqlite3
 import threading
@@ -45,7 +46,7 @@ class Database:
         self.path = path
         self.committed: Callable[[], None] = _nothing
         self._power = power
-        self._process, self._thread = os.getpid(), threading.get_ident()
+        self._process, self._thread, self._loop = os.getpid(), threading.get_ident(), _loop()
         with told(path, "cannot be opened"):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             raw = opened(path, power=power)
@@ -109,7 +110,7 @@ class Database:
     def _check_place(self) -> None:
         if os.getpid() != self._process:
             raise WrongProcess
-        if threading.get_ident() != self._thread:
+        if threading.get_ident() != self._thread or _loop() is not self._loop:
             raise WrongLoop
 
     def _check_files(self) -> None:
@@ -120,6 +121,14 @@ class Database:
                     f"The store's file {file} was removed or replaced while it was in use: what is written now would "
                     f"be lost. Bring it back, and start the program again."
                 )
+
+
+def _loop() -> object:
+    """Return asyncio's running loop; None where another, or none, runs."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _nothing() -> None:

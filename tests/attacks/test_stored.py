@@ -1,0 +1,349 @@
+"""Attacks on what is stored: rows changed without a key, old rows put back, keys lost, files taken away, locks held."""
+
+import base64
+import json
+import multiprocessing
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from connector_host import Configuration, open_host
+from connector_host.model.connection import Change
+from connector_host.model.errors import (
+    ChangedOutside,
+    ConnectorHostError,
+    KeyExposed,
+    KeyUnknown,
+    SealError,
+    WrongLoop,
+    WrongProcess,
+)
+from connector_host.model.result import Status
+from tests.world import API_KEY, Sandbox, World, raw_server
+
+
+def sql(world: World, *statements: str) -> list[Any]:
+    """What somebody can do who has the database, and no key."""
+    with sqlite3.connect(world.home / "connector-host.db") as database:
+        found = [database.execute(statement).fetchall() for statement in statements]
+    database.close()
+    return found[-1]
+
+
+def evil(name: str) -> str:
+    return f"update connection set facts = json_set(facts, {name})"
+
+
+CHANGES = {
+    "the server": evil("'$.parameters.server_url', 'https://evil.example'"),
+    "the plugin": "update connection set plugin = 'opsgenie'",
+    "the authority trusted": evil("'$.parameters.ca_bundle', '/tmp/evil.pem'"),
+    "an administrator": evil("'$.admin_users', json('[\"eve\"]')"),
+    "who may use it": evil("'$.allowed_users', json('[\"eve\"]')"),
+    "activity": evil("'$.active', json('true')"),
+    "the site": evil("'$.site', 'shop'"),
+    "who named the server": evil("'$.servers_by', json('{}')"),
+    "the origins": evil("'$.origins', json('[\"https://evil.example\"]')"),
+    "the generation": evil("'$.generation', 99"),
+    "the name": "update connection set name = 'prod2'",
+    "a MAC taken away": "update data_key set mac = null",
+    "the key taken away": "delete from data_key",
+    "all taken away": "update data_key set mac = null; ",
+}
+SAME = {"activity", "who named the server"}  # what stood there already: no change
+
+
+@pytest.mark.parametrize("what", [name for name in CHANGES if name not in SAME])
+def test_a_row_changed_without_the_key_is_refused(prod: World, what: str) -> None:
+    for statement in CHANGES[what].split("; "):
+        if statement:
+            sql(prod, statement)
+    name = "prod2" if what == "the name" else "prod"
+    with raw_server(b"") as (_, received):
+        if what != "the plugin":
+            result = prod.use(lambda host: host.run("pagerduty", "list_users", name))
+            assert result.status is Status.FAILED
+            assert "changed outside" in result.errors[0].message
+        assert received == []
+    for call in (
+        lambda host: host.connections.edit(name, Change({"description": "x"})),
+        lambda host: host.connections.copy(name, "other"),
+    ):
+        with pytest.raises((ChangedOutside, ConnectorHostError)):
+            prod.use(call)
+    shown = json.dumps(prod.use(lambda host: host.connections.list()), default=str)
+    assert API_KEY not in shown
+
+
+def test_macs_stripped_from_everything_are_not_made_anew(prod: World) -> None:
+    sql(prod, evil("'$.parameters.server_url', 'https://evil.example'"), "update data_key set mac = null")
+    for _ in range(2):
+        assert "changed outside" in prod.run("list_users").errors[0].message
+
+
+def test_an_old_key_with_its_secrets_put_back_opens_nothing(prod: World) -> None:
+    old = {table: sql(prod, f"select * from {table}") for table in ("data_key", "secret")}
+    prod.use(lambda host: host.connections.edit("prod", Change(secrets={"api_key": "a-new-key-a-new-key"})))
+    with sqlite3.connect(prod.home / "connector-host.db") as database:
+        for table, rows in old.items():
+            database.execute(f"delete from {table}")
+            database.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
+    database.close()
+    assert "those of another time" in prod.run("list_users").errors[0].message
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into tenant (name, master) values ('evil', 0)",
+        "update site set tenant = 'acme'",
+        "update site set internal = 0",
+        "update place_stamp set mac = null",
+    ],
+)
+def test_sites_and_tenants_changed_without_the_key_are_refused(prod: World, statement: str) -> None:
+    async def fill(host: Any) -> None:
+        await host.sites.put_tenant("us", master=True)
+        await host.sites.put_tenant("acme")
+        await host.sites.put_site("hq")
+
+    prod.use(fill)
+    sql(prod, statement, "update place_stamp set number = number + 1")
+    with pytest.raises(ChangedOutside):
+        prod.use(lambda host: host.sites.map())
+
+
+@pytest.mark.parametrize("key", [bytes(32), b"\x01" * 32, bytes(range(4)) * 8])
+def test_a_key_that_is_not_random_seals_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: bytes) -> None:
+    monkeypatch.setenv("MASTER", base64.b64encode(key).decode())
+    world = World(tmp_path / "home", key="env:MASTER")
+    with pytest.raises(SealError, match="not random"):
+        world.add("http://127.0.0.1:1")
+
+
+def test_a_wrong_key_seals_nothing_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER", base64.b64encode(os.urandom(32)).decode())
+    world = World(tmp_path / "home", key="env:MASTER")
+    world.add("http://127.0.0.1:1")
+    monkeypatch.setenv("MASTER", base64.b64encode(os.urandom(32)).decode())
+    with pytest.raises(KeyUnknown, match="not those of this store"):
+        world.add("http://127.0.0.1:1", "second")
+
+
+def test_a_key_file_where_others_can_put_one_of_theirs_is_refused(prod: World) -> None:
+    prod.home.chmod(0o777)
+    assert "can be written to by others" in prod.run("list_users").errors[0].message
+    prod.home.chmod(0o700)
+    if os.geteuid() == 0:
+        os.chown(prod.home / "master.key", 12345, -1)
+        with pytest.raises(KeyExposed, match="belongs to another user"):
+            prod.add("http://127.0.0.1:1", "second")
+
+
+def _rotate(home: str, rounds: int) -> None:
+    async def go() -> None:
+        for _ in range(rounds):
+            async with open_host(Configuration(home=Path(home))) as host:
+                await host.as_operator().keys.rotate()
+
+    anyio.run(go)
+
+
+def _retire(home: str, rounds: int) -> None:
+    async def go() -> None:
+        for _ in range(rounds):
+            async with open_host(Configuration(home=Path(home))) as host:
+                try:
+                    await host.as_operator().keys.rotate()
+                    await host.as_operator().keys.retire()
+                except ConnectorHostError:
+                    pass
+
+    anyio.run(go)
+
+
+def _add(home: str, name: str, count: int) -> None:
+    async def go() -> None:
+        added = []
+        async with open_host(Configuration(home=Path(home))) as host:
+            for number in range(count):
+                parameters = {"server_url": "http://127.0.0.1:1", "event_url": "http://127.0.0.1:1"}
+                change = Change({}, parameters, {"api_key": f"{name}-{number}-" + "k" * 20})
+                try:
+                    await host.as_operator().connections.add(f"{name}-{number}", "pagerduty", change)
+                except ConnectorHostError:
+                    continue
+                added.append(f"{name}-{number}")
+        (Path(home) / f"added-{name}").write_text("\n".join(added))
+
+    anyio.run(go)
+
+
+@pytest.mark.parametrize("other", [_rotate, _retire])
+def test_no_rotation_beside_another_loses_a_secret(tmp_path: Path, other: Any) -> None:
+    """Two programs rotate (or retire) while two add; a tenth of the rounds that the bench runs."""
+    home = tmp_path / "home"
+    world = World(home)
+    world.add("http://127.0.0.1:1", "first")
+    context = multiprocessing.get_context("spawn")
+    work = [context.Process(target=other, args=(str(home), 5)) for _ in range(2)]
+    work += [context.Process(target=_add, args=(str(home), name, 20)) for name in ("a", "b")]
+    for one in work:
+        one.start()
+    for one in work:
+        one.join(120)
+        assert one.exitcode == 0
+
+    async def open_all(host: Any) -> tuple[list[str], int]:
+        names = [one.connection.name for one in await host.connections.list()]
+        for name in names:
+            await host._core.secrets.open(await host._core.store.connections.get(name))
+        return names, len(names)
+
+    names, _ = world.use(open_all)
+    acknowledged = {name for file in home.glob("added-*") for name in file.read_text().split()}
+    assert acknowledged <= set(names)
+    assert len(acknowledged) >= 30
+
+
+@pytest.mark.parametrize("gone", ["connector-host.db", "."])
+def test_a_file_taken_away_while_it_is_used_acknowledges_nothing(prod: World, gone: str) -> None:
+    async def work(host: Any) -> Any:
+        path = prod.home / gone
+        if gone == ".":
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        return await host.connections.edit("prod", Change({"description": "x"}))
+
+    with pytest.raises(ConnectorHostError, match=r"removed or replaced|cannot be|missing"):
+        prod.use(work)
+
+
+def test_a_forked_child_is_told_to_open_a_host_of_its_own(prod: World) -> None:
+    async def work(host: Any) -> Any:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            said = "nothing"
+            try:
+                host._core.store._database._check_place()
+            except WrongProcess as error:
+                said = str(error)
+            os.write(writing, said.encode())
+            os._exit(0)
+        os.waitpid(child, 0)  # noqa: ASYNC222 - it ends at once
+        os.close(writing)
+        said = os.read(reading, 1000).decode()
+        os.close(reading)
+        await host.connections.edit("prod", Change({"description": "the parent goes on"}))
+        return said
+
+    assert "opened by another process" in prod.use(work)
+    assert prod.use(lambda host: host.audit.verify()).problems == ()
+
+
+def test_another_thread_is_told_to_open_a_host_of_its_own(prod: World) -> None:
+    async def work(host: Any) -> Any:
+        caught: list[BaseException] = []
+
+        def elsewhere() -> None:
+            try:
+                anyio.run(host.connections.list)
+            except ConnectorHostError as error:
+                caught.append(error)
+
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        await anyio.to_thread.run_sync(thread.join)
+        return caught, await host.connections.list()
+
+    caught, listed = prod.use(work)
+    assert isinstance(caught[0], WrongLoop)
+    assert len(listed) == 1
+
+
+def test_another_loop_of_the_same_thread_is_told_so(prod: World, sandbox: Sandbox) -> None:
+    import asyncio
+
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    manager = open_host(prod.configuration)
+    host = first.run_until_complete(manager.__aenter__())
+    with pytest.raises(WrongLoop):
+        second.run_until_complete(host.as_operator().run("pagerduty", "list_users", "prod"))
+    result = first.run_until_complete(host.as_operator().run("pagerduty", "list_users", "prod"))
+    assert result.status is Status.PASSED
+    first.run_until_complete(manager.__aexit__(None, None, None))
+    first.close()
+    second.close()
+
+
+HOLDER = """
+import sqlite3, sys, time
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("begin immediate")
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+database.execute("rollback")
+"""
+
+
+def test_the_event_loop_goes_on_while_another_program_holds_the_lock(prod: World, sandbox: Sandbox) -> None:
+    async def work(host: Any) -> Any:
+        command = [sys.executable, "-c", HOLDER, str(prod.home / "connector-host.db"), "2.5"]
+        holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        stalls: list[float] = []
+        done = anyio.Event()
+
+        async def watch() -> None:
+            while not done.is_set():
+                before = time.monotonic()
+                await anyio.sleep(0.01)
+                stalls.append(time.monotonic() - before - 0.01)
+
+        results = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(watch)
+            begun = time.monotonic()
+
+            async def one() -> None:
+                results.append(await host.run("pagerduty", "list_users", "prod"))
+
+            async with anyio.create_task_group() as runs:
+                for _ in range(5):
+                    runs.start_soon(one)
+            waited = time.monotonic() - begun
+            done.set()
+        holder.communicate()
+        return results, max(stalls), waited, await host.history(50)
+
+    results, stall, waited, records = prod.use(work)
+    assert {one.status for one in results} == {Status.PASSED}
+    assert waited > 1.5, "they waited for the lock"
+    assert stall < 0.2, "in a noisy machine; alone it is below 50 ms"
+    assert {one.invocation_id for one in results} <= {one.invocation_id for one in records}
+
+
+def test_a_migration_keeps_what_was_there_before(tmp_path: Path) -> None:
+    made = Path(__file__).parents[1] / "data" / "release_1_0" / "home"
+    home = tmp_path / "home"
+    shutil.copytree(made, home)
+    (home / "master.key").chmod(0o600)
+    World(home).use(lambda host: host.connections.list())
+    [backup] = home.glob("connector-host.db.schema-*")
+    assert backup.stat().st_mode & 0o077 == 0
+    with sqlite3.connect(backup) as database:
+        assert database.execute("pragma user_version").fetchone()[0] == 2
+        assert database.execute("select count(*) from connection").fetchone()[0] == 4
+    database.close()

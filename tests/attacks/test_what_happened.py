@@ -1,0 +1,358 @@
+"""What happened at the product is never denied: lost answers, cut runs, dead programs, full disks, repeated calls."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from connector_host.model.errors import KeyReused, WrongUse
+from connector_host.model.invocation import Options
+from connector_host.model.result import Status
+from tests.own import own, run
+from tests.world import World, http, raw_server
+
+DO = """
+  do_it:
+    title: Do It
+    input: {properties: {what: {title: What, type: string}}}
+    request: {server: api, method: POST, path: /do, body: {what: $.input.what}}
+  do_each:
+    title: Do Each
+    input: {required: [ids], properties: {ids: {title: IDs, type: array, items: {type: string}}}}
+    each: ids
+    request: {server: api, method: POST, path: "/do/{$.item}"}
+  look:
+    title: Look
+    read_only: true
+    request: {server: api, path: /look}
+"""
+
+
+def answered(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
+    return http(status, body, "Content-Type: application/json", *headers)
+
+
+GOOD = answered(b'{"ok": true}')
+
+
+def effects(result: Any) -> tuple[str, str, list[str]]:
+    return result.status.value, result.effect.value, [entry.effect for entry in result.errors]
+
+
+def test_an_answer_that_is_lost_is_told_as_unknown_and_asked_for_once(tmp_path: Path) -> None:
+    with raw_server(b"") as (base, received):
+        world = own(tmp_path, DO, base)
+        result = run(world, "do_it", {"what": "x"})
+        assert effects(result) == ("Failed", "unknown", ["unknown"])
+        assert "may have acted" in result.errors[0].detail
+        assert sum(one.startswith(b"POST") for one in received) == 1
+    [record] = world.use(lambda host: host.history())
+    assert (record.status, record.effect) == ("Failed", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (GOOD, ("Passed", "done", [])),
+        (answered(b"{}", "400 Bad Request"), ("Failed", "none", ["none"])),
+        (answered(b"{}", "503 Service Unavailable"), ("Failed", "unknown", ["unknown"])),
+        (answered(b"not json"), ("Failed", "done", ["done"])),
+    ],
+)
+def test_each_answer_says_what_it_did(tmp_path: Path, answer: bytes, told: Any) -> None:
+    with raw_server(answer) as (base, received):
+        world = own(tmp_path, DO, base)
+        assert effects(run(world, "do_it", {"what": "x"})) == told
+        assert sum(one.startswith(b"POST") for one in received) == 1, "a gateway's 503 makes no second incident"
+        assert run(world, "look").effect.value == "none"
+
+
+def test_what_was_never_sent_did_nothing(tmp_path: Path) -> None:
+    world = own(tmp_path, DO, "http://127.0.0.1:1")
+    assert effects(run(world, "do_it", {"what": "x"})) == ("Failed", "none", ["none"])
+
+
+PROGRAM = """
+import sys, anyio
+from pathlib import Path
+from connector_host import Configuration, open_host, Options
+async def main():
+    where = Configuration(home=Path(sys.argv[1]), manifest=Path(sys.argv[2]) if sys.argv[2] else None,
+                          plugin_folders=(Path(sys.argv[3]),))
+    async with open_host(where) as host:
+        options = Options(idempotency_key=sys.argv[5] or None)
+        result = await host.as_operator().run("acme", "do_it", "own", {"what": sys.argv[4]}, options=options)
+        print(result.json(), flush=True)
+anyio.run(main)
+"""
+
+
+def program(world: World, folder: Path, what: str, key: str = "") -> "subprocess.Popen[str]":
+    manifest = str(world.configuration.manifest or "")
+    words = [sys.executable, "-c", PROGRAM, str(world.home), manifest, str(folder / "acme"), what, key]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_program_killed_in_the_act_leaves_a_record(tmp_path: Path) -> None:
+    with raw_server(None) as (base, received):
+        world = own(tmp_path, DO, base)
+        child = program(world, tmp_path, "x")
+        until = time.monotonic() + 30
+        while not received and time.monotonic() < until:
+            time.sleep(0.02)
+        assert received
+        child.send_signal(signal.SIGKILL)
+        child.communicate(timeout=30)
+    [record] = world.use(lambda host: host.history())
+    assert (record.status, record.effect, record.command) == ("Failed", "unknown", "do_it")
+    assert json.loads(record.error or "")["entries"][0]["kind"] == "unknown"
+    [newest] = world.use(lambda host: host.audit.newest(1))
+    assert newest.entry.action == "invocation.abandoned"
+    assert len(world.use(lambda host: host.history())) == 1, "it is ended once"
+
+
+def test_what_a_living_program_does_is_not_ended_by_another(tmp_path: Path) -> None:
+    with raw_server(None) as (base, received):
+        world = own(tmp_path, DO, base)
+        child = program(world, tmp_path, "x")
+        until = time.monotonic() + 30
+        while not received and time.monotonic() < until:
+            time.sleep(0.02)
+        assert world.use(lambda host: host.history()) == []
+        child.kill()
+        child.communicate(timeout=30)
+
+
+def test_a_run_that_is_cancelled_is_recorded(tmp_path: Path) -> None:
+    with raw_server(None) as (base, _):
+        world = own(tmp_path, DO, base)
+
+        async def cut(host: Any) -> Any:
+            with anyio.move_on_after(0.3):
+                await host.run("acme", "do_it", "own", {"what": "x"})
+            return await host.history()
+
+        [record] = world.use(cut)
+    assert (record.status, record.effect) == ("Failed", "unknown")
+    assert "cancelled" in json.loads(record.error or "")["message"]
+
+
+@contextmanager
+def spoiled(world: World, statement: str) -> Iterator[None]:
+    with sqlite3.connect(world.home / "connector-host.db") as database:
+        database.execute(statement)
+    database.close()
+    yield
+    with sqlite3.connect(world.home / "connector-host.db") as database:
+        database.execute("drop trigger spoiled")
+    database.close()
+
+
+def test_what_cannot_be_recorded_is_not_sent(tmp_path: Path) -> None:
+    with raw_server(GOOD) as (base, received):
+        world = own(tmp_path, DO, base)
+        with spoiled(world, "create trigger spoiled before insert on intent begin select raise(abort, 'x'); end"):
+            for record in (True, False):
+                result = run(world, "do_it", {"what": "x"}, options=Options(record=record))
+                assert effects(result) == ("Failed", "none", ["none"])
+                assert "could not be recorded" in result.errors[0].message
+        assert received == []
+
+
+def test_a_disk_that_is_full_stops_what_acts_and_says_so(tmp_path: Path) -> None:
+    with raw_server(GOOD) as (base, received):
+        world = own(tmp_path, DO, base)
+
+        async def fill(host: Any) -> Any:
+            raw = host._core.store._database._here.raw
+            pages = raw.execute("pragma page_count").fetchone()[0]
+            raw.execute(f"pragma max_page_count = {pages}")
+            results = [await host.run("acme", "do_it", "own", {"what": "x" * 3000}) for _ in range(30)]
+            raw.execute("pragma max_page_count = 1000000")
+            return results, await host.history(100)
+
+        results, records = world.use(fill)
+    failed = [result for result in results if result.status is Status.FAILED]
+    assert failed
+    assert all("the disk is full" in result.errors[0].message for result in failed)
+    done = [result for result in results if result.status is Status.PASSED]
+    assert sum(one.startswith(b"POST") for one in received) == len(done)
+    assert {one.invocation_id for one in done} <= {one.invocation_id for one in records}
+
+
+def test_a_result_that_cannot_be_recorded_is_returned_and_recorded_later(tmp_path: Path) -> None:
+    with raw_server(GOOD) as (base, _):
+        world = own(tmp_path, DO, base)
+
+        async def broken(host: Any) -> Any:
+            raw = host._core.store._database._here.raw
+            raw.execute("create temp trigger spoiled before insert on invocation begin select raise(abort, 'x'); end")
+            first = await host.run("acme", "do_it", "own", {"what": "x"})
+            raw.execute("drop trigger spoiled")
+            second = await host.run("acme", "do_it", "own", {"what": "y"})
+            return first, second, await host.history()
+
+        first, second, records = world.use(broken)
+    assert (first.status, first.effect.value) == (Status.PASSED, "done")
+    assert "could not be recorded" in first.notes[-1]
+    assert {one.invocation_id for one in records} == {first.invocation_id, second.invocation_id}
+
+
+def test_each_of_a_thousand_is_in_exactly_one_list_when_time_is_over(tmp_path: Path) -> None:
+    """The server answers each after 60 ms, so that about 500 of 1,000 are done within a second."""
+    import asyncio
+
+    from tests.world import serving_app
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": f"{message['type']}.complete"})
+                if message["type"] == "lifespan.shutdown":
+                    return
+        await asyncio.sleep(0.06)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": b'{"ok": true}'})
+
+    ids = [f"id-{number}" for number in range(1000)]
+    with serving_app(app) as base:
+        world = own(tmp_path, DO, base)
+        begun = time.monotonic()
+        result = run(world, "do_each", {"ids": ids}, options=Options(deadline_seconds=1))
+        assert time.monotonic() - begun < 3
+    done = [one["item"] for one in result.context_data]
+    failed = [entry.item for entry in result.errors if entry.item is not None]
+    assert sorted([*done, *failed]) == sorted(ids)
+    unknown = [entry for entry in result.errors if entry.effect == "unknown"]
+    untried = [entry for entry in result.errors if "not tried" in entry.message]
+    assert result.status is Status.PARTIAL
+    assert done
+    assert untried
+    assert len(unknown) <= 128
+    assert {entry.effect for entry in result.errors if entry.item and entry not in unknown} == {"none"}
+
+
+def test_an_idle_connection_that_the_server_closes_fails_no_post(tmp_path: Path) -> None:
+    """The server closes each connection a random moment after its answer."""
+    import random
+    import socket
+    import threading
+
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    seen: list[int] = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            while data := connection.recv(65536):
+                seen.append(len(data))
+                connection.sendall(GOOD)
+                connection.settimeout(random.uniform(0, 0.02))
+                try:
+                    if not connection.recv(1, socket.MSG_PEEK):
+                        return
+                except TimeoutError:
+                    return
+                connection.settimeout(None)
+
+    def accept() -> None:
+        while True:
+            try:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+            except OSError:
+                return
+
+    threading.Thread(target=accept, daemon=True).start()
+    world = own(tmp_path, DO, f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+    async def many(host: Any) -> Any:
+        results = []
+        for _ in range(120):
+            results.append(await host.run("acme", "do_it", "own", {"what": "x"}))
+            await anyio.sleep(random.uniform(0, 0.02))
+        return results
+
+    results = world.use(many)
+    listener.close()
+    assert [one.errors[0].message for one in results if one.status is not Status.PASSED] == []
+    assert len(seen) == 120
+
+
+def test_a_repeated_call_with_a_key_is_done_once(tmp_path: Path) -> None:
+    with raw_server(GOOD) as (base, received):
+        world = own(tmp_path, DO, base)
+        key = Options(idempotency_key="k1")
+        first = run(world, "do_it", {"what": "x"}, options=key)
+        again = run(world, "do_it", {"what": "x"}, options=key)
+        assert (again.invocation_id, again.status, again.raw_data) == (
+            first.invocation_id,
+            first.status,
+            first.raw_data,
+        )
+        assert "first invocation with this idempotency key" in again.notes[-1]
+        with pytest.raises(KeyReused):
+            run(world, "do_it", {"what": "y"}, options=key)
+        run(world, "do_it", {"what": "y"}, options=Options(idempotency_key="k2"))
+        assert sum(one.startswith(b"POST") for one in received) == 2
+
+
+def test_two_programs_with_one_key_do_it_once_and_the_second_waits(tmp_path: Path) -> None:
+    with raw_server(GOOD, delay=1.0) as (base, received):
+        world = own(tmp_path, DO, base)
+        children = [program(world, tmp_path, "x", "the-key") for _ in range(3)]
+        found = [json.loads(child.communicate(timeout=60)[0]) for child in children]
+    assert {one["status"] for one in found} == {"Passed"}
+    assert len({one["invocation_id"] for one in found}) == 1
+    assert sum(one.startswith(b"POST") for one in received) == 1
+
+
+def test_an_invocation_has_the_id_that_the_caller_gave(tmp_path: Path) -> None:
+    with raw_server(GOOD) as (base, _):
+        world = own(tmp_path, DO, base)
+        given = "0199f1c2-7b7e-7cc1-b1b5-6d1f0c3f8a11"
+        assert run(world, "do_it", {"what": "x"}, options=Options(invocation_id=given)).invocation_id == given
+        with pytest.raises(WrongUse):
+            run(world, "do_it", {"what": "x"}, options=Options(invocation_id="1; drop table"))
+        with pytest.raises(WrongUse):
+            run(world, "do_it", {"what": "x"}, options=Options(invocation_id=given))
+
+
+def test_a_server_that_asks_to_wait_for_ever_is_not_heeded_for_more_than_an_hour(tmp_path: Path, clock: Any) -> None:
+    busy = answered(b"{}", "429 Too Many Requests", "Retry-After: 1000000000")
+    with raw_server(busy, GOOD) as (base, _):
+        world = own(tmp_path, DO, base, clock=clock)
+        result = run(world, "look", options=Options(deadline_seconds=4000))
+        assert result.status is Status.PASSED
+        assert max(clock.slept) <= 3601
+
+
+SLEEPER = '''"""Acme."""
+import time
+from connector_host import command
+
+
+@command
+def nap(call):
+    """Heed nothing."""
+    time.sleep(3)
+'''
+
+
+def test_a_deadline_is_kept_within_a_tenth(tmp_path: Path) -> None:
+    world = own(tmp_path, "  nap:\n    title: Nap\n", code=SLEEPER)
+
+    async def timed(host: Any) -> float:
+        begun = time.monotonic()
+        await host.run("acme", "nap", "own", options=Options(deadline_seconds=1))
+        return time.monotonic() - begun
+
+    assert 0.95 <= world.use(timed) <= 1.15
