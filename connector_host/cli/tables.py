@@ -107,13 +107,29 @@ def list_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
 def _plain_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold", max_width=WIDTH)
+        table.add_column(_cell(column), overflow="fold", max_width=WIDTH)
     return table
 
 
 def _cell(value: Any) -> Text:
     text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return Text("".join(character if character.isprintable() else " " for character in text))
+    return Text(shown_text(" ".join(text.splitlines()) if "\n" in text or "\r" in text else text))
+
+
+def shown_text(text: str) -> str:
+    """Return a text as a terminal may show it: what would steer it, or turn the reading direction, as a symbol."""
+    return "".join(one if one.isprintable() or one == "\n" else _symbol(one) for one in text)
+
+
+def _symbol(character: str) -> str:
+    """Return the symbol of a control character (Unicode's Control Pictures), or a mark for any other."""
+    code = ord(character)
+    if code < _SPACE:
+        return chr(_PICTURES + code)
+    return "\u2421" if code == _DELETE else "\ufffd"
+
+
+_SPACE, _DELETE, _PICTURES = 0x20, 0x7F, 0x2400
 
 
 def _print_key_fields(out: Console, result: Result) -> None:
@@ -129,7 +145,7 @@ def _print_key_fields(out: Console, result: Result) -> None:
 
 def _print_raw(out: Console, raw: Any) -> None:
     _tab(out, "Raw Data")
-    lines = json.dumps(raw, indent=2, ensure_ascii=False).splitlines()
+    lines = shown_text(json.dumps(raw, indent=2, ensure_ascii=False)).split("\n")
     out.print(Text("\n".join(lines[:LINES])), overflow="ellipsis", no_wrap=True)
     if len(lines) > LINES:
         out.print(Text(f"… {len(lines) - LINES} more lines; --output json shows all", style="dim"))

@@ -55,6 +55,12 @@ class Collector:
         if isinstance(value, InvocationError):
             self.fail(value, key)
             return
+        try:
+            self._take(key, value)
+        except RecursionError:
+            self.fail(UnexpectedReply("What came is nested beyond all use."), key)
+
+    def _take(self, key: str | None, value: Any) -> None:
         if isinstance(value, Page):
             kept: Any = value.records if value.clean else self.redactor.value(value.records)
             self.records.extend(kept)

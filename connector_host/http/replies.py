@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import msgspec
 from msgspec.structs import replace
 
+from connector_host.http.json_bounds import refusal
 from connector_host.model.failure import Kind
 from connector_host.model.invocation_errors import ApiError, UnexpectedReply
 from connector_host.model.paths import ABSENT, compile_path
@@ -49,8 +50,20 @@ def text_of(reply: Reply) -> str:
         raise not_json(reply, "it is not UTF-8 text") from None
 
 
+def refuse_hostile(reply: Reply) -> None:
+    """Raise UnexpectedReply for JSON that would fill the memory, or is nested beyond all use."""
+    reason = refusal(reply.body)
+    if reason is not None:
+        raise UnexpectedReply(
+            f"The server's answer is not read: {reason}.",
+            assistance="Ask for less at once; if that is right, the service may be out of order.",
+            http_status=reply.status,
+        )
+
+
 def parsed(reply: Reply) -> Any:
     """Return the body's JSON; raises UnexpectedReply."""
+    refuse_hostile(reply)
     try:
         return msgspec.json.decode(reply.body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -66,7 +79,14 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-DECODER = json.JSONDecoder(parse_constant=_no_constant)
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in {float("inf"), float("-inf")}:
+        raise ValueError(f"{text[:40]} is larger than any number")
+    return value
+
+
+DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 
 
 def mended(value: Any) -> Any:

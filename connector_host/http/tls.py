@@ -1,5 +1,6 @@
 """TLS contexts: verification always on, one context for all connections that trust the same roots."""
 
+import errno
 import os
 import ssl
 import sys
@@ -60,6 +61,8 @@ def _from_bundle(bundle: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     is_text = bundle.lstrip().startswith(_PEM)
     try:
+        if not is_text and not Path(bundle).is_file():
+            raise OSError(errno.EINVAL, "it is no regular file")  # noqa: TRY301 - told as what the system says is
         context.load_verify_locations(cadata=bundle) if is_text else context.load_verify_locations(cafile=bundle)
     except (OSError, ssl.SSLError) as error:
         reason = error.strerror or str(error)

@@ -16,6 +16,8 @@ from connector_host.ports.parts import OpenConnection, Reply, Request
 
 EARLY = 30.0  # seconds before its end in which a token is not used any more
 UNKNOWN_LIFE = 300.0  # seconds that a token is kept where the server does not say how long it lives
+LONGEST_LIFE = 365 * 24 * 3600.0
+_DIGITS = 20
 Send = Callable[[Request], Awaitable[Reply]]
 
 
@@ -60,8 +62,7 @@ class Tokens:
                 assistance="Check the connection's OAuth settings and the server's URL.",
             )
         self._opened.conceal(token)
-        life = answer.get("expires_in")
-        seconds = float(life) if isinstance(life, int | float) or str(life).isdigit() else UNKNOWN_LIFE
+        seconds = _life(answer.get("expires_in"))
         kept.token, kept.until = token, self._opened.clock.monotonic() + max(seconds - EARLY, seconds / 2)
         await self._keep_refresh_token(kept, answer.get("refresh_token"))
 
@@ -109,6 +110,13 @@ def _refused(error: ApiError) -> ApiError:
         assistance="Check the client id, the client secret (or refresh token) and the scope of the connection.",
         http_status=failure.http_status,
     )
+
+
+def _life(told: Any) -> float:
+    """Return for how many seconds a token says that it holds; a year at most."""
+    text = str(told) if isinstance(told, int | float | str) and not isinstance(told, bool) else ""
+    plain = text.isascii() and text.replace(".", "", 1).isdigit() and len(text) <= _DIGITS
+    return min(float(text), LONGEST_LIFE) if plain else UNKNOWN_LIFE
 
 
 def client_of(opened: OpenConnection, name: str, rules: Sequence[ResponseRule] = ()) -> ServerClient:

@@ -16,7 +16,7 @@ from connector_host.manifests.rules.reach import Plugin
 from connector_host.manifests.rules.requests import check_requests, check_servers
 from connector_host.manifests.schema import Checker, Fault, hint
 from connector_host.manifests.source_map import Document, Where, dotted
-from connector_host.manifests.strict_yaml import read_document
+from connector_host.manifests.strict_yaml import MAX_BYTES, read_document, read_regular
 from connector_host.model.errors import ManifestError
 from connector_host.model.failure import Level, Problem, in_order
 from connector_host.model.guarded import Guarded
@@ -150,7 +150,7 @@ def _read_schema(folder: Path, name: str) -> Any:
     file = (folder / name).resolve()
     if not file.is_relative_to(folder.resolve()):
         raise OSError(1, "it lies outside the plugin's folder")
-    return json.loads(file.read_text("utf-8"))
+    return json.loads(read_regular(file, MAX_BYTES).decode())
 
 
 def _check_rules(plugin: Plugin) -> list[Problem]:

@@ -10,6 +10,7 @@ from connector_host.manifests.cache import ManifestCache
 from connector_host.manifests.schema import did_you_mean
 from connector_host.manifests.structuring import load_manifest
 from connector_host.manifests.versions import compared
+from connector_host.model.boundary import authors_code, fault_of
 from connector_host.model.errors import BadSetting, BrokenPlugin, ManifestError, UnknownCommand, UnknownPlugin
 from connector_host.model.failure import Problem
 from connector_host.model.manifest import MANIFEST, BrokenPluginFacts, Command, Manifest
@@ -75,10 +76,14 @@ class PluginRegistry:
             self._load(folder)
 
     def _load(self, folder: Path) -> None:
+        def told(error: BaseException) -> BrokenPlugin:
+            return BrokenPlugin(f"Its folder cannot be read: {fault_of(error)}.")
+
         try:
-            manifest = load_manifest(folder, self.schemas, self._memory)
-            self._refuse_misfits(manifest)
-        except ManifestError as error:
+            with authors_code(told):
+                manifest = load_manifest(folder, self.schemas, self._memory)
+                self._refuse_misfits(manifest)
+        except (ManifestError, BrokenPlugin) as error:
             self.broken[folder.name] = BrokenPluginFacts(folder.name, folder, str(error))
         else:
             self.plugins[manifest.id] = manifest

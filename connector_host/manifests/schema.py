@@ -1,15 +1,18 @@
 """JSON Schema: jsonschema-rs gives the verdict, jsonschema the reasons, and only when there are any."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct
 
+from connector_host.manifests.patterns import fault_of_pattern, matches, options
+
 Path = tuple[str | int, ...]
 _RULES = {"type": "wrong-type", "enum": "unknown-value", "const": "unknown-value", "pattern": "pattern", "not": "never"}
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_DRAFTS = (_DRAFT, f"{_DRAFT}#")
 
 
 class Fault(Struct, frozen=True):
@@ -45,15 +48,37 @@ class Checker:
 
     def faults(self, value: Any) -> Iterator[Fault]:
         """Return what is wrong with `value`, most telling first for each place."""
-        import jsonschema  # noqa: PLC0415 - 70 ms that only a refusal pays
-
-        validator = jsonschema.Draft202012Validator(self.schema)
         seen: set[tuple[Path, str]] = set()
-        for error in sorted(validator.iter_errors(value), key=_order):
+        found = islice(_explaining(self.schema).iter_errors(value), MOST_FAULTS)
+        for error in sorted(found, key=_order):
             for fault in _reasons(error):
                 if (fault.path, fault.reason) not in seen:
                     seen.add((fault.path, fault.reason))
                     yield fault
+                if len(seen) == MOST_FAULTS:
+                    return
+
+
+MOST_FAULTS = 50  # that are told at once
+
+
+def _explaining(schema: Mapping[str, Any]) -> Any:
+    """Return jsonschema's validator, which gives reasons; its patterns run on the same engine as the verdict's."""
+    import jsonschema  # noqa: PLC0415 - 70 ms that only a refusal pays
+
+    def pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[Any]:
+        if isinstance(instance, str) and not matches(pattern, instance):
+            yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+    def pattern_properties(validator: Any, patterns: Any, instance: Any, _: Any) -> Iterator[Any]:
+        for pattern, subschema in patterns.items() if isinstance(instance, dict) else ():
+            for name, child in instance.items():
+                if matches(pattern, name):
+                    yield from validator.descend(child, subschema, path=name, schema_path=pattern)
+
+    keywords = {"pattern": pattern, "patternProperties": pattern_properties}
+    made: Any = jsonschema.validators.extend(jsonschema.Draft202012Validator, keywords)  # type: ignore[no-untyped-call]
+    return made(schema)
 
 
 def _order(error: Any) -> tuple[bool, list[str]]:
@@ -67,7 +92,10 @@ def fault_of_schema(schema: Any) -> Fault | None:
         return Fault((), "A schema must be an object.")
     import jsonschema_rs  # noqa: PLC0415 - the same
 
-    if not jsonschema_rs.meta.is_valid({"$schema": _DRAFT, **schema}):
+    if schema.get("$schema", _DRAFT) not in _DRAFTS:
+        return Fault(("$schema",), f"A schema is of {_DRAFT}, and is never fetched.")
+    schema = {**schema, "$schema": _DRAFT}
+    if not jsonschema_rs.meta.is_valid(schema):
         return _fault_of_form(schema)
     for fault in _faults_of_patterns(schema, ()):
         return fault
@@ -82,7 +110,8 @@ def _compiled(schema: Mapping[str, Any]) -> Any:
     """Compile a schema; nothing is ever fetched to do so."""
     import jsonschema_rs  # noqa: PLC0415 - listing plugins needs no schema
 
-    return jsonschema_rs.Draft202012Validator(dict(schema), retriever=_refuse_retrieval)
+    own = {**schema, "$schema": _DRAFT}
+    return jsonschema_rs.Draft202012Validator(own, retriever=_refuse_retrieval, pattern_options=options())
 
 
 def _refuse_retrieval(uri: str) -> Any:
@@ -99,14 +128,12 @@ def _fault_of_form(schema: Mapping[str, Any]) -> Fault:
 
 
 def _faults_of_patterns(schema: Any, path: Path) -> Iterator[Fault]:
-    """Find patterns that Python cannot read: it is Python that explains a refusal."""
+    """Find patterns that cannot be run."""
     if isinstance(schema, Mapping):
         for key, value in schema.items():
-            if key == "pattern" and isinstance(value, str):
-                try:
-                    re.compile(value)
-                except re.error as error:
-                    yield Fault((*path, key), f"The pattern {value} cannot be used: {error}.")
+            told = fault_of_pattern(value) if key == "pattern" and isinstance(value, str) else None
+            if told is not None:
+                yield Fault((*path, key), told, rule="pattern")
             yield from _faults_of_patterns(value, (*path, key))
     elif isinstance(schema, list):
         for index, value in enumerate(schema):
@@ -180,10 +207,15 @@ def _sentence(error: Any) -> str:
     return say() if say else f"{error.message[:300]}."
 
 
+LONGEST_NAME = 64  # characters; a longer one was meant to be no name
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the one of the known names that `name` was probably meant to be."""
     import difflib  # noqa: PLC0415 - only a mistake pays
 
+    if len(str(name)) > LONGEST_NAME:
+        return None
     return next(iter(difflib.get_close_matches(str(name), list(known), n=1)), None)
 
 

@@ -5,7 +5,10 @@ Refused: tags, anchors and aliases, duplicate keys, several documents, keys that
 (`no`, `1.0`, `2024-01-01`) stays text.
 """
 
+import errno
+import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,11 +51,20 @@ def read_document(path: Path, *, shown_as: str | None = None) -> Document:
     """
     name = shown_as or str(path)
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MAX_BYTES + 1)
     except OSError as error:
         cause = f"The file cannot be read ({error.strerror})."
         raise ManifestError([Problem(name, 1, cause, "Check path and rights.", "file")]) from error
     return parse_document(content, name)
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Return at most so many bytes of a regular file; raises OSError, for a pipe or a device too, and never hangs."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return file.read(most)
 
 
 def parse_yaml(content: bytes, name: str) -> Document:

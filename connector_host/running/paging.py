@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from connector_host.http.outgoing import OutgoingRequest
 from connector_host.http.records import ListReply, split_list
-from connector_host.http.replies import api_error, mended, not_json, wrong_shape
+from connector_host.http.replies import api_error, mended, not_json, refuse_hostile, wrong_shape
 from connector_host.http.server import ServerClient
 from connector_host.model.authoring import Listing, Page
 from connector_host.model.invocation_errors import InvocationError
@@ -169,6 +169,7 @@ class PagedListing(Listing):
         return reply
 
     def _content(self, reply: Reply) -> ListReply:
+        refuse_hostile(reply)
         try:
             content = split_list(reply.body, self._collect)
         except UnicodeDecodeError:

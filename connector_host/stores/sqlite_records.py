@@ -7,6 +7,7 @@ from msgspec.structs import asdict, replace
 
 from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord, digest_of
 from connector_host.model.caller import Actor
+from connector_host.model.errors import StoreError
 from connector_host.model.invocation import id_at
 from connector_host.model.result import HistoryRecord, IntakeRecord
 from connector_host.ports.stores import ANYWHERE, KeyUse, Written
@@ -22,7 +23,10 @@ def append(db: Statements, entry: AuditEntry) -> AuditRecord:
 
 def append_all(db: Statements, entries: Iterable[AuditEntry]) -> list[AuditRecord]:
     """Append several, one after the other, within the open write transaction."""
-    number, previous = db.row("audit_head")
+    head = db.row("audit_head")
+    if head is None:
+        raise StoreError("The audit's end is missing from the store: somebody took it away. Restore a backup.")
+    number, previous = head
     records = []
     for entry in entries:
         number += 1

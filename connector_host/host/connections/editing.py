@@ -42,6 +42,9 @@ async def drafted_edit(
     refused = BOUNDARY & set(change.fields)
     if refused and not isinstance(caller, Operator):
         raise NotAllowed(f"Only the operator of the host may change the connection's {', '.join(sorted(refused))}.")
+    bundle = change.parameters.get("ca_bundle")
+    if isinstance(bundle, str) and not isinstance(caller, Operator) and not bundle.lstrip().startswith("-----BEGIN"):
+        raise NotAllowed("Only the operator of the host may name a file to trust: give the certificates as PEM text.")
     await core.secrets.check(stored)
     old = stored.connection
     manifest, sites = core.registry.plugin(old.plugin), await core.sites.load()

@@ -62,7 +62,8 @@ class IsolatedRunner:
         whole, failed = False, None
         try:
             with author_boundary(manifest.id, manifest.version, job.command.id):
-                failed = await worker.work(job, call)
+                told = await worker.work(job, call)
+                failed = None if told is None else decode_error(told)
             whole = not worker.died
         finally:
             if whole and len(crew.idle) < KEPT:
@@ -74,7 +75,7 @@ class IsolatedRunner:
                     pause = min(FIRST_PAUSE * 2**crew.died, LONGEST_PAUSE)
                     crew.died, crew.not_before = crew.died + 1, self._clock.monotonic() + pause
         if failed is not None:
-            raise decode_error(failed)
+            raise failed
 
     async def _take(self, crew: _Crew, manifest: Manifest, deadline: float) -> PluginProcess:
         while crew.idle:
