@@ -16,6 +16,7 @@ import click
 
 from connector_host.app import App
 from connector_host.host.host import Session
+from connector_host.logs import install
 from connector_host.model.caller import Caller
 from connector_host.model.connection import BulkOutcome
 from connector_host.model.errors import WrongUse
@@ -167,3 +168,5 @@ def start_logging(home: Path) -> None:
         waits = logging.StreamHandler()
         waits.setFormatter(logging.Formatter("%(message)s"))
         logging.getLogger("connector_host.requests").addHandler(waits)
+        last = [logging.lastResort] if logging.lastResort else []
+        install(file, waits, *last, *logging.getLogger().handlers)

@@ -84,7 +84,7 @@ class InputForm:
             if name not in self._properties:
                 shown = ascii(name)[1:-1] if isinstance(name, str) and not name.isprintable() else str(name)
                 hint = did_you_mean(shown, list(self._properties))
-                raise InvalidInput(shown[:60], f"There is nothing of that name here.{hint}")
+                raise InvalidInput(shown, f"There is nothing of that name here.{hint}")
 
     def title(self, name: str) -> str:
         """Return what people call the parameter in an error."""
@@ -161,7 +161,7 @@ class InputForm:
             now = datetime.now(UTC).strftime(self._date_time.format)
             raise InvalidInput(
                 self.title(name),
-                f"'{value[:60]}' is not a time.",
+                f"'{value}' is not a time.",
                 f"Write it as {now} ({self._date_time.time_zone}) or in ISO 8601, as 2026-01-31T08:00:00+01:00.",
             )
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from connector_host.host.inputs import InputForm
 from connector_host.host.mapping import Mapper
+from connector_host.host.redaction import hides
 from connector_host.host.settings import Settings
 from connector_host.host.uploads import FileInputs
 from connector_host.manifests.schema import Checker
@@ -22,6 +23,7 @@ class CommandRules:
         self.form = InputForm(command.input, settings.date_time, settings.limits)
         self.files = FileInputs(command.input)
         self.output = None if command.output is None else Checker(command.output)
+        self.hides = hides(command.output)
         self.mapper = None if command.intake is None else Mapper(command.intake)
         self.key_fields: dict[str, JsonPath] = {name: compile_path(path) for name, path in command.key_fields.items()}
         self.deadline_seconds = command.deadline or settings.limits.deadline_seconds

@@ -1,9 +1,11 @@
 """Keeps secrets out of everything that leaves the host: by exact value, in each form in which a value travels."""
 
 import base64
+import html
 import json
 import logging
 import re
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -20,6 +22,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str]) -> None:
         self._forms: set[str] = set()
         self._escaped = False
+        self._numbers: set[str] = set()  # secrets that JSON may hold as numbers
         for secret in secrets:
             self._take(secret)
         self._prepare()
@@ -34,11 +37,19 @@ class Redactor:
         if len(secret) >= SHORTEST:
             self._forms.update(_forms(secret))
             self._escaped = self._escaped or bool(_ESCAPED.search(secret))
+            if secret.lstrip("-").replace(".", "", 1).isdigit():
+                self._numbers.add(secret)
 
     def _prepare(self) -> None:
         ordered = sorted(self._forms, key=len, reverse=True)
+        ordered = [form for form in ordered if len(form) >= SHORTEST]
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
-        self._needles = [form.encode("utf-8", "surrogatepass") for form in ordered]
+        needles: list[bytes] = []
+        for form in reversed(ordered):  # what holds a shorter one needs no search of its own
+            needle = form.encode("utf-8", "surrogatepass")
+            if not any(shorter in needle for shorter in needles):
+                needles.append(needle)
+        self._needles = needles
 
     def text(self, text: str) -> str:
         """Return the text without secrets."""
@@ -46,7 +57,7 @@ class Redactor:
 
     def value(self, value: Any) -> Any:
         """Return the JSON value without secrets; the value itself where there were none."""
-        texts = _searchable(value)
+        texts = None if self._numbers else _searchable(value)
         if texts is not None and (self._pattern is None or not self._pattern.search(texts)):
             return value
         return self._walk(value)
@@ -77,7 +88,9 @@ class Redactor:
             return {self.text(key): self._walk(child) for key, child in value.items()}
         if isinstance(value, list | tuple):
             return [self._walk(child) for child in value]
-        return value if value is None or isinstance(value, int | float) else f"<{type(value).__name__}>"
+        if value is None or isinstance(value, int | float):
+            return MASK if self._numbers and str(value) in self._numbers else value
+        return f"<{type(value).__name__}>"
 
 
 _HIDING = re.compile(r"\\\\|\\u([0-9a-fA-F]{4})|\\/")
@@ -101,6 +114,28 @@ def leaves(value: Any) -> Iterator[str]:
         yield str(value)
 
 
+def hides(schema: Any) -> bool:
+    """Whether an output's schema marks anything as a secret (`writeOnly`)."""
+    if isinstance(schema, Mapping):
+        return schema.get("writeOnly") is True or any(map(hides, schema.values()))
+    return isinstance(schema, list) and any(map(hides, schema))
+
+
+def hidden_texts(schema: Any, value: Any) -> Iterator[str]:
+    """Return the texts of a value that its schema marks as secrets."""
+    if not isinstance(schema, Mapping):
+        return
+    if schema.get("writeOnly") is True:
+        yield from leaves(value)
+    elif isinstance(value, Mapping):
+        others = schema.get("additionalProperties")
+        for name, child in value.items():
+            yield from hidden_texts(schema.get("properties", {}).get(name, others), child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from hidden_texts(schema.get("items"), child)
+
+
 def _searchable(value: Any) -> str | None:
     """Every text in the value, as it is: escapes would hide secrets that hold quotes. None where it is not JSON."""
     found: list[str] = []
@@ -120,15 +155,31 @@ def _searchable(value: Any) -> str | None:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    yield secret
-    plain = secret.encode("utf-8", "surrogatepass")
-    yield quote(plain, safe="")
-    yield quote(plain)
-    yield quote_plus(plain)
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    yield secret.replace("/", "\\/")
-    yield from _base64_forms(plain)
+    """Return each form in which a secret may come back: as it is, and as the ways of a text write it."""
+    for text in dict.fromkeys(_readings(secret)):
+        plain = text.encode("utf-8", "surrogatepass")
+        yield text
+        for written in (quote(plain, safe=""), quote(plain, safe="/"), quote_plus(plain)):
+            yield from (written, _PERCENT.sub(lambda found: found[0].lower(), written), quote(written, safe=""))
+        for inside in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], text.replace("/", "\\/")):
+            yield from (inside, json.dumps(inside)[1:-1])
+        yield from (html.escape(text), html.escape(text, quote=False), html.escape(text).replace("&#x27;", "&#39;"))
+        yield from (plain.hex(), plain.hex().upper())
+        yield from _base64_forms(plain)
+
+
+def _readings(secret: str) -> Iterator[str]:
+    """Return a secret as other ends of a line, or no end, leave it; and the lines of one that has several."""
+    unix = secret.replace("\r\n", "\n")
+    for text in (secret, unix, unix.replace("\n", "\r\n"), unix.replace("\n", "\\n"), " ".join(secret.split())):
+        yield from (text, text.strip())
+    lines = [line.strip() for line in unix.split("\n")]
+    if len(lines) > 1:
+        yield from (line for line in lines if len(line) >= _TELLING and not line.startswith("-----"))
+
+
+_PERCENT = re.compile("%[0-9A-F]{2}")
+_TELLING = 16  # characters of a line, from which it is a part of a secret and no word
 
 
 def _base64_forms(plain: bytes) -> Iterator[str]:
@@ -137,7 +188,10 @@ def _base64_forms(plain: bytes) -> Iterator[str]:
         for shift in range(3):
             encoded = encode(b"\0" * shift + plain).decode().rstrip("=")
             certain = encoded[(0, 2, 3)[shift] :]
-            yield certain if (shift + len(plain)) % 3 == 0 else certain[:-1]
+            whole = (shift + len(plain)) % 3 == 0
+            yield certain if whole else certain[:-1]
+            if shift == 0 and not whole:
+                yield from (certain, f"{certain}{'=' * (-len(encoded) % 4)}")
 
 
 class RedactingFilter(logging.Filter):
@@ -146,6 +200,7 @@ class RedactingFilter(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._redactors: dict[str, Redactor] = {}
+        OPEN_FILTERS.add(self)
 
     def learn(self, owner: str, redactor: Redactor) -> None:
         """Redact these secrets from now on; they replace what `owner` had before."""
@@ -170,3 +225,16 @@ class RedactingFilter(logging.Filter):
         for redactor in tuple(self._redactors.values()):
             text = redactor.text(text)
         return text
+
+
+OPEN_FILTERS: "weakref.WeakSet[RedactingFilter]" = weakref.WeakSet()
+
+
+class HandlerFilter(logging.Filter):
+    """Takes the secrets of every open host out of what a handler writes, whichever logger it comes from."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record; never drops one."""
+        for one in tuple(OPEN_FILTERS):
+            one.filter(record)
+        return True

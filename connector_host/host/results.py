@@ -16,6 +16,7 @@ from connector_host.model.result import Completeness, ErrorEntry, Status
 from connector_host.ports.parts import Body
 
 SHOWN_FAULTS = 20
+LONGEST = 500  # characters of a sentence in the error tab
 MAYBE = "The product may have acted on it: look there before you repeat it."
 
 
@@ -81,13 +82,19 @@ class Collector:
 
     def note(self, text: str) -> None:
         """Take a sentence for people, once."""
-        if text not in self.notes:
-            self.notes.append(self.redactor.text(text))
+        shown = self.redactor.text(text)
+        if shown not in self.notes:
+            self.notes.append(shown)
 
     def progress(self, done: int, total: int | None) -> None:
         """Pass on how far the command has come."""
         if self._progress is not None:
             self._progress(done, total)
+
+    def shown(self, text: str) -> str:
+        """Return a text as it may leave the host: masked whole first, and only then put on one line and cut."""
+        line = " ".join(self.redactor.text(text).split())
+        return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
 
     def whole(self) -> Completeness | None:
         """All lists' completeness in one."""
@@ -98,7 +105,7 @@ class Collector:
             complete=all(facts.complete for facts in self._lists),
             returned=len(self.records),
             pages=sum(facts.pages for facts in self._lists),
-            stopped_because=" ".join(reasons) or None,
+            stopped_because=self.shown(" ".join(reasons)) or None,
         )
 
     def raw_data(self) -> Any:
@@ -118,7 +125,7 @@ class Collector:
 
 def entries(command: Command, collector: Collector) -> Iterator[ErrorEntry]:
     """Return the rows of the error tab, redacted."""
-    clean = collector.redactor.text
+    clean = collector.shown
     for item, failure in collector.failures:
         message, detail = sentence(failure.message), failure.detail
         if failure.effect is Effect.UNKNOWN:

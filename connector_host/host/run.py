@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from connector_host.host.core import Core
 from connector_host.host.history import note_health
 from connector_host.host.plan import CommandRules
+from connector_host.host.redaction import Redactor, hidden_texts
 from connector_host.host.results import Collector, entries, status_of
 from connector_host.model.effects import Effect, Effects
 from connector_host.model.errors import StoreError
@@ -76,6 +77,15 @@ class Run(Struct, eq=False):
             self.effect,
         )
 
+    def _kept(self, result: Result) -> Result:
+        """Return a result as the history keeps it: what the output marks as secret is for who asked alone."""
+        command = self.invocation.command
+        if not self.core.planner.rules(command).hides:
+            return result
+        redactor = Redactor(hidden_texts(command.output, result.raw_data))
+        names = ("raw_data", "context_data", "key_fields")
+        return replace(result, **{name: redactor.value(getattr(result, name)) for name in names})
+
     async def record(self, output: Collector, result: Result) -> Result:
         """Keep the invocation in history and audit, and what it says about its connection's health.
 
@@ -86,7 +96,7 @@ class Run(Struct, eq=False):
         try:
             if invocation.options.record or self.intended:
                 inputs = output.redactor.text(invocation.inputs_text or "{}")
-                await core.history.record(result, invocation, inputs, intended=self.intended)
+                await core.history.record(self._kept(result), invocation, inputs, intended=self.intended)
             if invocation.draft is None:
                 failures = [failure for _, failure in output.failures]
                 await note_health(core.store.health, invocation.command, connection, result, failures)

@@ -113,7 +113,7 @@ class FileInputs:
         file, largest = uploads.find(reference), self._largest[name]
         if file is None:
             advice = "Upload the file first (session.uploads.put), and give the reference that it returns."
-            raise InvalidInput(self._titles[name], f"'{reference[:60]}' is no uploaded file.", advice)
+            raise InvalidInput(self._titles[name], f"'{reference}' is no uploaded file.", advice)
         if largest is not None and file.size > largest:
             raise InvalidInput(self._titles[name], f"The file has {file.size} bytes; at most {largest} are taken.")
         return file

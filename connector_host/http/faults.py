@@ -43,7 +43,7 @@ def not_connected(error: BaseException, host: str) -> Unreachable:
             return Unreachable(f"The name {host} cannot be resolved.", assistance="Check the server URL and the DNS.")
         if isinstance(cause, ConnectionRefusedError):
             return Unreachable(f"{host} refuses connections.", assistance=_NETWORK)
-    return Unreachable(f"{host} cannot be reached.", detail=str(error)[:200], assistance=_NETWORK)
+    return Unreachable(f"{host} cannot be reached.", detail=str(error), assistance=_NETWORK)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -86,13 +86,13 @@ def closed(host: str) -> ConnectionLost:
 
 
 def broken(host: str, error: object) -> ConnectionLost:
-    return ConnectionLost(f"The connection to {host} broke.", detail=str(error)[:200], assistance=_NETWORK)
+    return ConnectionLost(f"The connection to {host} broke.", detail=str(error), assistance=_NETWORK)
 
 
 def no_http(host: str, reason: str) -> UnexpectedReply:
     return UnexpectedReply(
         f"{host} does not answer in HTTP.",
-        detail=reason[:200],
+        detail=reason,
         assistance=f"Check the server URL and port. {_OTHER_TRANSPORT}",
     )
 

@@ -43,7 +43,7 @@ def _json(value: Any) -> bytes:
     try:
         return _JSON.encode(value).encode()
     except (ValueError, TypeError, RecursionError) as error:
-        raise RequestRefused("The request's body is not JSON.", detail=str(error)[:200]) from error
+        raise RequestRefused("The request's body is not JSON.", detail=str(error)) from error
 
 
 def _multipart(parts: Mapping[str, Any]) -> tuple[bytes, str]:

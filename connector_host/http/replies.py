@@ -27,7 +27,7 @@ _KINDS = {
 }
 _TITLE = re.compile(rb"<title[^>]*>(.{0,200}?)</title", re.IGNORECASE | re.DOTALL)
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_LONGEST = 500
+_KEPT = 100_000  # bytes of an error's body that are read; what is shown of it is cut where it is masked
 
 
 def json_of(reply: Reply, errors: ErrorPaths) -> Any:
@@ -105,7 +105,7 @@ def not_json(reply: Reply, reason: str) -> UnexpectedReply:
     body = reply.body.lstrip()[:2000].lower()
     if body.startswith((b"<!doctype html", b"<html")):
         found = _TITLE.search(reply.body[:20_000])
-        title = f" ('{_short(found[1].decode('utf-8', 'replace'))}')" if found else ""
+        title = f" ('{found[1].decode('utf-8', 'replace')}')" if found else ""
         return UnexpectedReply(
             f"The server answered with an HTML page{title}, not with JSON.",
             assistance="Check the server URL: a login page or a proxy may stand in the way.",
@@ -113,7 +113,7 @@ def not_json(reply: Reply, reason: str) -> UnexpectedReply:
         )
     return UnexpectedReply(
         "The server's answer is not JSON.",
-        detail=_short(reason),
+        detail=reason,
         assistance="Check the server URL; if it is right, the service may be out of order.",
         http_status=reply.status,
     )
@@ -147,11 +147,11 @@ def api_error(reply: Reply, errors: ErrorPaths) -> ApiError:
 
 def lenient(body: bytes) -> Any:
     """Return an error body's JSON, or its text where it is short and no page."""
-    text = body[:100_000].decode("utf-8", "replace").strip()
+    text = body[:_KEPT].decode("utf-8", "replace").strip()
     try:
         return mended(json.loads(text))
     except (ValueError, RecursionError):
-        return {} if text[:1] in {"<", "{", "["} else {"message": _short(text)}
+        return {} if text[:1] in {"<", "{", "["} else {"message": text}
 
 
 def _first(body: Any, paths: tuple[str, ...]) -> Any:
@@ -167,15 +167,10 @@ def _flat(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, list):
-        return _short("; ".join(filter(None, map(_flat, value[:20]))))
+        return "; ".join(filter(None, map(_flat, value[:20])))
     if isinstance(value, dict):
-        return _short("; ".join(f"{key}: {_flat(child)}" for key, child in list(value.items())[:20]))
-    return _short(str(value))
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+        return "; ".join(f"{key}: {_flat(child)}" for key, child in list(value.items())[:20])
+    return str(value)
 
 
 def _phrase(status: int) -> str:

@@ -1,6 +1,7 @@
 """Reads and checks a plugin's manifest.yaml: strict YAML, the published schema, and what no schema can see."""
 
 import json
+import logging
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,8 +11,9 @@ from msgspec import convert
 from connector_host.manifests.command_files import take_in_files
 from connector_host.manifests.functions import check_functions, check_sandbox
 from connector_host.manifests.overlays import check_locales, resolve_likes
+from connector_host.manifests.patterns import without_unusable
 from connector_host.manifests.rules.commands import check_commands, check_samples
-from connector_host.manifests.rules.parameters import check_connection, check_parameters
+from connector_host.manifests.rules.parameters import PATTERN, check_connection, check_parameters
 from connector_host.manifests.rules.reach import Plugin
 from connector_host.manifests.rules.requests import check_requests, check_servers
 from connector_host.manifests.schema import Checker, Fault, hint
@@ -22,6 +24,7 @@ from connector_host.model.failure import Level, Problem, in_order
 from connector_host.model.guarded import Guarded
 from connector_host.model.manifest import Exemption
 
+log = logging.getLogger("connector_host.plugins")
 _PARTS = (("commands",), ("servers",))  # each of their members is checked by itself
 
 
@@ -48,9 +51,24 @@ def read_manifest(file: Path, schemas: Path) -> tuple[dict[str, Any], dict[str, 
     """
     examination = examine(file, schemas)
     errors = [problem for problem in examination.problems if problem.level is Level.ERROR]
-    if errors:
-        raise ManifestError(errors)
-    return examination.value, examination.outputs
+    aside = {name: problem for problem in errors if (name := _command_with_pattern(problem)) is not None}
+    commands = {name: one for name, one in examination.value.get("commands", {}).items() if name not in aside}
+    if not commands or any(_command_with_pattern(problem) is None for problem in errors):
+        if errors:
+            raise ManifestError(errors)
+        return examination.value, examination.outputs
+    for problem in aside.values():
+        log.warning("The command is set aside: %s", problem)
+    return {**examination.value, "commands": commands}, examination.outputs
+
+
+def _command_with_pattern(problem: Problem) -> str | None:
+    """Return the command of whose input alone a problem is, where it is a pattern that cannot be run.
+
+    Release 1.0 ran every pattern that Python can; a plugin of that time loads without the command.
+    """
+    parts = problem.at.split(".")
+    return parts[1] if problem.rule == PATTERN and parts[0] == "commands" else None
 
 
 def examine(file: Path, schemas: Path) -> Examination:
@@ -136,7 +154,9 @@ def _output_schemas(document: Document, value: Any, folder: Path) -> tuple[dict[
         if output is None:
             continue
         try:
-            outputs[name] = _read_schema(folder, str(output["$ref"])) if "$ref" in output else output
+            whole = _read_schema(folder, str(output["$ref"])) if "$ref" in output else output
+            outputs[name], places = without_unusable(whole)
+            problems += [_left_out(document, ("commands", name, "output", *place)) for place in places]
         except (OSError, ValueError) as error:
             cause = f"The schema '{output['$ref']}' cannot be used."
             reason = error.strerror if isinstance(error, OSError) else error
@@ -144,6 +164,12 @@ def _output_schemas(document: Document, value: Any, folder: Path) -> tuple[dict[
             advice = f"Reason: {reason}. It must be a JSON file in the plugin's folder."
             problems.append(document.problem(where, "missing-schema-file", cause, advice))
     return outputs, problems
+
+
+def _left_out(document: Document, where: Where) -> Problem:
+    cause = "This pattern needs an engine that can take for ever: answers are not held against it."
+    advice = "Write it without look-arounds, \\Z and references back."
+    return document.problem(where, PATTERN, cause, advice, level=Level.ADVICE)
 
 
 def _read_schema(folder: Path, name: str) -> Any:

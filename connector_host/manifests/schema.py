@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from connector_host.manifests.patterns import fault_of_pattern, matches, options
+from connector_host.manifests.patterns import ENDLESS, fault_of_pattern, matches, options
 
 Path = tuple[str | int, ...]
 _RULES = {"type": "wrong-type", "enum": "unknown-value", "const": "unknown-value", "pattern": "pattern", "not": "never"}
@@ -133,7 +133,7 @@ def _faults_of_patterns(schema: Any, path: Path) -> Iterator[Fault]:
         for key, value in schema.items():
             told = fault_of_pattern(value) if key == "pattern" and isinstance(value, str) else None
             if told is not None:
-                yield Fault((*path, key), told, rule="pattern")
+                yield Fault((*path, key), told, rule="pattern" if ENDLESS in told else "wrong-value")
             yield from _faults_of_patterns(value, (*path, key))
     elif isinstance(schema, list):
         for index, value in enumerate(schema):

@@ -306,3 +306,18 @@ def test_no_text_of_a_server_steers_the_terminal(tmp_path: Path, text: str) -> N
         assert steering not in done.stdout.replace("\r\n", "\n")
     if text.startswith("["):
         assert text in done.stdout
+
+
+def test_a_plugin_of_release_1_0_with_such_a_pattern_loads_without_the_command(tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    (folder / "manifest.yaml").write_text(
+        PLUGIN.format(name="old", more='output: {type: object, properties: {a: {type: string, pattern: "(?=x)y"}}}')
+        + '  bad:\n    title: Bad\n    input: {properties: {x: {title: X, type: string, pattern: "(?!x)y"}}}\n'
+        + "    request: {server: api, path: /bad}\n"
+    )
+    plugins = App(Configuration(home=tmp_path / "home", plugin_folders=(folder,))).plugins
+    assert list(plugins.plugins["old"].commands) == ["go"]
+    assert plugins.plugins["old"].commands["go"].output == {"type": "object", "properties": {"a": {"type": "string"}}}
+    told = [(one.level.value, one.rule) for one in validate(folder, SCHEMAS).problems if one.rule == "pattern-engine"]
+    assert sorted(told) == [("advice", "pattern-engine"), ("error", "pattern-engine")]

@@ -53,9 +53,9 @@ def look_up(world: World, path: str, field: str = "api_key", name: str = "corp-v
 @pytest.mark.parametrize(
     ("path", "shown"),
     [
-        ("secret/soar/pagerduty", "u+Do************bgRQ"),
-        ("/secret/soar/pagerduty/", "u+Do************bgRQ"),
-        ("old/pagerduty", "from************f-kv"),
+        ("secret/soar/pagerduty", "************"),
+        ("/secret/soar/pagerduty/", "************"),
+        ("old/pagerduty", "************"),
     ],
 )
 def test_both_engines_are_read_and_the_value_is_masked(vault: World, path: str, shown: str) -> None:
@@ -65,7 +65,7 @@ def test_both_engines_are_read_and_the_value_is_masked(vault: World, path: str, 
 
 def test_a_mount_of_several_parts(world: World, bao: OpenBao) -> None:
     add_vault(world, bao, secrets={"token": bao.root})
-    assert look_up(world, "deep/er/a/b").raw_data["value"] == "from************oint"
+    assert look_up(world, "deep/er/a/b").raw_data["value"] == "************"
 
 
 def test_the_version_can_be_said(world: World, bao: OpenBao) -> None:
@@ -188,7 +188,7 @@ def test_a_client_certificate_logs_in_and_a_private_authority_is_trusted(
     trusting = {**parameters, "ca_bundle": certificate}
     add_vault(world, bao, parameters=trusting, secrets={"client_key": key})
     result = look_up(world, "secret/soar/pagerduty")
-    assert (result.status, result.raw_data["value"]) == (Status.PASSED, "u+Do************bgRQ"), result.errors
+    assert (result.status, result.raw_data["value"]) == (Status.PASSED, "************"), result.errors
     add_vault(world, bao, "untrusting", parameters=parameters, secrets={"client_key": key})
     [entry] = look_up(world, "secret/soar/pagerduty", name="untrusting").errors
     assert "No trusted TLS connection" in entry.message
@@ -216,6 +216,6 @@ def test_a_namespace_is_its_own_world(world: World, bao: OpenBao) -> None:
     bao.ask("POST", "secret/soar", {"api_key": "from-the-namespace-of-the-team"}, headers=inside)
     add_vault(world, bao, secrets={"token": bao.root}, parameters={"namespace": "team"})
     result = look_up(world, "secret/soar")
-    assert (result.status, result.raw_data["value"]) == (Status.PASSED, "from************team"), result.errors
+    assert (result.status, result.raw_data["value"]) == (Status.PASSED, "************"), result.errors
     add_vault(world, bao, "outside", secrets={"token": bao.root})
     assert look_up(world, "secret/soar", name="outside").status is Status.FAILED

@@ -45,6 +45,7 @@ class PooledConnection(Struct, eq=False):
     wires: Wires
     until: float
     checked: float
+    owner: str
     users: int = 0
     plans: dict[str, tuple[Command, Plan]] = field(default_factory=dict)
 
@@ -125,8 +126,8 @@ class ConnectionPool:
         current = self._open.get(pooled.opened.id)
         if pooled.users == 0 and current is not pooled:
             await pooled.close()
-            if current is None:
-                self._log_filter.forget(pooled.opened.id)
+            if current is None or pooled.owner != pooled.opened.id:
+                self._log_filter.forget(pooled.owner)
         if len(self._open) > KEPT:
             idle = next((one for one, other in self._open.items() if other.users == 0), None)
             if idle is not None:
@@ -147,7 +148,8 @@ class ConnectionPool:
     def _make(self, stored: StoredConnection, opened: OpenedValues, *, draft: bool = False) -> PooledConnection:
         connection, values = stored.connection, ShieldedValues(opened.values)
         redactor = Redactor(text for name in opened.secret_names for text in leaves(values.get(name)))
-        self._log_filter.learn(connection.id, redactor)
+        owner = f"{connection.id} draft {id(redactor)}" if draft else connection.id
+        self._log_filter.learn(owner, redactor)
 
         async def renew(name: str, value: str) -> None:
             if not draft:
@@ -171,7 +173,7 @@ class ConnectionPool:
             redactor.learn,
             renew,
         )
-        pooled = PooledConnection(connection.version, wire, redactor, opened, wires, opened.until, 0.0)
+        pooled = PooledConnection(connection.version, wire, redactor, opened, wires, opened.until, 0.0, owner)
         return pooled
 
     async def _refuse_inactive(self, pooled: PooledConnection, name: str) -> None:

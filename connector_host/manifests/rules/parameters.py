@@ -56,6 +56,10 @@ def _check_form(plugin: Plugin, where: Where, form: Mapping[str, Any]) -> Iterat
         taken.add(schema.get("was", name))
 
 
+PATTERN = "pattern-engine"
+_ENGINE = "Write it without look-arounds, \\Z and references back."
+
+
 def _check_parameter(
     plugin: Plugin, where: Where, name: str, schema: Mapping[str, Any], siblings: Mapping[str, Any]
 ) -> Iterator[Problem]:
@@ -64,7 +68,8 @@ def _check_parameter(
     if fault is not None:
         inside = ".".join(map(str, fault.path))
         cause = f"This is not a valid JSON Schema{f', at {inside}' if inside else ''}. {fault.reason}"
-        yield plugin.document.problem((*where, *fault.path), "bad-schema", cause, fault.about)
+        rule = PATTERN if fault.rule == "pattern" else "bad-schema"
+        yield plugin.document.problem((*where, *fault.path), rule, cause, fault.about or _ENGINE)
         return
     yield from _check_values(plugin, where, schema, plain)
     for condition in ("visible_if", "required_if"):
