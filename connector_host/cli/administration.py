@@ -1,5 +1,7 @@
 """`keys …`, `vault …`, `sites …` and `tenants …`: what an operator sets up beside connections."""
 
+from pathlib import Path
+
 import click
 
 from connector_host.app import App
@@ -152,3 +154,28 @@ def remove_tenant(app: App, name: str, output: str) -> None:
     """Remove a tenant that nothing belongs to."""
     with_session(app, lambda session: session.sites.remove_tenant(name))
     say(output, {"removed": name}, f"Removed tenant '{name}'.")
+
+
+@click.group("store", help="Check the database, and back it up.")
+def store() -> None:
+    """Hold the subcommands."""
+
+
+@store.command("check")
+@output_option
+@click.pass_obj
+def check_store(app: App, output: str) -> int:
+    """Read the whole database and say what is damaged; exit code 1 where anything is."""
+    found = with_session(app, lambda session: session.store.check())
+    say(output, {"damaged": list(found)}, "\n".join(found) or "The database is whole.")
+    return 1 if found else 0
+
+
+@store.command("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@output_option
+@click.pass_obj
+def back_up_store(app: App, file: Path, output: str) -> None:
+    """Write the database into a new FILE, while others use it. The master key is no part of it: keep it apart."""
+    with_session(app, lambda session: session.store.back_up(file))
+    say(output, {"file": str(file)}, f"Backed up to {file}. The master key is no part of it: keep it apart.")

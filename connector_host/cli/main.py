@@ -40,6 +40,7 @@ _COMMANDS = {
     "sandbox": ("sandbox:command", "Run a plugin's stand-in API server, for trying things out."),
     "serve": ("health:serve", "Run health checks as they fall due."),
     "sites": ("administration:sites", "Add, change and remove sites."),
+    "store": ("administration:store", "Check the database, and back it up."),
     "tenants": ("administration:tenants", "Add, change and remove tenants."),
     "test-command": ("test_command:command", "Run one command of a plugin through a connection."),
     "vault": ("administration:vault", "See password vaults, and test look-ups."),

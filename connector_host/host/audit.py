@@ -57,6 +57,10 @@ class Audit:
         """How far the audit reaches."""
         return await self._log.head()
 
+    async def lost(self) -> AuditHead | None:
+        """Return the end that was noted outside the database, and that it did not have when it was opened."""
+        return await self._log.lost()
+
     async def last(self, limit: int) -> list[AuditRecord]:
         """Return the newest records, newest first."""
         head = await self._log.head()
@@ -87,7 +91,12 @@ class AuditTrail:
             problems += _faults(record, chain)
             chain, records = AuditHead(record.number, record.digest), records + 1
             noted_digest = record.digest if noted and record.number == noted.number else noted_digest
-        head = await self._audit.head()
+        head, missing = await self._audit.head(), await self._audit.lost()
+        if missing is not None:
+            problems.append(
+                f"Record {missing.number}, which was noted beside the database, was not in it when it was opened: lost "
+                f"in a power cut, or removed."
+            )
         if chain.number != head.number:
             lost = f"after record {chain.number}" if chain.number < head.number else f"from record {head.number + 1} on"
             problems.append(f"The store says that the audit ends at record {head.number}: look {lost}.")

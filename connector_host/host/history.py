@@ -1,8 +1,8 @@
 """What came of invocations: the history of what ran and how it ended, and what that says of a connection's health."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -13,6 +13,7 @@ from connector_host.host.audit import Audit
 from connector_host.host.results import MAYBE
 from connector_host.host.settings import Settings
 from connector_host.model.audit import AuditEntry
+from connector_host.model.caller import OPERATOR
 from connector_host.model.connection import Connection
 from connector_host.model.effects import Effect
 from connector_host.model.errors import StoreError
@@ -23,8 +24,10 @@ from connector_host.model.result import HistoryRecord, Result, Status, iso, json
 from connector_host.ports.parts import Clock
 from connector_host.ports.stores import HealthStore, HistoryStore, Written
 
+log = logging.getLogger("connector_host")
 MANY = 16  # invocations under way, from which a record waits a little for others to be written with
 LINGER_SECONDS = 0.006
+PRUNED = 1000  # runs forgotten at once
 SMALLEST_RECORD = 100  # bytes; a list of more records than fit need not be written out to be weighed
 
 
@@ -135,9 +138,15 @@ class History:
                 await self._append(batch, [run])
 
     async def _prune(self) -> None:
-        """Forget what is past the retention, once in the life of this process."""
-        self._pruned = True
-        await self._store.prune(iso(self._clock.now() - timedelta(days=self._settings.retention_days)))
+        """Forget some of what is past the retention: a slice with each run, until nothing is left for today."""
+        pruned = await self._store.prune(self._clock.now(), self._settings.retention_days, PRUNED)
+        self._pruned = pruned.forgotten < PRUNED
+        if pruned.jumped:
+            days = pruned.jumped / 86_400
+            log.warning(
+                "The clock jumped by %.1f days since the store was used last; nothing is forgotten for it.", days
+            )
+            await self._audit.record("clock.jumped", OPERATOR, "", days=round(days, 1))
 
 
 _LOST = {

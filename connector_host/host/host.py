@@ -17,6 +17,7 @@ from connector_host.host.health import Health
 from connector_host.host.invocation import command_of_kind, invoke, test_command
 from connector_host.host.secrets import Keys
 from connector_host.host.sites import Sites
+from connector_host.host.store_care import StoreCare
 from connector_host.host.uploads import Uploads
 from connector_host.manifests.registry import PluginRegistry
 from connector_host.model.caller import OPERATOR, Caller, Operator, Principal, actor_of
@@ -82,6 +83,11 @@ class Session:
     def audit(self) -> AuditTrail:
         """Who did what to which connection; the operator's."""
         return AuditTrail(self._core.audit, self._caller)
+
+    @cached_property
+    def store(self) -> StoreCare:
+        """The database: checked, and backed up; the operator's."""
+        return StoreCare(self._core.store, self._core.audit, self._caller)
 
     @cached_property
     def health(self) -> Health:

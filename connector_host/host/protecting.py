@@ -71,3 +71,10 @@ async def _sign(core: Core, stored: StoredConnection) -> bool:
     except ConnectionChanged:
         return False
     return True
+
+
+async def tell_of_lost(core: Core) -> None:
+    """Say that the audit ends before an end that was noted outside the database; `audit verify` says so too."""
+    lost = await core.audit.lost()
+    if lost is not None:
+        log.warning("The audit lacks record %d, which was noted: lost in a power cut, or removed.", lost.number)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
@@ -122,6 +123,9 @@ class AuditStore(Protocol):
     async def head(self) -> AuditHead:
         """How far the audit reaches."""
 
+    async def lost(self) -> AuditHead | None:
+        """Return the end that was noted outside when the store was opened, and that it did not have; None for none."""
+
 
 class Written(Struct, frozen=True):
     """A run to be kept, with its audit record; `intended` where begin() told of it before it ran.
@@ -134,6 +138,13 @@ class Written(Struct, frozen=True):
     intended: bool = False
     swept: bool = False
     kept: bool = True
+
+
+class Pruned(Struct, frozen=True):
+    """How many runs were forgotten, and by how many seconds the clock jumped since the last time (0: not by a day)."""
+
+    forgotten: int
+    jumped: float = 0.0
 
 
 class HistoryStore(Protocol):
@@ -156,8 +167,11 @@ class HistoryStore(Protocol):
     async def get(self, invocation_id: str) -> HistoryRecord | None:
         """One by its id."""
 
-    async def prune(self, before: str) -> int:
-        """Forget those started before an ISO 8601 time; how many."""
+    async def prune(self, now: datetime, days: int, most: int) -> Pruned:
+        """Forget at most so many of those that are older than so many days.
+
+        Where the clock jumped by more than a day since the store was used last, the days count from the earlier time.
+        """
 
 
 class KeyUse(Struct, frozen=True):
@@ -205,6 +219,12 @@ class Store(Protocol):
     history: HistoryStore
     intake: IntakeStore
     idempotency: IdempotencyStore
+
+    async def check(self) -> Sequence[str]:
+        """Return what is damaged in the database, as far as it can be seen by reading all of it."""
+
+    async def back_up(self, target: Path) -> None:
+        """Write all that is committed into a new file; raises StoreError where there is one."""
 
     async def close(self) -> None:
         """Close it."""

@@ -5,19 +5,20 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import anyio
 
 from connector_host.model.errors import StoreError, WrongLoop, WrongProcess
-from connector_host.stores.migrating import migrate, schema_of
+from connector_host.stores.migrating import back_up, migrate, schema_of
 from connector_host.stores.statements import Statements
 from connector_host.stores.writer import Writer, is_taken, transaction
 
 T = TypeVar("T")
 OPENING_SECONDS = 10.0  # for which an open waits for the lock of another program
+FREED_PAGES = 2000  # at once
 PAGE_BYTES = 1024  # of a new file: an invocation touches few bytes on several pages, and whole pages are written
 WAL_BYTES = 12 * 1024 * 1024  # pages that are written again and again reach the main file once in so many bytes
 _WORDS = {
@@ -77,6 +78,40 @@ class Database:
         if os.getpid() == self._process:
             self._writer.close()
             self._here.raw.close()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process opened it."""
+        return os.getpid() == self._process
+
+    def give_back(self) -> None:
+        """Give some of the file's free pages, and the log's, back to the system; where others are busy, later."""
+        with suppress(sqlite3.Error):
+            self._here.raw.execute(f"pragma incremental_vacuum({FREED_PAGES})").fetchall()
+            self._here.raw.execute("pragma wal_checkpoint(truncate)").fetchall()
+
+    def check(self) -> list[str]:
+        """Read all of it, on a connection of its own; return what is damaged, or `ok` alone."""
+        with told(self.path, "cannot be checked"):
+            raw = opened(self.path, power=self._power)
+            try:
+                return [str(row[0]) for row in raw.execute("pragma integrity_check(20)")]
+            finally:
+                raw.close()
+
+    def refuse_damaged(self) -> None:
+        """Look at it after a program died; raises StoreError where it is damaged."""
+        with told(self.path, "cannot be checked"):
+            found = self._here.raw.execute("pragma quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise StoreError(f"The store {self.path} is damaged: {found}. Restore a backup.")
+
+    def back_up(self, target: Path) -> None:
+        """Write what is committed into a new file, readable by its owner only."""
+        if target.exists():
+            raise StoreError(f"There is a file {target} already.")
+        with told(self.path, "cannot be backed up"):
+            back_up(self.path, target)
 
     @contextmanager
     def reading(self) -> Iterator[Statements]:

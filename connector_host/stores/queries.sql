@@ -169,8 +169,11 @@ where connection_id in (
     select h.connection_id
     from connection c join health h on h.connection_id = c.id
     where c.check_minutes is not null and c.active
-        and (h.last_run is null or h.last_run + c.check_minutes * 60 * h.jitter <= :now)
-        and (h.claimed_until is null or h.claimed_until <= :now)
+        and (
+            h.last_run is null or h.last_run + c.check_minutes * 60 * h.jitter <= :now
+            or h.last_run > :now + 86400 -- the clock was set back
+        )
+        and (h.claimed_until is null or h.claimed_until <= :now or h.claimed_until > :now + 86400)
     order by h.last_run
     limit :limit
 )
@@ -241,7 +244,16 @@ from invocation where id = :id;
 
 -- name: prune_invocations
 -- Ids sort by time, so the oldest stand first; the bound on the id spares the rest.
-delete from invocation where id < :bound and started_at < :before;
+delete from invocation where id in (
+    select id from invocation where id < :bound and started_at < :before order by id limit :most
+);
+
+-- name: noted_time
+select at, doubted from noted_time;
+
+-- name: note_time
+insert into noted_time (number, at, doubted) values (1, :at, :doubted)
+on conflict (number) do update set at = excluded.at, doubted = excluded.doubted;
 
 -- name: add_intake_record
 insert into intake_record (connection, command, unique_key, raw, mapped, site)

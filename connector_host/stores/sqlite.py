@@ -1,10 +1,15 @@
 """The store on SQLite: safe with several processes; its calls take microseconds, so they run inline."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import anyio.to_thread
+
+from connector_host.model.audit import AuditHead
 from connector_host.model.errors import StoreError
 from connector_host.ports.parts import Surroundings
+from connector_host.stores.audit_end import AuditEnd
 from connector_host.stores.database import Database
 from connector_host.stores.presence import Presence
 from connector_host.stores.sqlite_connections import SqliteConnections
@@ -33,13 +38,34 @@ class SqliteStore:
         self.keys = SqliteKeys(self._database)
         self.sites = SqliteSites(self._database)
         self.health = SqliteHealth(self._database)
-        self.audit = SqliteAudit(self._database)
+        end = AuditEnd(path.with_name(f"{path.name}.audit-end"), _teller(surroundings))
+        self.audit = SqliteAudit(self._database, end)
         self._presence = Presence(path.with_name(f"{path.name}.processes"))
+        if self._presence.left_over():
+            self._database.refuse_damaged()
         self.history = SqliteHistory(self._database, self._presence)
         self.idempotency = SqliteIdempotency(self._database, self._presence)
         self.intake = SqliteIntakeLog(self._database)
 
     async def close(self) -> None:
         """Close the file."""
+        if self._database.is_ours:
+            self.audit.close()
+            self._presence.leave()
         self._database.close()
-        self._presence.leave()
+
+    async def check(self) -> Sequence[str]:
+        """Return what is damaged."""
+        found = await anyio.to_thread.run_sync(self._database.check)
+        return [] if found == ["ok"] else found
+
+    async def back_up(self, target: Path) -> None:
+        """Write all into a new file."""
+        await anyio.to_thread.run_sync(self._database.back_up, target)
+
+
+def _teller(surroundings: Surroundings) -> Callable[[AuditHead], None]:
+    def tell(head: AuditHead) -> None:
+        surroundings.observe("audit.noted", {"number": head.number, "digest": head.digest})
+
+    return tell

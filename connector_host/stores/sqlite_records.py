@@ -1,6 +1,7 @@
 """What was done and came in, on SQLite: the audit, each record chained to the one before it; history; intake."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec.structs import asdict, replace
@@ -9,8 +10,9 @@ from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord, diges
 from connector_host.model.caller import Actor
 from connector_host.model.errors import StoreError
 from connector_host.model.invocation import id_at
-from connector_host.model.result import HistoryRecord, IntakeRecord
-from connector_host.ports.stores import ANYWHERE, KeyUse, Written
+from connector_host.model.result import HistoryRecord, IntakeRecord, iso
+from connector_host.ports.stores import ANYWHERE, KeyUse, Pruned, Written
+from connector_host.stores.audit_end import AuditEnd
 from connector_host.stores.database import Database
 from connector_host.stores.presence import Presence
 from connector_host.stores.statements import Statements
@@ -54,8 +56,11 @@ def append_all(db: Statements, entries: Iterable[AuditEntry]) -> list[AuditRecor
 class SqliteAudit:
     """The audit log."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, end: AuditEnd) -> None:
         self._database = database
+        self._end = end
+        self._look()
+        database.committed = self._committed
 
     async def append(self, entry: AuditEntry) -> AuditRecord:
         """Record what is written nowhere else."""
@@ -73,6 +78,28 @@ class SqliteAudit:
         """How far the audit reaches."""
         with self._database.reading() as db:
             return AuditHead(*(db.row("audit_head") or ()))
+
+    async def lost(self) -> AuditHead | None:
+        """Return the noted end that was not there."""
+        return self._end.lost()
+
+    def close(self) -> None:
+        """Note how far it reaches."""
+        with self._database.reading() as db:
+            self._end.note(AuditHead(*(db.row("audit_head") or ())))
+
+    def _committed(self) -> None:
+        if self._end.due:
+            self.close()
+
+    def _look(self) -> None:
+        """Keep the noted end for good where the database does not have it."""
+        noted = self._end.read()
+        if noted is not None and noted.number:
+            with self._database.reading() as db:
+                row = db.row("read_audit", after=noted.number - 1, limit=1)
+            if not row or (row[0], row[-1]) != (noted.number, noted.digest):
+                self._end.lose(noted)
 
 
 class SqliteHistory:
@@ -129,10 +156,32 @@ class SqliteHistory:
             row = db.row("invocation_by_id", id=invocation_id)
             return _record_of(row) if row else None
 
-    async def prune(self, before: str) -> int:
-        """Forget those started before a time."""
-        values = {"bound": id_at(before), "before": before}
-        return await self._database.write(lambda db: db.change("prune_invocations", **values))
+    async def prune(self, now: datetime, days: int, most: int) -> Pruned:
+        """Forget some of those that are too old."""
+
+        def work(db: Statements) -> Pruned:
+            at, jumped = _trusted(db, now.timestamp())
+            before = iso(datetime.fromtimestamp(at, UTC) - timedelta(days=days))
+            return Pruned(db.change("prune_invocations", bound=id_at(before), before=before, most=most), jumped)
+
+        pruned = await self._database.write(work)
+        if 0 < pruned.forgotten < most:
+            self._database.give_back()
+        return pruned
+
+
+def _trusted(db: Statements, now: float) -> tuple[float, float]:
+    """Return the time to count from, and by how much the clock jumped, where it did just now.
+
+    A clock that is a day or more away from the one before is believed once it has gone on for a day.
+    """
+    at, doubted = db.row("noted_time") or (now, None)
+    if abs(now - at) < DAY or (doubted is not None and now - doubted >= DAY):
+        db.change("note_time", at=now, doubted=None)
+        return now, 0.0
+    first = doubted is None or now < doubted
+    db.change("note_time", at=at, doubted=now if first else doubted)
+    return min(at, now), now - at if first else 0.0
 
 
 _INTENDED = (

@@ -17,13 +17,15 @@ import anyio
 import pytest
 
 from connector_host import Configuration, open_host
-from connector_host.model.connection import Change
+from connector_host.model.audit import AuditHead
+from connector_host.model.connection import Change, HealthCheck
 from connector_host.model.errors import (
     ChangedOutside,
     ConnectorHostError,
     KeyExposed,
     KeyUnknown,
     SealError,
+    StoreError,
     WrongLoop,
     WrongProcess,
 )
@@ -347,3 +349,113 @@ def test_a_migration_keeps_what_was_there_before(tmp_path: Path) -> None:
         assert database.execute("pragma user_version").fetchone()[0] == 2
         assert database.execute("select count(*) from connection").fetchone()[0] == 4
     database.close()
+
+
+def test_an_audit_whose_end_was_taken_away_is_told(prod: World) -> None:
+    prod.run("list_users")
+    backup = (prod.home / "connector-host.db").read_bytes()
+    for _ in range(3):
+        prod.run("list_users")
+    (prod.home / "connector-host.db").write_bytes(backup)
+    for file in prod.home.glob("connector-host.db-*"):
+        file.unlink()
+    verdict = prod.use(lambda host: host.audit.verify())
+    assert any("noted beside the database" in problem for problem in verdict.problems)
+    again = prod.use(lambda host: host.audit.verify())
+    assert any("noted beside the database" in problem for problem in again.problems), "it is said until it is settled"
+
+
+def test_the_audits_end_is_told_to_whoever_listens(prod: World) -> None:
+    from types import SimpleNamespace
+
+    from connector_host.ports.hookspecs import plug
+
+    heard: list[tuple[str, Any]] = []
+
+    @plug
+    def observe(event: str, facts: Any) -> None:
+        heard.append((event, facts))
+
+    world = World(prod.home, plugs=(SimpleNamespace(observe=observe),))
+    world.run("list_users")
+    noted = [facts for event, facts in heard if event == "audit.noted"]
+    head = world.use(lambda host: host.audit.verify()).head
+    assert AuditHead(noted[-1]["number"], noted[-1]["digest"]) == head
+
+
+def test_a_database_damaged_by_a_death_is_not_used(prod: World) -> None:
+    prod.use(lambda host: host.keys.rotate())
+    processes = prod.home / "connector-host.db.processes"
+    processes.mkdir(exist_ok=True)
+    (processes / ("0" * 32)).touch()
+    database = prod.home / "connector-host.db"
+    content = bytearray(database.read_bytes())
+    for page in range(4, len(content) // 1024):
+        content[page * 1024 : page * 1024 + 64] = os.urandom(64)
+    database.write_bytes(content)
+    with pytest.raises(StoreError, match=r"damaged"):
+        prod.use(lambda host: host.connections.list())
+
+
+@pytest.mark.parametrize("days", [91, 365, -365])
+def test_a_clock_that_jumps_forgets_nothing_and_goes_on_checking(prod: World, days: int) -> None:
+    import datetime as dt
+
+    from tests.world import FastClock
+
+    class Jumped(FastClock):
+        def now(self) -> dt.datetime:
+            return super().now() + dt.timedelta(days=days)
+
+    prod.run("list_users")
+    check = Change({"health_check": HealthCheck(interval_minutes=5)})
+    prod.use(lambda host: host.connections.edit("prod", check))
+    assert prod.use(lambda host: host.health.run_due()).checked == 1
+    far = World(prod.home, clock=Jumped())
+    assert far.use(lambda host: host.health.run_due()).checked == 1
+    far.run("list_users")
+    assert len(far.use(lambda host: host.history())) >= 4
+    assert any(one.entry.action == "clock.jumped" for one in far.use(lambda host: host.audit.newest(50)))
+    back = World(prod.home)
+    back.run("list_users")
+    assert len(back.use(lambda host: host.history())) >= 5
+    if days > 0:
+        assert back.use(lambda host: host.health.run_due()).checked == 1, "a last run in the future parks nothing"
+
+
+def test_many_old_runs_are_forgotten_in_slices(prod: World) -> None:
+    prod.run("list_users")
+    with sqlite3.connect(prod.home / "connector-host.db") as database:
+        columns = "plugin, command, connection, caller, status, started_at, duration_ms, inputs, connection_id"
+        database.execute(
+            "with recursive n(i) as (select 1 union all select i + 1 from n where i < 2500) "
+            f"insert into invocation (id, {columns}) select printf('0000%08d', i), 'p', 'c', 'prod', 'o', 'Passed', "
+            "'2020-01-01T00:00:00Z', 1, '{}', '' from n"
+        )
+    database.close()
+    left = []
+    for _ in range(4):
+        prod.run("list_users")
+        left.append(sql(prod, "select count(*) from invocation where started_at < '2021'")[0][0])
+    assert left == [1500, 500, 0, 0]
+
+
+def test_the_store_is_checked_and_backed_up_while_it_is_used(prod: World, tmp_path: Path) -> None:
+    from connector_host.model.caller import Caller
+    from connector_host.model.errors import NotAllowed
+
+    async def work(host: Any) -> Any:
+        await host.store.back_up(tmp_path / "backup.db")
+        return await host.store.check()
+
+    assert prod.use(work) == []
+    assert (tmp_path / "backup.db").stat().st_mode & 0o077 == 0
+    with pytest.raises(StoreError, match="already"):
+        prod.use(work)
+    with pytest.raises(NotAllowed):
+        prod.use(lambda host: host.store.check(), Caller(user="ann"))
+    restored = tmp_path / "restored"
+    restored.mkdir(mode=0o700)
+    shutil.copy(tmp_path / "backup.db", restored / "connector-host.db")
+    shutil.copy(prod.home / "master.key", restored / "master.key")
+    assert World(restored).run("list_users").status is Status.PASSED

@@ -48,3 +48,9 @@ create table idempotency_key (                       -- the first invocation tha
     at real not null,
     primary key (scope, key)
 ) without rowid;
+
+create table noted_time (                            -- the latest time at which this store is known to have been in use
+    number integer primary key check (number = 1),
+    at real not null,
+    doubted real                                     -- when a clock was first seen that is a day or more away from it
+);
