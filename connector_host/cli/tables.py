@@ -52,6 +52,8 @@ def print_result(result: Result, title: str, *, raw: bool = True) -> None:
             style="dim",
         )
     )
+    if result.completeness is not None and result.completeness.limited:
+        out.print(Text(f"the newest {result.completeness.returned} of more", style="dim"))
     for note in result.notes:
         out.print(_cell(f"Note: {note}"))
     _print_context(out, result)

@@ -18,6 +18,7 @@ from connector_host.host.invocation import command_of_kind, invoke, test_command
 from connector_host.host.secrets import Keys
 from connector_host.host.sites import Sites
 from connector_host.host.store_care import StoreCare
+from connector_host.host.subscription import take_in
 from connector_host.host.uploads import Uploads
 from connector_host.manifests.registry import PluginRegistry
 from connector_host.model.caller import OPERATOR, Caller, Operator, Principal, actor_of
@@ -134,16 +135,21 @@ class Session:
     ) -> Result:
         """Run an intake command and keep its records, mapped, in the store; each unique key once per connection.
 
-        The result's raw data holds the counts: `fetched`, `new` and `known`. Memory stays at a few pages, however
-        long the list. The records belong to the connection's site, or to the recipient site of a shared one. Raises
-        as run() does, and WrongUse for a command that is no intake.
+        Without times it goes on where the last whole run with the same inputs ended. The raw data holds the counts
+        `fetched`, `new`, `updated` and `known`; memory stays at a few pages, however long the list. The records belong
+        to the connection's site, or to the recipient site of a shared one. Raises as run() does, and WrongUse for a
+        command that is no intake.
         """
         manifest, found, stored = await self._find(plugin, command, connection)
         if found.intake is None:
             raise WrongUse(f"The command '{command}' of {manifest.name} is no intake.")
-        invocation = self._invocation(manifest, found, stored, inputs, options)
-        invocation.ingest = True
-        return await invoke(self._core, invocation)
+
+        async def run(given: Mapping[str, Any]) -> Result:
+            invocation = self._invocation(manifest, found, stored, given, options)
+            invocation.ingest = True
+            return await invoke(self._core, invocation)
+
+        return await take_in(self._core, stored.connection, found, inputs or {}, run)
 
     async def ingested(self, command: str, connection: str, limit: int = 100) -> Sequence[IntakeRecord]:
         """Return the newest records taken in through a connection, newest first; raises UnknownConnection.

@@ -6,7 +6,7 @@ from typing import Any
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from connector_host.host.mapping import Mapper
 from connector_host.host.redaction import Redactor
@@ -66,7 +66,11 @@ class IntakeCollector(Collector):
                 return
             item = Page([item.value])
         self.succeeded += 1
-        self._counts = IntakeCounts(self._counts.fetched + len(item.records), self._counts.new, self._counts.known)
+        self._counts = replace(
+            self._counts,
+            fetched=self._counts.fetched + len(item.records),
+            latest=self._mapper.latest(item.records, self._counts.latest),
+        )
         assert self._pages is not None  # noqa: S101 - work() runs what adds
         self._pages.send_nowait(list(self._records(item)))
 
@@ -118,9 +122,10 @@ class IntakeCollector(Collector):
 
     async def _store(self, records: list[IntakeRecord]) -> None:
         try:
-            new = await self._log.add(self._connection.id, self._command.id, records)
+            new, updated = await self._log.add(self._connection.id, self._command.id, records)
         except StoreError as error:
             self._broken = error
             return
         counts = self._counts
-        self._counts = IntakeCounts(counts.fetched, counts.new + new, counts.known + len(records) - new)
+        known = counts.known + len(records) - new - updated
+        self._counts = replace(counts, new=counts.new + new, updated=counts.updated + updated, known=known)

@@ -145,7 +145,7 @@ async def _carry_out(run: Run, rules: CommandRules, output: Collector) -> None:
     finally:
         await core.pool.release(pooled)
     whole = output.whole()
-    if whole is not None and not whole.complete:
+    if whole is not None and not whole.complete and (invocation.ingest or not whole.limited):
         output.failures.append((None, incomplete(whole)))
 
 

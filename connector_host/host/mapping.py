@@ -7,6 +7,7 @@ from typing import Any
 
 from connector_host.model.manifest import EventSource, FieldMapping, Intake
 from connector_host.model.paths import ABSENT, JsonPath, compile_path
+from connector_host.model.result import iso
 
 Convert = Callable[[Any], Any]
 _SEARCH = re.compile(r"\{(?P<path>[^}]+)\}\s*=\s*(?P<value>.*)", re.DOTALL)
@@ -20,6 +21,7 @@ class Mapper:
         self._incidents = compile_path(intake.incident_path)
         self._events = compile_path(intake.event_path)
         self._key = compile_path(intake.unique_key)
+        self._time = None if intake.cursor is None else compile_path(intake.cursor.time)
         self._incident_table = FieldTable(intake.incident_fields)
         self._sources = [(_search(source), FieldTable(source.fields)) for source in intake.event_sources]
 
@@ -47,10 +49,25 @@ class Mapper:
         """Map one event's fields by the first source, in order of priority, whose search condition it meets."""
         return next((table.map(event) for meets, table in self._sources if meets(event)), {})
 
+    def latest(self, records: Sequence[Any], before: str | None) -> str | None:
+        """Return the newest time among records and one before them (ISO 8601, in UTC)."""
+        if self._time is None:
+            return before
+        found = [before, *(_utc(self._time.first(record)) for record in records)]
+        return max(filter(None, found), default=None)
+
     def unique_key(self, event: Any) -> str | None:
         """Return the key that tells an event from all others, or None where the record has none."""
         value = self._key.first(event)
         return None if value is ABSENT or value is None else str(value)
+
+
+def _utc(text: Any) -> str | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 class FieldTable:

@@ -106,6 +106,8 @@ class Collector:
             returned=len(self.records),
             pages=sum(facts.pages for facts in self._lists),
             stopped_because=self.shown(" ".join(reasons)) or None,
+            limited=all(facts.complete or facts.limited for facts in self._lists)
+            and any(facts.limited for facts in self._lists),
         )
 
     def raw_data(self) -> Any:

@@ -124,4 +124,5 @@ def _intake(spec: Mapping[str, Any]) -> dict[str, Any]:
         "event_path": event["path"],
         "event_sources": sorted(event["sources"], key=lambda source: source.get("priority", 100)),
         "unique_key": event["unique_key"],
+        "cursor": spec.get("cursor"),
     }

@@ -31,6 +31,19 @@ class EventSource(Struct, frozen=True):
     priority: int = 100
 
 
+class Cursor(Struct, frozen=True):
+    """What lets an intake go on where it ended: its inputs for the range and the number, and each record's time.
+
+    `overlap_minutes` are read again with each run, for what the product shows late.
+    """
+
+    since: str
+    until: str
+    time: str
+    limit: str = ""
+    overlap_minutes: int = 10
+
+
 class Intake(Struct, frozen=True):
     """How fetched records become incidents and events."""
 
@@ -39,6 +52,7 @@ class Intake(Struct, frozen=True):
     incident_fields: tuple[FieldMapping, ...]
     event_sources: tuple[EventSource, ...]
     unique_key: str
+    cursor: Cursor | None = None
 
 
 class Credential(Struct, frozen=True):

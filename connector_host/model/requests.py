@@ -87,7 +87,11 @@ class Server(Struct, frozen=True):
 
 
 class Paging(Struct, frozen=True):
-    """How an API hands out a long list: style `offset`, `page`, `cursor`, `link` or `link_header`."""
+    """How an API hands out a long list: style `offset`, `page`, `cursor`, `link`, `link_header` or `key`.
+
+    `key` is for lists that come newest first: `by` is each record's time, `id` what tells it from others, `parameter`
+    the query key of the range's end.
+    """
 
     style: str = "offset"
     size: int = 100
@@ -99,6 +103,9 @@ class Paging(Struct, frozen=True):
     more: str = "$.more"
     next: str = "$.next_cursor"
     window: int | None = None
+    by: str = "$.created_at"
+    id: str = "$.id"
+    parameter: str = "until"
 
     @property
     def position_key(self) -> str:

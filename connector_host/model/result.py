@@ -22,12 +22,13 @@ class Status(StrEnum):
 
 
 class Completeness(Struct, frozen=True):
-    """Whether a list is whole; a list that is not is never Passed."""
+    """Whether a list is whole; one that is not is never Passed, unless as many were asked for (`limited`)."""
 
     complete: bool
     returned: int
     pages: int
     stopped_because: str | None = None
+    limited: bool = False
 
 
 class ErrorEntry(Struct, frozen=True):
@@ -181,11 +182,16 @@ class IntakeRecord(Struct, frozen=True):
 
 
 class IntakeCounts(Struct, frozen=True):
-    """What an intake run did: records fetched, new in the store, and known already."""
+    """What an intake run did: records fetched, new in the store, changed since they were stored, and known as they are.
+
+    `latest` is the newest record's time (ISO 8601), where the intake says where it stands.
+    """
 
     fetched: int = 0
     new: int = 0
+    updated: int = 0
     known: int = 0
+    latest: str | None = None
 
 
 def json_text(document: Any, *, indent: int | None = None) -> str:

@@ -56,7 +56,7 @@ class AsyncCall(Protocol):
         and none is fetched ahead of its use beyond that. Whether the list came whole is told to the host too.
         """
 
-    def stopped(self, reason: str | None, *, complete: bool) -> None:
+    def stopped(self, reason: str | None, *, complete: bool, limited: bool = False) -> None:
         """Say why the command's list ended, in place of what its pages said; the last word counts."""
 
     def note(self, text: str) -> None:
@@ -104,7 +104,7 @@ class Call(Protocol):
     ) -> BlockingListing:
         """As AsyncCall.pages."""
 
-    def stopped(self, reason: str | None, *, complete: bool) -> None:
+    def stopped(self, reason: str | None, *, complete: bool, limited: bool = False) -> None:
         """As AsyncCall.stopped."""
 
     def note(self, text: str) -> None:

@@ -198,8 +198,14 @@ ANYWHERE = "*"  # no site is called so
 class IntakeStore(Protocol):
     """Records taken in, each once per connection and command."""
 
-    async def add(self, connection: str, command: str, records: Sequence[IntakeRecord]) -> int:
-        """Keep those whose unique key is new, in one transaction; how many were."""
+    async def add(self, connection: str, command: str, records: Sequence[IntakeRecord]) -> tuple[int, int]:
+        """Keep them in one transaction, each unique key once, as it is now; how many were new, and how many changed."""
+
+    async def position(self, connection: str, command: str, name: str) -> str | None:
+        """Return how far a cursor came (ISO 8601); None where it never moved."""
+
+    async def move(self, connection: str, command: str, name: str, position: str) -> None:
+        """Move a cursor."""
 
     async def recent(
         self, connection: str, command: str, limit: int, *, site: str | None = ANYWHERE

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import anyio.from_thread
+from msgspec.structs import replace
 
 from connector_host.http.outgoing import OutgoingRequest
 from connector_host.http.server import ServerClient
@@ -96,11 +97,11 @@ class RunningCall:
         self._listings.append(listing)
         return listing
 
-    def stopped(self, reason: str | None, *, complete: bool) -> None:
+    def stopped(self, reason: str | None, *, complete: bool, limited: bool = False) -> None:
         """Say why the command's list ended; raises TypeError for a reason that is no text."""
         if not isinstance(reason, str | None):
             raise TypeError(f"the reason why a list ended is text, not {type(reason).__name__}")
-        self._said = Completeness(complete, 0, 0, reason)
+        self._said = Completeness(complete, 0, 0, reason, limited)
 
     def note(self, text: str) -> None:
         """Add a sentence to the result."""
@@ -125,7 +126,7 @@ class RunningCall:
         """Tell the output of each list that was read; the author's own word stands for all of them."""
         if self._said is not None:
             pages = sum(listing.pages for listing in self._listings)
-            self._output.completeness(Completeness(self._said.complete, 0, pages, self._said.stopped_because))
+            self._output.completeness(replace(self._said, pages=pages))
         else:
             for listing in self._listings:
                 if not listing.refused:
@@ -172,9 +173,9 @@ class BlockingCall:
         """As RunningCall.pages."""
         return BlockingListing(self._call.pages(path, collect, **options), _waited)
 
-    def stopped(self, reason: str | None, *, complete: bool) -> None:
+    def stopped(self, reason: str | None, *, complete: bool, limited: bool = False) -> None:
         """As RunningCall.stopped."""
-        self._call.stopped(reason, complete=complete)
+        self._call.stopped(reason, complete=complete, limited=limited)
 
     def note(self, text: str) -> None:
         """As RunningCall.note."""

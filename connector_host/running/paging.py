@@ -18,6 +18,7 @@ from connector_host.model.invocation_errors import InvocationError
 from connector_host.model.requests import Paging
 from connector_host.model.result import Completeness
 from connector_host.ports.parts import Reply
+from connector_host.running.key_paging import KeyPager
 from connector_host.running.pages import NextPage, Pager, Stop
 
 Fetch = Callable[[], Awaitable[Reply]]
@@ -104,6 +105,10 @@ class Reading(Struct, frozen=True):
     prefetch: Prefetch | None = None
 
 
+def _pager(client: ServerClient, paging: Paging, most: int | None) -> Pager | KeyPager:
+    return KeyPager(paging, most) if paging.style == "key" else Pager(client, paging, most)
+
+
 class PagedListing(Listing):
     """One list being read; iterate it once."""
 
@@ -117,7 +122,7 @@ class PagedListing(Listing):
         self._client = client
         self._outgoing = outgoing
         self._collect = collect
-        self._pager = None if paging is None else Pager(client, paging, reading.most)
+        self._pager = None if paging is None else _pager(client, paging, reading.most)
         self._reading = reading
 
     @property
@@ -139,15 +144,17 @@ class PagedListing(Listing):
                     raise
                 self._stop(f"After {self.returned} records: {error} {error.failure.detail}".rstrip())
                 return
-            records = content.records or []
-            if records and content.texts == before:
+            page = Page(content.records or [], content.texts, clean=self._reading.vouch(reply.body))
+            if isinstance(self._pager, KeyPager):
+                page = self._pager.unread(page)
+            elif content.records and content.texts == before:
                 self._stop("The server sends the same page again and again.")
                 return
             before = content.texts
-            self._count(len(records))
+            self._count(len(page.records))
             position, go_on = self._next(content, reply, position)
             fetch = self._following(position) if go_on else None
-            yield Page(records, content.texts, clean=self._reading.vouch(reply.body))
+            yield page
 
     def _count(self, records: int) -> None:
         self.pages += 1

@@ -258,7 +258,21 @@ on conflict (number) do update set at = excluded.at, doubted = excluded.doubted;
 -- name: add_intake_record
 insert into intake_record (connection, command, unique_key, raw, mapped, site)
 values (:connection, :command, :unique_key, :raw, :mapped, :site)
-on conflict (connection, command, unique_key) do nothing;
+on conflict (connection, command, unique_key) do update
+set raw = excluded.raw, mapped = excluded.mapped where raw <> excluded.raw or mapped <> excluded.mapped;
+
+-- name: known_keys
+select count(*) from intake_record
+where connection = :connection and command = :command
+    and unique_key in (select value from json_each(:keys));
+
+-- name: intake_position
+select position from intake_cursor where connection = :connection and command = :command and name = :name;
+
+-- name: move_intake
+insert into intake_cursor (connection, command, name, position)
+values (:connection, :command, :name, :position)
+on conflict (connection, command, name) do update set position = excluded.position;
 
 -- name: recent_intake_records
 select unique_key, raw, mapped, site from intake_record

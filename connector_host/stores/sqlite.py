@@ -14,8 +14,10 @@ from connector_host.stores.database import Database
 from connector_host.stores.presence import Presence
 from connector_host.stores.sqlite_connections import SqliteConnections
 from connector_host.stores.sqlite_health import SqliteHealth
+from connector_host.stores.sqlite_idempotency import SqliteIdempotency
+from connector_host.stores.sqlite_intake import SqliteIntakeLog
 from connector_host.stores.sqlite_keys import SqliteKeys
-from connector_host.stores.sqlite_records import SqliteAudit, SqliteHistory, SqliteIdempotency, SqliteIntakeLog
+from connector_host.stores.sqlite_records import SqliteAudit, SqliteHistory
 from connector_host.stores.sqlite_sites import SqliteSites
 
 FILE = "connector-host.db"

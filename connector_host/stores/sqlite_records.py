@@ -1,4 +1,4 @@
-"""What was done and came in, on SQLite: the audit, each record chained to the one before it; history; intake."""
+"""What was done, on SQLite: the audit, each record chained to the one before it, and the history."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,8 @@ from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord, diges
 from connector_host.model.caller import Actor
 from connector_host.model.errors import StoreError
 from connector_host.model.invocation import id_at
-from connector_host.model.result import HistoryRecord, IntakeRecord, iso
-from connector_host.ports.stores import ANYWHERE, KeyUse, Pruned, Written
+from connector_host.model.result import HistoryRecord, iso
+from connector_host.ports.stores import Pruned, Written
 from connector_host.stores.audit_end import AuditEnd
 from connector_host.stores.database import Database
 from connector_host.stores.presence import Presence
@@ -100,6 +100,9 @@ class SqliteAudit:
                 row = db.row("read_audit", after=noted.number - 1, limit=1)
             if not row or (row[0], row[-1]) != (noted.number, noted.digest):
                 self._end.lose(noted)
+
+
+DAY = 24 * 3600.0  # seconds
 
 
 class SqliteHistory:
@@ -209,56 +212,3 @@ def _columns_of(record: HistoryRecord) -> dict[str, Any]:
 def _record_of(row: Sequence[Any]) -> HistoryRecord:
     *actor, effect = row[_BEFORE_ACTOR:]
     return replace(HistoryRecord(*row[:_BEFORE_ACTOR]), actor=Actor(*actor), effect=effect)
-
-
-DAY = 24 * 3600.0  # seconds for which a key is kept
-
-
-class SqliteIdempotency:
-    """Idempotency keys."""
-
-    def __init__(self, database: Database, presence: Presence) -> None:
-        self._database = database
-        self._presence = presence
-
-    async def take(self, scope: str, key: str, mine: KeyUse, now: float) -> KeyUse | None:
-        """Keep the key for an invocation unless another has it."""
-        process = self._presence.claim()
-
-        def work(db: Statements) -> tuple[Any, ...] | None:
-            row: tuple[Any, ...] | None = db.row("key_of", scope=scope, key=key)
-            if row is not None and now - row[-1] < DAY and not self._left(db, row):
-                return row
-            db.change("forget_keys", before=now - DAY)
-            values = {"invocation_id": mine.invocation_id, "inputs": mine.digest, "process": process, "at": now}
-            db.change("take_key", scope=scope, key=key, **values)
-            return None
-
-        row = await self._database.write(work)
-        return None if row is None else KeyUse(row[0], row[1], self._presence.is_alive(row[2]))
-
-    def _left(self, db: Statements, row: tuple[Any, ...]) -> bool:
-        """Whether it was left by a program that died before anything could happen, or be known of it."""
-        ended = db.row("invocation_by_id", id=row[0]) or db.row("intent_by_id", id=row[0])
-        return ended is None and not self._presence.is_alive(row[2])
-
-
-class SqliteIntakeLog:
-    """Records taken in."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def add(self, connection: str, command: str, records: Sequence[IntakeRecord]) -> int:
-        """Keep those that are new."""
-        rows = [{"connection": connection, "command": command, **asdict(record)} for record in records]
-        return await self._database.write(lambda db: db.change_many("add_intake_record", rows))
-
-    async def recent(
-        self, connection: str, command: str, limit: int, *, site: str | None = ANYWHERE
-    ) -> Sequence[IntakeRecord]:
-        """Return the newest, newest first."""
-        values = {"connection": connection, "command": command, "limit": limit}
-        with self._database.reading() as db:
-            rows = db.rows("recent_intake_records", anywhere=site == ANYWHERE, site=site, **values)
-            return [IntakeRecord(*row) for row in rows]

@@ -7,7 +7,7 @@ from connector_host import ApiError, AsyncCall, Item, Page, command
 
 from .changes import changed
 from .events import Event, confirmed, integration_keys, send
-from .incidents import NewestFirst, id_of
+from .incidents import id_of, newest_first
 from .search import query_of, time_range
 from .shapes import list_in
 
@@ -109,8 +109,7 @@ async def fetch_incident(
         call.stopped(None, complete=True)
         yield Page([])
         return
-    reader = NewestFirst(call, {**query, "since": since, "sort_by": "created_at:desc"}, top_recent_incident_number)
-    async for page in reader.read(until):
+    async for page in newest_first(call, {**query, "since": since, "until": until}, top_recent_incident_number):
         yield page
 
 

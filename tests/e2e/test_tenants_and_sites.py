@@ -123,7 +123,7 @@ def test_an_administrator_stays_within_his_bounds(world: World, fields: dict[str
 
 def test_an_administrator_can_not_lead_secrets_to_a_server_of_his_own(world: World, sandbox: Sandbox) -> None:
     away = {"server_url": "https://evil.example.com"}
-    for change in (Change(parameters=away), Change(parameters={"ca_bundle": "/tmp/mine.pem"})):
+    for change in (Change(parameters=away), Change(parameters={"ca_bundle": "-----BEGIN CERTIFICATE-----"})):
         with pytest.raises(NotAllowed, match="give its secrets again: api_key, integration_key"):
             world.use(lambda host, c=change: host.connections.edit("ours", c), ANN)  # type: ignore[misc]
         with pytest.raises(NotAllowed):

@@ -25,6 +25,7 @@ PAIRS: list[tuple[type[msgspec.Struct], dict[str, Any], set[str], set[str]]] = [
     (manifest.Sample, DEFINED["samples"]["items"], set(), set()),
     (manifest.HttpExchange, DEFINED["samples"]["items"]["properties"]["http"]["items"], set(), set()),
     (manifest.FieldMapping, DEFINED["fields"]["items"], set(), set()),
+    (manifest.Cursor, COMMAND["intake"]["properties"]["cursor"], set(), set()),
     (manifest.EventSource, COMMAND["intake"]["properties"]["event"]["properties"]["sources"]["items"], set(), set()),
     (requests.Server, DEFINED["server"], set(), {"name"}),
     (requests.Limit, DEFINED["server"]["properties"]["limit"], set(), set()),

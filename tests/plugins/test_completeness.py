@@ -132,4 +132,10 @@ def test_completeness_is_part_of_the_document(world: World) -> None:
     with pagerduty_sandbox() as sandbox:
         world.add(sandbox.base)
         document = json.loads(world.run("list_users").json())
-    assert document["completeness"] == {"complete": True, "returned": 6, "pages": 1, "stopped_because": None}
+    assert document["completeness"] == {
+        "complete": True,
+        "returned": 6,
+        "pages": 1,
+        "stopped_because": None,
+        "limited": False,
+    }

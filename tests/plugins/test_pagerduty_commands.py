@@ -168,7 +168,7 @@ def test_fetch_incident_returns_twenty_unless_told_otherwise(world: World) -> No
         result = world.run("fetch_incident", RANGE)
         assert (result.status, len(result.raw_data["incidents"])) == (Status.PASSED, 20)
         assert result.completeness is not None
-        assert result.completeness.complete
+        assert (result.completeness.complete, result.completeness.limited) == (False, True)
         assert "there are older ones" in (result.completeness.stopped_because or "")
         five = world.run("fetch_incident", {**RANGE, "top_recent_incident_number": 5})
         assert five.raw_data["incidents"] == result.raw_data["incidents"][:5]

@@ -29,6 +29,7 @@ def check_commands(plugin: Plugin) -> Iterator[Problem]:
             yield from _check_credential(plugin, where, command)
         if "intake" in command:
             yield from _check_intake(plugin, (*where, "intake"), command["intake"])
+            yield from _check_cursor(plugin, (*where, "intake", "cursor"), command)
         if command.get("read_only") and command.get("destructive"):
             cause = f"'{name}' is said to change nothing, and to be destructive."
             yield plugin.document.problem(
@@ -89,6 +90,15 @@ def _check_credential(plugin: Plugin, where: Where, command: Mapping[str, Any]) 
         yield from plugin.path(
             (*where, "credential", key), path, plugin.roots() if path.startswith("$.connection.") else None
         )
+
+
+def _check_cursor(plugin: Plugin, where: Where, command: Mapping[str, Any]) -> Iterator[Problem]:
+    """Hold a cursor's inputs against those of the command, and its path."""
+    cursor, inputs = command["intake"].get("cursor", {}), command.get("input", {}).get("properties", {})
+    for key in {"since", "until", "limit"} & cursor.keys():
+        yield from plugin.unknown((*where, key), "unknown-parameter", cursor[key], inputs, "input of the command")
+    if "time" in cursor:
+        yield from plugin.path((*where, "time"), cursor["time"])
 
 
 def _check_intake(plugin: Plugin, where: Where, intake: Mapping[str, Any]) -> Iterator[Problem]:

@@ -158,7 +158,7 @@ def _said(message: dict[str, Any], job: Job, call: RunningCall) -> None:
     elif said == "printed":
         log.warning("%s", message["text"])
     elif said == "stopped":
-        call.stopped(message["reason"], complete=message["complete"])
+        call.stopped(message["reason"], complete=message["complete"], limited=message["limited"])
     else:
         job.output.progress(message["done"], message["total"])
 

@@ -126,9 +126,9 @@ class RemoteCall:
         told_paging = asdict(paging) if paging else None
         return RemoteListing(self._wire, {"path": path, "collect": collect, "options": options, "paging": told_paging})
 
-    def stopped(self, reason: str | None, *, complete: bool) -> None:
+    def stopped(self, reason: str | None, *, complete: bool, limited: bool = False) -> None:
         """As AsyncCall.stopped."""
-        self._wire.tell(say="stopped", reason=reason, complete=complete)
+        self._wire.tell(say="stopped", reason=reason, complete=complete, limited=limited)
 
     def note(self, text: str) -> None:
         """As AsyncCall.note."""

@@ -54,3 +54,11 @@ create table noted_time (                            -- the latest time at which
     at real not null,
     doubted real                                     -- when a clock was first seen that is a day or more away from it
 );
+
+create table intake_cursor (                         -- how far an intake came, by connection, command and filter
+    connection text not null,
+    command text not null,
+    name text not null,
+    position text not null,                          -- ISO 8601
+    primary key (connection, command, name)
+) without rowid;

@@ -1,0 +1,238 @@
+"""Lists and intake tell the truth, while the product's records come, go and change between two pages.
+
+The model checker is a server whose truth is known: drift, index lag, skewed clocks, bursts, equal times, updates while
+paging, failing pages, and programs that are killed between pages.
+"""
+
+import datetime as dt
+import json
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from connector_host.model.invocation import Options
+from connector_host.model.result import Status
+from tests.own import own, run
+from tests.world import FastClock, World, serving_app
+
+COMMANDS = """
+  list_things:
+    title: List Things
+    read_only: true
+    input: {properties: {status: {title: Status, type: string}}}
+    request:
+      server: api
+      path: /things
+      query: {status: $.input.status}
+      collect: things
+      paging: {style: key, by: $.created_at, parameter: until, size: 10, size_parameter: limit, window: 100}
+  fetch:
+    title: Fetch
+    kind: intake
+    read_only: true
+    input:
+      required: [since, until]
+      properties:
+        since: {title: Since, type: string, format: date-time}
+        until: {title: Until, type: string, format: date-time}
+    request:
+      server: api
+      path: /things
+      query: {since: $.input.since, until: $.input.until}
+      collect: things
+      paging: {style: key, by: $.created_at, parameter: until, size: 10, size_parameter: limit}
+    intake:
+      cursor: {since: since, until: until, time: .created_at, overlap_minutes: 10}
+      incident: {path: $.things, fields: [{field: Title, source: .title}]}
+      event: {path: $, unique_key: .id, sources: [{name: Thing, fields: [{field: Status, source: .status}]}]}
+"""
+SEEDS = int(os.environ.get("INTAKE_SEEDS", "40"))
+BEGIN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def at(seconds: float) -> str:
+    return (BEGIN + dt.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Product:
+    """Things with a time, newest first; `drift` happens before each page is answered."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.things: dict[str, dict[str, Any]] = {}
+        self.random = random.Random(seed)
+        self.pages = 0
+        self.fail: set[int] = set()
+        self.lag = 0.0  # seconds for which a new thing is not listed
+        self.now = 0.0
+        self.drift: Any = lambda: None
+
+    def add(self, seconds: float) -> str:
+        name = f"T{len(self.things):05}"
+        self.things[name] = {"id": name, "title": name, "status": "open", "created_at": at(seconds), "shown": seconds}
+        return name
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": f"{message['type']}.complete"})
+                if message["type"] == "lifespan.shutdown":
+                    return
+        self.drift()
+        self.pages += 1
+        query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode()).items()}
+        status, body = (500, {}) if self.pages in self.fail else (200, self._page(query))
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+    def _page(self, query: dict[str, str]) -> dict[str, Any]:
+        def moment(name: str, default: str) -> dt.datetime:
+            return dt.datetime.fromisoformat(query.get(name, default))
+
+        since, until = moment("since", "2000-01-01T00:00:00Z"), moment("until", "2100-01-01T00:00:00Z")
+        found = [
+            thing
+            for thing in self.things.values()
+            if since <= dt.datetime.fromisoformat(thing["created_at"]) < until
+            and thing["shown"] + self.lag <= self.now
+            and query.get("status", thing["status"]) == thing["status"]
+        ]
+        found.sort(key=lambda thing: (thing["created_at"], thing["id"]), reverse=True)
+        offset, limit = int(query.get("offset", 0)), int(query.get("limit", 10))
+        return {"things": found[offset : offset + limit], "more": offset + limit < len(found)}
+
+
+@pytest.fixture
+def product() -> Product:
+    return Product()
+
+
+@pytest.fixture
+def served(product: Product) -> Iterator[str]:
+    with serving_app(product) as base:
+        yield base
+
+
+@pytest.mark.parametrize("seed", range(SEEDS // 2))
+def test_a_list_whose_members_leave_between_two_pages_lacks_none_that_stayed(
+    tmp_path: Path, product: Product, served: str, seed: int
+) -> None:
+    product.random.seed(seed)
+    product.now = 1e9
+    names = [product.add(product.random.choice((1, 1, 2, 30)) * number // 3) for number in range(130)]
+    left: set[str] = set()
+
+    def drift() -> None:
+        for name in product.random.sample(names, 4):
+            product.things[name]["status"] = "closed"
+            left.add(name)
+
+    product.drift = drift
+    result = run(own(tmp_path, COMMANDS, served), "list_things", {"status": "open"})
+    got = [thing["id"] for thing in result.raw_data["things"]]
+    assert result.status is Status.PASSED
+    assert result.completeness is not None
+    assert result.completeness.complete
+    assert len(got) == len(set(got)), "none twice"
+    assert set(names) - left <= set(got), "none that stayed is missing"
+
+
+def test_more_in_one_second_than_a_page_are_read_and_more_than_the_window_is_told(
+    tmp_path: Path, product: Product, served: str
+) -> None:
+    product.now = 1e9
+    for _ in range(35):
+        product.add(5)
+    product.add(1)
+    world = own(tmp_path, COMMANDS, served)
+    result = run(world, "list_things")
+    assert (len(result.raw_data["things"]), result.completeness and result.completeness.complete) == (36, True)
+    for _ in range(120):
+        product.add(5)
+    result = run(world, "list_things")
+    assert result.status is Status.PARTIAL
+    assert "in one second" in result.errors[0].detail
+
+
+class SkewedClock(FastClock):
+    def __init__(self, product: Product, skew: float) -> None:
+        super().__init__()
+        self.product, self.skew = product, skew
+
+    def now(self) -> dt.datetime:
+        return BEGIN + dt.timedelta(seconds=self.product.now + self.skew)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_whoever_polls_without_times_loses_nothing_and_doubles_nothing(
+    tmp_path: Path, product: Product, served: str, seed: int
+) -> None:
+    """INTAKE_SEEDS=2000 runs as many as a release wants; each seed is one life of a product and its poller."""
+    chance = product.random
+    chance.seed(seed)
+    product.lag = chance.choice((0, 0, 30, 400))
+    clock = SkewedClock(product, chance.choice((0, 0, -1800, 1800, 60)))
+    world = own(tmp_path, COMMANDS, served, clock=clock)
+    truth: set[str] = set()
+    stored: dict[str, Any] = {}
+    for _ in range(chance.randint(3, 7)):
+        begun = product.now
+        product.now += chance.choice((60, 300, 3600, 86_400, 20 * 86_400))
+        for _ in range(chance.choice((0, 1, 5, 40))):
+            truth.add(product.add(max(begun, product.now - chance.choice((0, 0, 1, 30, 500)))))
+        names = list(product.things)
+        if names and chance.random() < 0.5:
+            product.drift = lambda names=names: product.things[chance.choice(names)].update(title="changed")
+        product.fail = {product.pages + 1 + number for number in range(chance.choice((0, 0, 5)))}
+        result = world.use(lambda host: host.ingest("acme", "fetch", "own", options=Options(deadline_seconds=30)))
+        if result.status is Status.PASSED:
+            assert result.raw_data["fetched"] == sum(result.raw_data[name] for name in ("new", "updated", "known"))
+    product.fail, product.drift = set(), lambda: None
+    product.now += product.lag + 60
+    result = world.use(lambda host: host.ingest("acme", "fetch", "own"))
+    assert result.status is Status.PASSED, result.errors
+    records = world.use(lambda host: host.ingested("fetch", "own", 10_000))
+    keys = [one.unique_key for one in records]
+    assert len(keys) == len(set(keys))
+    assert set(keys) == truth
+    stored |= {one.unique_key: json.loads(one.raw)["title"] for one in records}
+    recent = [name for name, thing in product.things.items() if thing["shown"] > product.now - 500]
+    assert {name: stored[name] for name in recent} == {name: product.things[name]["title"] for name in recent}
+
+
+def test_two_filters_are_two_cursors_and_a_run_with_times_moves_none(
+    tmp_path: Path, product: Product, served: str
+) -> None:
+    product.now = 1000
+    world = own(tmp_path, COMMANDS, served, clock=SkewedClock(product, 0))
+    product.add(900)
+
+    def ingest(inputs: Any = None) -> Any:
+        return world.use(lambda host: host.ingest("acme", "fetch", "own", inputs)).raw_data
+
+    assert ingest()["new"] == 1
+    product.now = 90_000
+    name = product.add(80_000)
+    assert ingest({"since": at(70_000), "until": at(70_001)})["fetched"] == 0
+    found = ingest()
+    assert (found["new"], found["latest"]) == (1, f"{at(80_000)[:-1]}.000Z"), name
+    assert ingest() == {"fetched": 1, "new": 0, "updated": 0, "known": 1, "latest": found["latest"]}
+
+
+def test_the_newest_twenty_of_more_are_passed_and_not_called_complete(prod: World) -> None:
+    now = dt.datetime.now(dt.UTC)
+    when = {"start_time": (now - dt.timedelta(days=120)).isoformat(), "end_time": now.isoformat()}
+    result = prod.run("fetch_incident", {**when, "top_recent_incident_number": 1})
+    assert result.status is Status.PASSED
+    assert result.completeness is not None
+    assert (result.completeness.complete, result.completeness.limited) == (False, True)
+    taken = prod.use(
+        lambda host: host.ingest("pagerduty", "fetch_incident", "prod", {**when, "top_recent_incident_number": 1})
+    )
+    assert taken.status is Status.PARTIAL, "an intake that lacks some is never passed"
