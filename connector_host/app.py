@@ -33,6 +33,7 @@ from connector_host.manifests.registry import LinkedFolders, PluginRegistry
 from connector_host.model.caller import OPERATOR
 from connector_host.model.connection import Change
 from connector_host.model.errors import BadSetting
+from connector_host.model.invocation import UNDER_WAY
 from connector_host.parts import LazyParts, PartRegistry
 from connector_host.ports.parts import Step, Surroundings
 from connector_host.ports.stores import Store
@@ -162,7 +163,7 @@ class App:
         return [known[name] for name in self.settings.steps]
 
     def _observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        for _ in self._parts.ask("observe", event=event, facts=facts):
+        for _ in self._parts.ask("observe", event=event, facts={**UNDER_WAY.get({}), **facts}):
             pass
 
 

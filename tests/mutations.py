@@ -29,7 +29,7 @@ MUTATIONS = [
     ("redirect http", "http/transport.py", "urlsplit(target)[:2] != urlsplit(url)[:2]", "urlsplit(target).hostname != urlsplit(url).hostname", "tests/parts/test_on_the_wire.py"),
     ("redirect post", "http/transport.py", "if request.method not in {\"GET\", \"HEAD\"}:", "if False:", "tests/parts/test_on_the_wire.py"),
     ("transit ca", "crypto/key_transit.py", "os.environ.get(\"CONNECTOR_HOST_TRANSIT_CA\") or None", "None", "tests/parts/test_on_the_wire.py"),
-    ("rule retry", "http/retry.py", "if request.again is not None and request.again(reply):\n        return request.idempotent", "if request.again is not None and request.again(reply):\n        return True", "tests/parts/test_once.py"),
+    ("rule retry", "http/retry.py", "return wanted and request.idempotent", "return wanted", "tests/parts/test_once.py"),
     ("patch", "http/server.py", "\"PUT\", \"DELETE\"})", "\"PUT\", \"PATCH\", \"DELETE\"})", "tests/parts/test_once.py"),
     ("idem key", "running/declared.py", "str(uuid.uuid4())", "\"constant\"", "tests/parts/test_once.py"),
     ("get retry", "http/retry.py", "isinstance(error, Unreachable) or request.idempotent", "isinstance(error, Unreachable)", "tests/parts/test_once.py"),

@@ -13,7 +13,7 @@ from connector_host.authoring.formatting import files_of, formatted
 from connector_host.authoring.page import page_of
 from connector_host.authoring.scaffold import scaffold
 from connector_host.cli.problems import FORMATS, show_problems
-from connector_host.cli.running import counted
+from connector_host.cli.running import counted, show_faults
 from connector_host.manifests.overlays import localised
 from connector_host.manifests.structuring import load_manifest
 from connector_host.model.errors import WrongUse
@@ -126,6 +126,7 @@ def test(app: App, plugin: str, grade: str | None, output: str, verbose: bool) -
     from connector_host.authoring.kit.kit import run_kit  # noqa: PLC0415 - the kit opens a host of its own
     from connector_host.cli.problems import reaches, show_report  # noqa: PLC0415 - rich is for people only
 
+    show_faults()
     report = run_kit(folder_of(app, plugin))
     if output == "json":
         click.echo(json.dumps(to_builtins(report), ensure_ascii=False))

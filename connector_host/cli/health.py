@@ -71,7 +71,10 @@ def run_due(app: App, output: str) -> None:
     """Run every health check that is due now, once; for cron. Any number of these may run at the same time."""
     done = with_session(app, lambda session: session.health.run_due())
     words = f"{done.checked} connections checked: {done.passed} passed, {done.failed} failed."
-    say(output, {"checked": done.checked, "passed": done.passed, "failed": done.failed}, words)
+    if done.undelivered:
+        words += f" {done.undelivered} notices could not be delivered: host.log in the data folder says why."
+    counts = {"checked": done.checked, "passed": done.passed, "failed": done.failed}
+    say(output, {**counts, "undelivered": done.undelivered}, words)
 
 
 @click.command("serve")

@@ -158,6 +158,15 @@ class LogFile(RotatingFileHandler):
         return super()._open()
 
 
+def show_faults() -> None:
+    """Show authors their own exceptions, tracebacks and all, on standard error; secrets are masked."""
+    faults = logging.StreamHandler()
+    faults.setLevel(logging.ERROR)
+    faults.setFormatter(logging.Formatter("%(message)s"))
+    install(faults)
+    logging.getLogger("connector_host.plugins").addHandler(faults)
+
+
 def start_logging(home: Path) -> None:
     """Send our loggers' warnings into the file, and what concerns a wait to whoever waits."""
     logger = logging.getLogger("connector_host")

@@ -30,10 +30,19 @@ FAVOURITES = (
 )
 
 
+class _Out(Console):
+    """Standard output; whoever reads it may stop before the end."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more: how the run ended is told by the exit code all the same."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def console() -> Console:
     """Return standard output; wide where nobody's window bounds it."""
     bounded = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(highlight=False, soft_wrap=False, width=None if bounded else WIDE)
+    return _Out(highlight=False, soft_wrap=False, width=None if bounded else WIDE)
 
 
 def print_result(result: Result, title: str, *, raw: bool = True) -> None:
@@ -80,9 +89,25 @@ def _rows(record: Any) -> list[Mapping[str, Any]]:
     if isinstance(record, dict) and set(record) == {"item", "value"}:
         values = record["value"] if isinstance(record["value"], list) else [record["value"]]
         return [
-            {"item": record["item"], **(value if isinstance(value, dict) else {"value": value})} for value in values
+            {"item": record["item"], **(_unwrapped(value) if isinstance(value, dict) else {"value": value})}
+            for value in values
         ]
-    return [record if isinstance(record, dict) else {"value": record}]
+    return [_unwrapped(record) if isinstance(record, dict) else {"value": record}]
+
+
+def _unwrapped(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the one object that a record holds, and references by their summary: {incident: {…}} is an incident."""
+    inner = [value for value in record.values() if isinstance(value, dict)]
+    if len(inner) == 1 and not any(isinstance(value, str | int | float) for value in record.values()):
+        record = inner[0]
+    return {key: _summary(value) for key, value in record.items()}
+
+
+def _summary(value: Any) -> Any:
+    """Return a reference as a person reads it: by its summary, name or id."""
+    if not isinstance(value, dict):
+        return value
+    return next((value[key] for key in ("summary", "name", "title", "id") if isinstance(value.get(key), str)), value)
 
 
 def record_table(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -90,6 +115,7 @@ def record_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     present = list(
         dict.fromkeys(key for row in rows for key, value in row.items() if not isinstance(value, dict | list))
     )
+    present = present or list(dict.fromkeys(key for row in rows for key in row))
     chosen = [key for key in FAVOURITES if key in present]
     chosen += [key for key in present if key not in chosen and not key.endswith(("url", "self"))]
     table = _plain_table(*chosen[:COLUMNS])

@@ -11,7 +11,7 @@ import click
 
 from connector_host.app import App
 from connector_host.cli.parameters import options_of, read_inputs, uploaded, value_of
-from connector_host.cli.running import Bar, exit_code, output_option, print_rows, with_session
+from connector_host.cli.running import Bar, exit_code, output_option, print_rows, show_faults, with_session
 from connector_host.host.host import Session
 from connector_host.model.connection import Selection
 from connector_host.model.guarded import Guarded
@@ -108,6 +108,8 @@ def _runner(manifest: Manifest, found: Command) -> Any:
         with _place(_app(ctx), manifest, connection) as (app, name):
             if options_of is not None:
                 return _list_options(app, found, (manifest.id, options_of, name), output)
+            if app.plugins.is_linked(manifest):
+                show_faults()
             with Bar(found.title) as bar:
                 options = Options(deadline_seconds=timeout, progress=bar.advance)
                 work = _Work(manifest.id, found, name, inputs, options)

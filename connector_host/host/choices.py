@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connector_host.manifests.parameters import labelled_options
-from connector_host.manifests.schema import did_you_mean
+from connector_host.manifests.wording import did_you_mean
 from connector_host.model.errors import WrongUse
 from connector_host.model.manifest import Command
 from connector_host.model.paths import compile_path

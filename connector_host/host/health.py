@@ -60,6 +60,7 @@ class Health:
 
     async def _run_all(self) -> Round:
         done, most = Round(), self._core.settings.limits.concurrency
+        self._undelivered = 0
         running = 0
         finish, finished = anyio.create_memory_object_stream[bool](most)
 
@@ -78,6 +79,7 @@ class Health:
                     done.failed += 1
                 running -= 1
                 claims = await self._claim(most - running) if running <= most // 2 else []
+        done.undelivered = self._undelivered
         return done
 
     async def _claim(self, most: int) -> Sequence[tuple[str, ConnectionHealth]]:
@@ -133,6 +135,7 @@ class Health:
                 delivered = True
             except NoticeUndelivered as error:
                 log.warning("%s: %s", notice.subject, error)
+        self._undelivered += not delivered
         return delivered
 
 

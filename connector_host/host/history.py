@@ -21,8 +21,9 @@ from connector_host.model.failure import Failure, Kind
 from connector_host.model.invocation import Invocation
 from connector_host.model.manifest import Command
 from connector_host.model.result import HistoryRecord, Result, Status, iso, json_text
+from connector_host.model.stored import Written
 from connector_host.ports.parts import Clock
-from connector_host.ports.stores import HealthStore, HistoryStore, Written
+from connector_host.ports.stores import HealthStore, HistoryStore
 
 log = logging.getLogger("connector_host")
 MANY = 16  # invocations under way, from which a record waits a little for others to be written with
@@ -164,6 +165,7 @@ _LOST["entries"] = [  # type: ignore[assignment]
         "http_status": None,
         "reference": None,
         "effect": Effect.UNKNOWN.value,
+        "pointer": None,
     }
 ]
 

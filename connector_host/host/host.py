@@ -59,7 +59,7 @@ class Host:
 
 
 class Session:
-    """A host as one caller sees it: its services do only what the caller may."""
+    """A host as one caller sees it."""
 
     def __init__(self, core: Core, caller: Principal) -> None:
         self._core = core
@@ -102,7 +102,7 @@ class Session:
 
     @property
     def uploads(self) -> Uploads:
-        """Files on their way into commands; raises NotAllowed for a caller with nothing in it."""
+        """Files on their way into commands, the caller's own; raises NotAllowed for one with nothing in it."""
         if not isinstance(self._caller, Operator) and not self._caller:
             raise NotAllowed("A caller with nothing in it may do nothing.")
         return self._core.uploads.of(actor_of(self._caller))
@@ -119,7 +119,7 @@ class Session:
         """Run one command and return its result, whatever the inputs or the product's API may do.
 
         `command` may be written with hyphens. Raises WrongUse (UnknownPlugin, BrokenPlugin, UnknownCommand,
-        UnknownConnection) where there is nothing to run, and StoreError where the store fails.
+        UnknownConnection, KeyReused) where there is nothing to run.
         """
         manifest, found, stored = await self._find(plugin, command, connection)
         return await invoke(self._core, self._invocation(manifest, found, stored, inputs, options))
@@ -186,9 +186,7 @@ class Session:
         _, draft = await drafted_edit(self._core, self._caller, name, change, opened=True)
         return await self._test_unsaved(StoredConnection(draft.connection), draft.secrets, options)
 
-    async def _test_unsaved(
-        self, stored: StoredConnection, secrets: Mapping[str, Any] | None, options: Options
-    ) -> Result:
+    async def _test_unsaved(self, stored: StoredConnection, secrets: Any, options: Options) -> Result:
         manifest, command = test_command(self._core.registry, stored.connection.plugin)
         invocation = self._invocation(manifest, command, stored, None, replace(options, record=False))
         invocation.draft = secrets or {}
@@ -208,8 +206,8 @@ class Session:
     ) -> Sequence[HistoryRecord]:
         """Return the newest invocations, newest first; only the operator sees those of all connections together.
 
-        A caller sees their own, and all of a connection that they administer; with `checks` health checks alone, which
-        are nobody's and everybody's. Raises WrongUse, UnknownConnection.
+        Others see their own, and all of a connection that they administer; with `checks` health checks alone. Raises
+        WrongUse, UnknownConnection.
         """
         if connection is None:
             if not isinstance(self._caller, Operator):
@@ -226,8 +224,7 @@ class Session:
     async def diagnose(self, name: str) -> Mapping[str, Any]:
         """Return what support needs to know of a connection, redacted: {file name: JSON value or text}.
 
-        It holds what the caller may see: their own runs, or all where they administer the connection; the audit is
-        the operator's.
+        It holds what the caller may see: the audit is the operator's.
         """
         return await diagnosis_of(self._core, await find(self._core, name, self._caller), self._caller)
 

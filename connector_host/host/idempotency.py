@@ -9,7 +9,7 @@ from connector_host.model.errors import KeyReused, WrongUse
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import DeadlinePassed
 from connector_host.model.result import HistoryRecord, Result, result_of
-from connector_host.ports.stores import KeyUse
+from connector_host.model.stored import KeyUse
 
 LOOK_SECONDS = 0.05  # between two looks at whether the first has ended
 

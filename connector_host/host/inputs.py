@@ -1,14 +1,18 @@
 """Checks a command's inputs, or a connection's parameters, against their schema and brings them into one form."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from connector_host.host.redaction import MASK
 from connector_host.host.settings import DateTimeSetting, Limits
+from connector_host.host.times import parse_time
 from connector_host.manifests.parameters import condition_in_words, holds, labelled_options
-from connector_host.manifests.schema import Checker, Fault, did_you_mean
+from connector_host.manifests.schema import Checker, Fault
+from connector_host.manifests.wording import did_you_mean
 from connector_host.model.invocation_errors import InvalidInput
 from connector_host.model.manifest import Deprecation
 
@@ -37,21 +41,46 @@ class InputForm:
         Raises InvalidInput in the specification's wording.
         """
         inputs = self._renamed(inputs)
-        self._refuse_unknown(inputs)
-        text = self._as_json(inputs)
+        faults = list(self._unknown(inputs))
+        known = {name: value for name, value in inputs.items() if name in self._properties}
+        text = self._as_json(known if faults else inputs)
         if self.secrets & inputs.keys():
             text = _json({name: MASK if name in self.secrets else value for name, value in inputs.items()})
-        values = {**self._defaults, **{name: value for name, value in inputs.items() if value is not None}}
-        for name, normal in self._normal.items():
-            if name in values:
-                values[name] = normal(name, values[name])
+        values = {**self._defaults, **{name: value for name, value in known.items() if value is not None}}
+        faults += self._normalise(values)
+        wrong = {fault.parameter for fault in faults}
         for name in self._hidden(values) - inputs.keys():
             values.pop(name, None)  # a default of what is not there
         if not self._checker.accepts(values):
-            raise self._refusal(
-                next(self._checker.faults(values), Fault((), "The inputs do not satisfy the command's schema."))
-            )
+            faults += [fault for fault in self._refusals(values) if fault.parameter not in wrong]
+            faults = faults or [self._refusal(Fault((), "The inputs do not satisfy the command's schema."))]
+        _raise_all(faults)
         return values, text
+
+    def _refusals(self, values: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        """Tell the most telling fault of each place; what hangs on another parameter that is wrong is not told."""
+        found: dict[tuple[str | int, ...], Fault] = {}
+        for fault in self._checker.faults(values):
+            found.setdefault(fault.path, fault)
+        itself = {fault.path[0] for fault in found.values() if fault.path and fault.rule not in _BY_OTHERS}
+        for path, fault in found.items():
+            schema = self._properties.get(str(path[0]), {}) if path else {}
+            others = {*schema.get("visible_if", ()), *schema.get("required_if", ())}
+            if fault.rule not in _BY_OTHERS or not others & itself:
+                yield self._refusal(fault)
+
+    def _normalise(self, values: dict[str, Any]) -> list[InvalidInput]:
+        """Bring values into their one form; what has none is taken away, and told."""
+        faults = []
+        for name, normal in self._normal.items():
+            if name in values:
+                try:
+                    values[name] = normal(name, values[name])
+                except InvalidInput as error:
+                    error.failure = replace(error.failure, pointer=pointer_of((name,)))
+                    faults.append(error)
+                    del values[name]
+        return faults
 
     def warnings(self, inputs: Mapping[str, Any]) -> list[str]:
         """Return a warning for each deprecated parameter, and each old name, that is given."""
@@ -79,12 +108,12 @@ class InputForm:
             if "visible_if" in schema and not holds(schema["visible_if"], values)
         }
 
-    def _refuse_unknown(self, inputs: Mapping[str, Any]) -> None:
+    def _unknown(self, inputs: Mapping[str, Any]) -> Iterator[InvalidInput]:
         for name in inputs:
             if name not in self._properties:
                 shown = ascii(name)[1:-1] if isinstance(name, str) and not name.isprintable() else str(name)
                 hint = did_you_mean(shown, list(self._properties))
-                raise InvalidInput(shown, f"There is nothing of that name here.{hint}")
+                yield InvalidInput(shown, f"There is nothing of that name here.{hint}", pointer=pointer_of((name,)))
 
     def title(self, name: str) -> str:
         """Return what people call the parameter in an error."""
@@ -126,7 +155,7 @@ class InputForm:
         reason = self._in_context(schema, fault, reason)
         examples = schema.get("examples")
         assistance = f"Example: {_shown(examples[0])}" if examples else ""
-        return InvalidInput(self.title(name), reason, assistance)
+        return InvalidInput(self.title(name), reason, assistance, pointer_of(fault.path))
 
     def _in_context(self, schema: Mapping[str, Any], fault: Fault, reason: str) -> str:
         """Return the reason in the parameter's own words: its pattern's, or the condition it hangs on."""
@@ -176,31 +205,6 @@ def _chosen(value: Any, options: Mapping[str, Any]) -> Any:
     return options.get(value.casefold(), value) if isinstance(value, str) else value
 
 
-def parse_time(text: str, setting: DateTimeSetting) -> datetime | None:
-    """Return a time in UTC, or None where `text` is neither in the host's format nor in ISO 8601."""
-    moment = _strptime(text, setting.format) or _iso(text)
-    if moment is None:
-        return None
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=setting.zone())).astimezone(UTC)
-    except OverflowError:
-        return None
-
-
-def _strptime(text: str, form: str) -> datetime | None:
-    try:
-        return datetime.strptime(text, form)  # noqa: DTZ007 - the caller adds the zone
-    except ValueError:
-        return None
-
-
-def _iso(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
-
-
 def _depth_exceeds(value: Any, limit: int) -> bool:
     level = [value]
     for _ in range(limit):
@@ -224,3 +228,19 @@ def _json(value: Any) -> str:
 
 def _shown(example: Any) -> str:
     return example if isinstance(example, str) else json.dumps(example)
+
+
+MOST_FAULTS = 50
+_BY_OTHERS = {"never", "missing-key"}  # rules of conditions on another parameter
+
+
+def pointer_of(path: Iterable[str | int]) -> str:
+    """Return a place as a JSON Pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _raise_all(faults: list[InvalidInput]) -> None:
+    """Raise the first, which holds the others, where there is one."""
+    if faults:
+        faults[0].others = tuple(faults[1:MOST_FAULTS])
+        raise faults[0]

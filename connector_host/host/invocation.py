@@ -20,7 +20,7 @@ from connector_host.model.connection import StoredConnection
 from connector_host.model.effects import EFFECTS, Effects
 from connector_host.model.errors import BadSetting, WrongUse
 from connector_host.model.failure import Kind
-from connector_host.model.invocation import UNRECORDED, Invocation, new_id
+from connector_host.model.invocation import UNDER_WAY, UNRECORDED, Invocation, new_id
 from connector_host.model.invocation_errors import (
     Cancelled,
     ConnectionUnavailable,
@@ -42,12 +42,18 @@ async def invoke(core: Core, invocation: Invocation, reveal: Reveal | None = Non
     """
     core.history.under_way += 1
     effects = Effects()
-    token = EFFECTS.set(effects)
+    token, told = EFFECTS.set(effects), UNDER_WAY.set(_who(invocation))
     try:
         return await _invoke(core, Run(core, invocation, effects, core.clock.monotonic()), reveal)
     finally:
         EFFECTS.reset(token)
+        UNDER_WAY.reset(told)
         core.history.under_way -= 1
+
+
+def _who(invocation: Invocation) -> Mapping[str, Any]:
+    names = {"connection": invocation.stored.connection.name, "caller": str(invocation.actor)}
+    return {"invocation": invocation.id, **names}
 
 
 async def _invoke(core: Core, run: Run, reveal: Reveal | None) -> Result:

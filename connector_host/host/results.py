@@ -145,6 +145,7 @@ def entries(command: Command, collector: Collector) -> Iterator[ErrorEntry]:
             http_status=failure.http_status,
             reference=failure.reference,
             effect=failure.effect.value,
+            pointer=failure.pointer,
         )
 
 

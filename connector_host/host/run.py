@@ -39,8 +39,9 @@ class Run(Struct, eq=False):
 
     def fail(self, output: Collector, error: InvocationError) -> None:
         """Take what failed the whole run, with what it did all the same."""
-        error.failure = replace(error.failure, effect=self.effect)
-        output.fail(error)
+        for one in (error, *getattr(error, "others", ())):
+            one.failure = replace(one.failure, effect=self.effect)
+            output.fail(one)
 
     async def intend(self, inputs: str) -> None:
         """Tell the store what is about to run; raises NotRecordable, and then nothing may be sent."""

@@ -4,7 +4,7 @@ from connector_host.host.access import operator_only
 from connector_host.host.audit import Audit
 from connector_host.host.seals import mac_of_sites, same
 from connector_host.host.secrets import Secrets
-from connector_host.manifests.schema import did_you_mean
+from connector_host.manifests.wording import did_you_mean
 from connector_host.model.caller import Principal, Site, SiteMap, Tenant
 from connector_host.model.errors import BadSetting, ChangedOutside, UnknownSite
 from connector_host.ports.stores import Sign, SiteStore

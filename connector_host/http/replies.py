@@ -189,8 +189,7 @@ class ResponseRules:
     def __init__(self, rules: Iterable[ResponseRule], errors: ErrorPaths) -> None:
         self._rules = tuple(rules)
         self._errors = errors
-        retried = any(rule.verdict == "retry" for rule in self._rules)
-        self.again: Callable[[Reply], bool] | None = self._wants_another if retried else None
+        self.again: Callable[[Reply], bool | None] | None = self._wants_another if self._rules else None
 
     def judged(self, reply: Reply) -> Reply:
         """Return a reply that is well, or that no rule is about; raises ApiError for one that a rule calls failed."""
@@ -201,9 +200,10 @@ class ResponseRules:
             return reply if 200 <= reply.status < 300 else replace(reply, status=WELL)  # noqa: PLR2004 - RFC 9110, 15.3
         raise self._failed(rule, reply)
 
-    def _wants_another(self, reply: Reply) -> bool:
+    def _wants_another(self, reply: Reply) -> bool | None:
+        """Whether a rule says that it should be asked for again, or that it stands; None where none is about it."""
         rule = self._rule(reply)
-        return rule is not None and rule.verdict == "retry"
+        return None if rule is None else rule.verdict == "retry"
 
     def _rule(self, reply: Reply) -> ResponseRule | None:
         if not self._rules:

@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from connector_host.ports.parts import Clock, Observe, Reply, Request, Send
 log = logging.getLogger("connector_host.requests")
 WORTH_TELLING = 1.0  # seconds
 LONGEST_PAUSE = 3600.0  # seconds
+ATTEMPT: ContextVar[int] = ContextVar("which try of a request it is", default=1)
 TOO_MANY = 429
 
 
@@ -68,6 +70,7 @@ class Retry:
         """Send until an answer stands, the tries are used up or the deadline would pass."""
         for attempt in range(request.retry.times + 1):
             last = attempt == request.retry.times
+            ATTEMPT.set(attempt + 1)
             reply, error = await _attempt(request, send)
             if last or not _worth_another_try(request, reply, error):
                 break
@@ -113,8 +116,9 @@ def _worth_another_try(request: Request, reply: Reply | None, error: InvocationE
         return isinstance(error, Unreachable) or request.idempotent
     if reply is None:
         return False
-    if request.again is not None and request.again(reply):
-        return request.idempotent
+    wanted = None if request.again is None else request.again(reply)
+    if wanted is not None:
+        return wanted and request.idempotent
     if reply.status not in _PASSING:
         return False
     return request.idempotent or reply.status == TOO_MANY
@@ -165,6 +169,7 @@ class RequestLog:
             {
                 "server": request.server,
                 "method": request.method,
+                "attempt": ATTEMPT.get(),
                 "outcome": outcome,
                 "duration_ms": milliseconds,
             },

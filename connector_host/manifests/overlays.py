@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from connector_host.manifests.schema import hint
 from connector_host.manifests.source_map import Document, Where
 from connector_host.manifests.strict_yaml import read_document
+from connector_host.manifests.wording import hint
 from connector_host.model.errors import ManifestError
 from connector_host.model.failure import Problem
 from connector_host.model.manifest import Command, Manifest

@@ -16,9 +16,10 @@ from connector_host.manifests.rules.commands import check_commands, check_sample
 from connector_host.manifests.rules.parameters import PATTERN, check_connection, check_parameters
 from connector_host.manifests.rules.reach import Plugin
 from connector_host.manifests.rules.requests import check_requests, check_servers
-from connector_host.manifests.schema import Checker, Fault, hint
+from connector_host.manifests.schema import Checker, Fault
 from connector_host.manifests.source_map import Document, Where, dotted
 from connector_host.manifests.strict_yaml import MAX_BYTES, read_document, read_regular
+from connector_host.manifests.wording import hint
 from connector_host.model.errors import ManifestError
 from connector_host.model.failure import Level, Problem, in_order
 from connector_host.model.guarded import Guarded

@@ -7,9 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from connector_host.manifests.cache import ManifestCache
-from connector_host.manifests.schema import did_you_mean
 from connector_host.manifests.structuring import load_manifest
 from connector_host.manifests.versions import compared
+from connector_host.manifests.wording import did_you_mean
 from connector_host.model.boundary import authors_code, fault_of
 from connector_host.model.errors import BadSetting, BrokenPlugin, ManifestError, UnknownCommand, UnknownPlugin
 from connector_host.model.failure import Problem
@@ -128,6 +128,10 @@ class PluginRegistry:
     def folder(self, plugin: str) -> Path:
         """Return the folder of a plugin, a broken one too; raises UnknownPlugin."""
         return self.broken[plugin].folder if plugin in self.broken else self.plugin(plugin).root
+
+    def is_linked(self, manifest: Manifest) -> bool:
+        """Whether a plugin is one that its author works on."""
+        return self._links is not None and manifest.root in self._links.folders()
 
     def link(self, folder: Path) -> None:
         """Keep the plugin in a folder outside at hand, on this data folder; raises BadSetting."""

@@ -1,5 +1,6 @@
 """What a plugin author imports: @command, Item, Failed, Page, files and url()."""
 
+import json
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -74,6 +75,11 @@ class Page(Guarded, frozen=True):
     def first(self, count: int) -> "Page":
         """Keep the first `count` records."""
         return replace(self, records=self.records[:count], texts=self.texts[:count])
+
+
+def item_name(element: Any) -> str:
+    """Return what an element of a fan-out is called: a text itself, all else in JSON's words."""
+    return element if isinstance(element, str) else json.dumps(element, ensure_ascii=False, default=str)
 
 
 class Listing:

@@ -190,10 +190,11 @@ class ImportPreview(Struct, frozen=True):
 
 
 class Round(Struct):
-    """How many checks were run, and how they ended."""
+    """How many checks were run, how they ended, and how many notices could not be delivered."""
 
     passed: int = 0
     failed: int = 0
+    undelivered: int = 0
 
     @property
     def checked(self) -> int:

@@ -104,8 +104,8 @@ class Failure(Struct, frozen=True):
     """Why one item, or a whole invocation, failed; `code` is the product's own code where it gave one.
 
     `indicator` takes the place of the command's own; `effect` says whether something happened at the product all the
-    same, `attention` that a person must look at the connection,
-    `worded` that the message is the manifest's own already. Raises TypeError for what is not of its type: it is made
+    same, `attention` that a person must look at the connection, `worded` that the message is the manifest's own
+    already, `pointer` (RFC 6901) where in the inputs it lies. Raises TypeError for what is not of its type: it is made
     in authors' code too, and that is where the fault should show.
     """
 
@@ -120,6 +120,7 @@ class Failure(Struct, frozen=True):
     attention: bool = False
     worded: bool = False
     effect: Effect = Effect.NONE
+    pointer: str | None = None
 
     def __post_init__(self) -> None:
         for name, kinds in _FAILURE_TYPES.items():

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -16,6 +17,8 @@ from connector_host.model.guarded import Guarded
 from connector_host.model.manifest import Command, Manifest
 
 LONGEST_KEY = 200
+# What every event that is told while an invocation runs says of it: its id, connection and caller.
+UNDER_WAY: ContextVar[Mapping[str, Any]] = ContextVar("the invocation under way")
 Progress = Callable[[int, int | None], None]
 
 

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from msgspec.structs import replace
+
 from connector_host.model.errors import ConnectorHostError
 from connector_host.model.failure import Failure, Kind
 
@@ -31,9 +33,11 @@ class InvalidInput(InvocationError):
 
     kind = Kind.INVALID_INPUT
 
-    def __init__(self, parameter: str, reason: str, assistance: str = "") -> None:
+    def __init__(self, parameter: str, reason: str, assistance: str = "", pointer: str | None = None) -> None:
         self.parameter = parameter
+        self.others: tuple[InvalidInput, ...] = ()  # faults of the same inputs
         super().__init__(f"The value for parameter ({parameter}) is invalid.", detail=reason, assistance=assistance)
+        self.failure = replace(self.failure, pointer=pointer)
 
 
 class ConnectionUnavailable(InvocationError):

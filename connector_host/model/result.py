@@ -35,7 +35,8 @@ class ErrorEntry(Struct, frozen=True):
     """One row of the error tab.
 
     `status_code` is the product's own code where it gave one, else the HTTP status, else the manifest's code for the
-    kind of failure, else the kind's HTTP equivalent. `reference` leads to a bug's traceback in the host's log.
+    kind of failure, else the kind's HTTP equivalent. `reference` leads to a bug's traceback in the host's log,
+    `pointer` (RFC 6901) to the place in the inputs that is wrong.
     """
 
     item: str | None
@@ -48,6 +49,7 @@ class ErrorEntry(Struct, frozen=True):
     http_status: int | None
     reference: str | None
     effect: str = "none"
+    pointer: str | None = None
 
     def __str__(self) -> str:
         sentence = f"{self.failure_indicator} Status Code: {self.status_code}. Message: {self.message}"

@@ -3,6 +3,7 @@
 No if, no functions: the moment a command wants one, it is Python.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +16,21 @@ Fill = Callable[[Mapping[str, Any]], Any]
 _PLACED = re.compile(r"\{(\$[^{}]*)\}")
 SPREAD = "..."
 EACH = "[*]"
+JOIN = " join "
+
+
+def _in_text(value: Any, separator: str, template: str) -> str:
+    """Return a value as it stands inside a text: in JSON's words; a list needs to be joined (`{$.path join ,}`)."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and separator:
+        return separator.join(_in_text(one, "", template) for one in value)
+    if isinstance(value, list | dict):
+        raise RequestRefused(
+            f"A {'list' if isinstance(value, list) else 'mapping'} cannot stand inside the text {template}.",
+            assistance="Join a list in the manifest: {$.path join ,}.",
+        )
+    return json.dumps(value)
 
 
 def compile_value(template: Any) -> Fill:
@@ -53,7 +69,8 @@ def compile_path_template(template: str) -> Callable[[Mapping[str, Any]], str]:
             value = path.first(roots)
             if value is ABSENT or value is None:
                 raise RequestRefused(f"'{pieces[2 * index + 1]}' in the path {template} has no value.")
-            parts = str(value).strip("/").split("/") if several else [value]
+            value = _in_text(value, "", template)
+            parts = value.strip("/").split("/") if several else [value]
             filled[2 * index + 1] = "/".join(map(path_part, parts))
         return "".join(filled)
 
@@ -108,14 +125,15 @@ def _compile_text(template: str) -> Fill:
     pieces = _PLACED.split(template)
     if len(pieces) == 1:
         return lambda _roots: template
-    paths = [compile_path(text) for text in pieces[1::2]]
+    placed = [text.partition(JOIN) for text in pieces[1::2]]
+    paths = [(compile_path(path), separator) for path, _, separator in placed]
 
     def fill(roots: Mapping[str, Any]) -> Any:
-        values = [path.first(roots) for path in paths]
-        if any(value is ABSENT or value is None for value in values):
+        values = [(path.first(roots), separator) for path, separator in paths]
+        if any(value is ABSENT or value is None for value, _ in values):
             return ABSENT
         filled = list(pieces)
-        filled[1::2] = [str(value) for value in values]
+        filled[1::2] = [_in_text(value, separator, template) for value, separator in values]
         return "".join(filled)
 
     return fill

@@ -55,7 +55,7 @@ class Request(Guarded, frozen=True):
     allowance: Allowance | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     deadline: float = float("inf")
-    again: "Callable[[Reply], bool] | None" = None
+    again: "Callable[[Reply], bool | None] | None" = None
     transport: str | None = None
 
 

@@ -5,13 +5,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord
 from connector_host.model.caller import Actor, Principal, Site, SiteMap, Tenant
 from connector_host.model.connection import ConnectionHealth, Selection, StoredConnection, WrappedKey
 from connector_host.model.result import HistoryRecord, IntakeRecord
+from connector_host.model.stored import KeyUse, Pruned, Written
 
 
 class ConnectionStore(Protocol):
@@ -127,26 +127,6 @@ class AuditStore(Protocol):
         """Return the end that was noted outside when the store was opened, and that it did not have; None for none."""
 
 
-class Written(Struct, frozen=True):
-    """A run to be kept, with its audit record; `intended` where begin() told of it before it ran.
-
-    With `swept` it is kept only if nobody else ended it meanwhile; without `kept` only its end is.
-    """
-
-    record: HistoryRecord
-    entry: AuditEntry
-    intended: bool = False
-    swept: bool = False
-    kept: bool = True
-
-
-class Pruned(Struct, frozen=True):
-    """How many runs were forgotten, and by how many seconds the clock jumped since the last time (0: not by a day)."""
-
-    forgotten: int
-    jumped: float = 0.0
-
-
 class HistoryStore(Protocol):
     """What ran, and how it ended."""
 
@@ -172,14 +152,6 @@ class HistoryStore(Protocol):
 
         Where the clock jumped by more than a day since the store was used last, the days count from the earlier time.
         """
-
-
-class KeyUse(Struct, frozen=True):
-    """The invocation that an idempotency key stands for, the `digest` of its inputs, and whether it may still run."""
-
-    invocation_id: str
-    digest: str
-    running: bool
 
 
 class IdempotencyStore(Protocol):

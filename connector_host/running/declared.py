@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from connector_host.http.outgoing import OutgoingRequest
-from connector_host.model.authoring import Failed, Item, Page
+from connector_host.model.authoring import Failed, Item, Page, item_name
 from connector_host.model.failure import Kind
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import InvocationError, UnexpectedReply
@@ -138,10 +138,10 @@ class DeclaredRequest:
         """Answer for one element of a fan-out."""
         roots = {**roots, "item": element}
         if self.command.collect is None:
-            return Item(str(element), await self.value(call, roots, deadline))
+            return Item(item_name(element), await self.value(call, roots, deadline))
         pages = [page async for page in self.pages(call, roots, deadline)]
         records = [record for page in pages for record in page.records]
-        return Item(str(element), Page(records, clean=all(page.clean for page in pages)))
+        return Item(item_name(element), Page(records, clean=all(page.clean for page in pages)))
 
     def _shaped(self, roots: Roots, reply: Any) -> Any:
         if self._transform is None:

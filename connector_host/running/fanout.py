@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 from msgspec.structs import replace
 
-from connector_host.model.authoring import Item
+from connector_host.model.authoring import Item, item_name
 from connector_host.model.effects import EFFECTS, Effects
 from connector_host.model.invocation_errors import DeadlinePassed, InvocationError
 from connector_host.ports.parts import CommandOutput
@@ -40,7 +40,7 @@ async def _guarded(for_one: ForOne, element: Any, effects: Effects) -> Item:
         return await for_one(element)
     except InvocationError as error:
         error.failure = replace(error.failure, effect=effects.verdict)
-        return Item(str(element), error)
+        return Item(item_name(element), error)
     finally:
         EFFECTS.reset(token)
 
@@ -80,4 +80,4 @@ class _InOrder:
             late = DeadlinePassed("It was not tried: the time allowed for this command was over before.")
         else:
             late.failure = replace(late.failure, effect=effects.verdict)
-        return Item(str(self._elements[index]), late)
+        return Item(item_name(self._elements[index]), late)

@@ -19,7 +19,7 @@ import anyio.to_thread
 from msgspec import Struct
 from msgspec.structs import replace
 
-from connector_host.model.authoring import Item, Page
+from connector_host.model.authoring import Item, Page, item_name
 from connector_host.model.boundary import authors_code
 from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import Invocation
@@ -178,7 +178,7 @@ async def _for_one(
         else:
             value = await _in_thread(run, partial(function.call, BlockingCall(call), item, **others))
         made = plain_item(value.value if isinstance(value, Item) else value)
-    return Item(str(item), made if isinstance(made, Page) else made.value)
+    return Item(item_name(item), made if isinstance(made, Page) else made.value)
 
 
 def _drain(run: FunctionRun, function: Callable[..., Any], call: BlockingCall, inputs: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from connector_host.ports.stores import KeyUse
+from connector_host.model.stored import KeyUse
 from connector_host.stores.database import Database
 from connector_host.stores.presence import Presence
 from connector_host.stores.statements import Statements

@@ -11,7 +11,7 @@ from connector_host.model.caller import Actor
 from connector_host.model.errors import StoreError
 from connector_host.model.invocation import id_at
 from connector_host.model.result import HistoryRecord, iso
-from connector_host.ports.stores import Pruned, Written
+from connector_host.model.stored import Pruned, Written
 from connector_host.stores.audit_end import AuditEnd
 from connector_host.stores.database import Database
 from connector_host.stores.presence import Presence

@@ -65,7 +65,7 @@ def test_result_schema_refuses_dishonest_results() -> None:
     schema = json.loads((bundled() / "schemas" / "result.schema.json").read_text("utf-8"))
     validator = jsonschema.Draft202012Validator(schema)
     good = schema["examples"][0]
-    cut = {"complete": False, "returned": 1, "pages": 1, "stopped_because": "x"}
+    cut = {"complete": False, "returned": 1, "pages": 1, "stopped_because": "x", "limited": False}
     wrongs: list[tuple[dict[str, Any], str]] = [
         ({**good, "status": "Passed"}, "error"),
         ({**good, "error": None}, "error"),

@@ -166,7 +166,7 @@ def test_the_hosts_setting_of_times_is_followed(tmp_path: Any, sandbox: Sandbox)
     world.add(sandbox.base)
     inputs = {"start_time": "10.07.2022 08:00", "end_time": "2022-07-11T08:00:00Z"}
     assert world.run("fetch_incident", inputs).status is Status.PASSED
-    assert "since=2022-07-10T06%3A00%3A00Z&sort_by" in sandbox.requests[0]
+    assert "since=2022-07-10T06%3A00%3A00Z&until" in sandbox.requests[0]
     assert "until=2022-07-11T08%3A00%3A00Z" in sandbox.requests[0]
     refused = world.run("fetch_incident", {**inputs, "start_time": "07/10/2022"})
     assert "Europe/Berlin" in refused.errors[0].assistance

@@ -65,7 +65,10 @@ async def take(call):
 """
     world = own(tmp_path, commands, code=code)
     result = world.use(lambda host: host.ingest("acme", "take", "own"))
-    assert (result.status, result.raw_data) == (Status.PARTIAL, {"fetched": 3, "new": 1, "known": 0})
+    assert (result.status, result.raw_data) == (
+        Status.PARTIAL,
+        {"fetched": 3, "new": 1, "updated": 0, "known": 0, "latest": None},
+    )
     assert [entry.message for entry in result.errors] == [
         "A record has no unique key, so it cannot be told from others."
     ] * 2

@@ -25,7 +25,7 @@ from connector_host.model.errors import (
     WrongUse,
 )
 from connector_host.model.result import HistoryRecord, Status
-from connector_host.ports.stores import Written
+from connector_host.model.stored import Written
 from tests.world import Sandbox, World
 
 ADDS_FOR_EVER = """
@@ -194,13 +194,18 @@ def test_history_is_kept_for_the_retention(prod: World) -> None:
     assert prod.use(lambda host: host.past("0000")) is None
 
 
+def counts(result: Any) -> dict[str, int]:
+    """What an intake counted; when the newest was made is the product's affair."""
+    return {name: value for name, value in result.raw_data.items() if name != "latest"}
+
+
 def test_records_are_taken_in_once(prod: World, sandbox: Sandbox) -> None:
     from tests.plugins.test_pagerduty_commands import RANGE
 
     first = prod.use(lambda host: host.ingest("pagerduty", "fetch_incident", "prod", RANGE))
     again = prod.use(lambda host: host.ingest("pagerduty", "fetch_incident", "prod", RANGE))
-    assert (first.status, first.raw_data) == (Status.PASSED, {"fetched": 4, "new": 4, "known": 0})
-    assert again.raw_data == {"fetched": 4, "new": 0, "known": 4}
+    assert (first.status, counts(first)) == (Status.PASSED, {"fetched": 4, "new": 4, "updated": 0, "known": 0})
+    assert counts(again) == {"fetched": 4, "new": 0, "updated": 0, "known": 4}
     records = prod.use(lambda host: host.ingested("fetch_incident", "prod"))
     assert {one.unique_key for one in records} == set(sandbox.account.incidents)
     import json

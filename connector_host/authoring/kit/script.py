@@ -28,14 +28,15 @@ _LISTENERS: list[list[str]] = []
 
 @contextmanager
 def logs_heard() -> Iterator[list[str]]:
-    """Hear all that the host logs, in place of whoever hears it otherwise."""
+    """Hear all that the host logs, in place of whoever hears it otherwise, but for who wants to see faults alone."""
     heard: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: heard.append(logging.Formatter().format(record))  # type: ignore[method-assign]
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [(logger, logger.handlers, logger.propagate) for logger in loggers]
     for logger in loggers:
-        logger.handlers, logger.propagate = [handler], False
+        faults = [one for one in logger.handlers if one.level >= logging.ERROR]
+        logger.handlers, logger.propagate = [handler, *faults], False
     try:
         yield heard
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
-from connector_host.manifests.schema import hint
+from connector_host.manifests.wording import hint
 from connector_host.model.errors import WrongUse
 from connector_host.model.guarded import Guarded
 

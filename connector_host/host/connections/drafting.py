@@ -10,7 +10,7 @@ from connector_host.host.connections.origins import leading, normal_origins, ori
 from connector_host.host.connections.values import Values, upgraded
 from connector_host.host.inputs import InputForm
 from connector_host.host.settings import Settings
-from connector_host.manifests.schema import did_you_mean
+from connector_host.manifests.wording import did_you_mean
 from connector_host.model.caller import SiteMap
 from connector_host.model.connection import Change, Connection, VaultReference
 from connector_host.model.errors import BadSetting, ConnectionChanged
@@ -152,7 +152,9 @@ def checked(manifest: Manifest, values: Values, settings: Settings, *, opened: b
     try:
         accepted, _ = form.accept({**values.parameters, **(values.secrets if opened else {})})
     except InvalidInput as error:
-        raise BadSetting(f"{error} {error.failure.detail} {error.failure.assistance}".rstrip()) from None
+        found = (error, *error.others)
+        words = [f"{one} {one.failure.detail} {one.failure.assistance}".rstrip() for one in found]
+        raise BadSetting("\n".join(words)) from None
     parameters = {name: value for name, value in accepted.items() if name not in names and name not in values.vault}
     return normal_origins(manifest, parameters)
 

@@ -10,7 +10,7 @@ from msgspec.structs import fields, replace
 from connector_host.host.access import home_tenant
 from connector_host.host.sites import checked_name
 from connector_host.manifests.registry import PluginRegistry
-from connector_host.manifests.schema import did_you_mean
+from connector_host.manifests.wording import did_you_mean
 from connector_host.model.caller import Caller, SiteMap
 from connector_host.model.connection import Connection, HealthCheck, StoredConnection, VaultReference
 from connector_host.model.errors import BadSetting, UnknownSite

@@ -14,7 +14,7 @@ from connector_host.host.connections.fields import named
 from connector_host.host.core import Core
 from connector_host.host.redaction import Redactor, leaves
 from connector_host.host.secrets import mask
-from connector_host.manifests.schema import did_you_mean
+from connector_host.manifests.wording import did_you_mean
 from connector_host.model.caller import HEALTH_CHECK, OPERATOR, Caller, Operator, Principal, SiteMap, actor_of
 from connector_host.model.connection import Selection, StoredConnection
 from connector_host.model.errors import NotAllowed, SealError, UnknownConnection
@@ -95,6 +95,15 @@ async def every(
             yield stored
 
 
+def with_plugin(core: Core, stored: StoredConnection) -> StoredConnection:
+    """Return a connection that needs attention where its plugin is gone, or broken, however well it was before."""
+    plugin = stored.connection.plugin
+    if plugin in core.registry.plugins or stored.health.attention:
+        return stored
+    words = "is broken" if plugin in core.registry.broken else "is not installed any more"
+    return replace(stored, health=replace(stored.health, attention=f"The plugin '{plugin}' {words}."))
+
+
 _INSIDE = ("generation", "origins", "servers_by")  # of the row, and no part of what people see
 
 
@@ -116,7 +125,8 @@ async def shown(core: Core, stored: StoredConnection, caller: Principal) -> dict
         document["secrets"][key] = mask(document["parameters"].pop(key), administrator=administrator)
     document["vault"] = {key: await named(core.store, reference) for key, reference in connection.vault.items()}
     health = await core.store.health.state(connection.id)
-    document["state"] = replace(stored, health=health).state.value
+    now = with_plugin(core, replace(stored, health=health))
+    document["state"], health = now.state.value, now.health
     document["health"] = {
         key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(health).items()
     }

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from connector_host.host.access import Right, operator_only
 from connector_host.host.connections.drafting import Draft
 from connector_host.host.connections.editing import drafted, drafted_edit
-from connector_host.host.connections.reading import every, find, shown
+from connector_host.host.connections.reading import every, find, shown, with_plugin
 from connector_host.host.core import Core
 from connector_host.model.audit import AuditEntry
 from connector_host.model.caller import Principal
@@ -40,7 +40,7 @@ class Connections:
         """Return those selected that the caller may use, by name, with their health and without sealed secrets."""
         found: list[StoredConnection] = []
         async for stored in every(self._core, selection, self._caller):
-            found.append(replace(stored, sealed=None))
+            found.append(with_plugin(self._core, replace(stored, sealed=None)))
             if len(found) == selection.limit:
                 break
         return found

@@ -6,8 +6,9 @@ from typing import Any
 
 from connector_host.manifests.parameters import standard_schema
 from connector_host.manifests.rules.reach import PLACED, Plugin, resolves
-from connector_host.manifests.schema import Checker, fault_of_schema, hint
+from connector_host.manifests.schema import Checker, fault_of_schema
 from connector_host.manifests.source_map import Where
+from connector_host.manifests.wording import hint
 from connector_host.model.failure import Level, Problem
 from connector_host.model.paths import ABSENT
 

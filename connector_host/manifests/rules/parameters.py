@@ -8,8 +8,9 @@ from typing import Any
 
 from connector_host.manifests.parameters import standard_schema
 from connector_host.manifests.rules.reach import Plugin, paths_in, resolves, texts_in
-from connector_host.manifests.schema import Checker, fault_of_schema, hint
+from connector_host.manifests.schema import Checker, fault_of_schema
 from connector_host.manifests.source_map import Where
+from connector_host.manifests.wording import hint
 from connector_host.model.failure import Level, Problem
 
 

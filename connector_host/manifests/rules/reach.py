@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from connector_host.manifests.schema import hint
 from connector_host.manifests.source_map import Document, Where
+from connector_host.manifests.wording import hint
 from connector_host.model.failure import Problem
 from connector_host.model.paths import PathSyntaxError, compile_path, steps_of
 
@@ -116,7 +116,11 @@ class Plugin(Struct, frozen=True, dict=True):
 
 def paths_in(text: str) -> list[str]:
     """Return the paths in a template's text; the dots of `{$.path...}` are no part of one."""
-    return [text] if text.startswith("$.") else [path.removesuffix("...") for path in PLACED.findall(text)]
+    return (
+        [text]
+        if text.startswith("$.")
+        else [path.partition(" join ")[0].removesuffix("...") for path in PLACED.findall(text)]
+    )
 
 
 def texts_in(value: Any) -> Iterator[str]:

@@ -1,0 +1,34 @@
+"""What stores are given and give beside the records themselves: a run to be kept, a key that is taken."""
+
+from msgspec import Struct
+
+from connector_host.model.audit import AuditEntry
+from connector_host.model.result import HistoryRecord
+
+
+class Written(Struct, frozen=True):
+    """A run to be kept, with its audit record; `intended` where begin() told of it before it ran.
+
+    With `swept` it is kept only if nobody else ended it meanwhile; without `kept` only its end is.
+    """
+
+    record: HistoryRecord
+    entry: AuditEntry
+    intended: bool = False
+    swept: bool = False
+    kept: bool = True
+
+
+class Pruned(Struct, frozen=True):
+    """How many runs were forgotten, and by how many seconds the clock jumped since the last time (0: not by a day)."""
+
+    forgotten: int
+    jumped: float = 0.0
+
+
+class KeyUse(Struct, frozen=True):
+    """The invocation that an idempotency key stands for, the `digest` of its inputs, and whether it may still run."""
+
+    invocation_id: str
+    digest: str
+    running: bool
