@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector_host.app import App
-from connector_host.host.inputs import InputForm, parse_time
+from connector_host.host.inputs import InputForm
 from connector_host.host.settings import DateTimeSetting, Limits
+from connector_host.host.times import parse_time
 from connector_host.manifests.schema import Checker
 from connector_host.model.result import Status
 from tests.world import Sandbox, World
