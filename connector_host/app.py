@@ -32,11 +32,13 @@ from connector_host.manifests.cache import ManifestCache
 from connector_host.manifests.registry import LinkedFolders, PluginRegistry
 from connector_host.model.caller import OPERATOR
 from connector_host.model.connection import Change
-from connector_host.model.errors import BadSetting
+from connector_host.model.errors import BadSetting, StoreError
 from connector_host.model.invocation import UNDER_WAY
+from connector_host.model.invocation_errors import NotRecordable
+from connector_host.model.stored import Lease
 from connector_host.parts import LazyParts, PartRegistry
-from connector_host.ports.parts import Step, Surroundings
-from connector_host.ports.stores import Store
+from connector_host.ports.parts import Allowance, Step, Surroundings
+from connector_host.ports.stores import LeaseStore, Store
 
 LOGGERS = ("connector_host", "connector_host.requests", "connector_host.plugins")
 
@@ -48,6 +50,7 @@ class App:
         self._configuration = configuration
         self._cache = ManifestCache(configuration.resolved_home(), bundled() / "schemas")
         self._parts = PartRegistry(configuration.plugs)
+        self._leases: LeaseStore | None = None
 
     @property
     def home(self) -> Path:
@@ -88,6 +91,7 @@ class App:
             clock=configuration.clock or SystemClock(),
             observe=self._observe if self._parts.listens("observe") else _ignore,
             options=self.settings.options_of,
+            lease=self._lease,
         )
 
     @asynccontextmanager
@@ -129,6 +133,7 @@ class App:
         notifiers = [parts.part("notifier", name, around) for name in settings.notifiers]
         planner = Planner(settings, runners, agents)
         store: Store = self._part("store")
+        self._leases = store.leases
         audit = Audit(store.audit, clock)
         secrets = Secrets(cipher, keys, store, audit)
         sites = SignedSites(store.sites, secrets)
@@ -161,6 +166,15 @@ class App:
         if missing:
             raise BadSetting(f"There is no step '{missing[0]}'. There are: {', '.join(sorted(known))}.")
         return [known[name] for name in self.settings.steps]
+
+    async def _lease(self, allowance: Allowance, wanted: int) -> Lease:
+        """Take requests of a limit that all programs of the data folder share."""
+        if self._leases is None:
+            return Lease(wanted, float("inf"))
+        try:
+            return await self._leases.take(allowance, wanted, self.surroundings.clock.now().timestamp())
+        except StoreError as error:
+            raise NotRecordable(f"Nothing was sent: the shared rate limit cannot be kept. {error}") from error
 
     def _observe(self, event: str, facts: Mapping[str, Any]) -> None:
         for _ in self._parts.ask("observe", event=event, facts={**UNDER_WAY.get({}), **facts}):

@@ -51,7 +51,7 @@ def _built_in_steps(surroundings: Surroundings) -> Mapping[str, Step]:
     request_log = RequestLog(surroundings.clock, surroundings.observe)
     return {
         "retry": Retry(surroundings.clock, surroundings.observe),
-        "limit": Limiter(surroundings.clock, surroundings.observe),
+        "limit": Limiter(surroundings.clock, surroundings.observe, surroundings.lease),
         "request_log": request_log,
         "audit": request_log,  # its name in host manifests of release 1.0
     }

@@ -17,7 +17,8 @@ from connector_host.model.connection import WrappedKey
 from connector_host.model.errors import KeyExposed, KeyMissing, KeyUnknown, SealBroken, SealError
 from connector_host.model.file_lock import FileLock
 from connector_host.model.guarded import Guarded
-from connector_host.ports.parts import Release, Surroundings
+from connector_host.ports.parts import Surroundings
+from connector_host.ports.sealing import Release
 
 _CIPHER = AesGcm()
 

@@ -19,7 +19,8 @@ from connector_host.model.connection import WrappedKey
 from connector_host.model.errors import BadSetting, KeyMissing, KeyUnknown, SealBroken, SealError
 from connector_host.model.invocation_errors import InvocationError
 from connector_host.model.requests import check_origin
-from connector_host.ports.parts import Release, Surroundings
+from connector_host.ports.parts import Surroundings
+from connector_host.ports.sealing import Release
 
 SECONDS = 10.0
 _BAD_REQUEST, _FORBIDDEN, _NOT_FOUND = 400, 403, 404

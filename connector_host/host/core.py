@@ -14,7 +14,8 @@ from connector_host.host.sites import SignedSites
 from connector_host.host.uploads import Uploads
 from connector_host.host.vaults import Vaults
 from connector_host.manifests.registry import PluginRegistry
-from connector_host.ports.parts import Clock, Envelope, Notifier, Observe, Runner
+from connector_host.ports.parts import Clock, Notifier, Observe, Runner
+from connector_host.ports.sealing import Envelope
 from connector_host.ports.stores import Store
 
 

@@ -17,7 +17,7 @@ from connector_host.host.seals import FORMAT, mac_of_connection, same
 from connector_host.model.caller import OPERATOR, Principal
 from connector_host.model.connection import EVERYTHING, Connection, Sealed, StoredConnection, WrappedKey
 from connector_host.model.errors import ChangedOutside, KeyMissing, SealBroken, SealError
-from connector_host.ports.parts import Cipher, KeyProvider
+from connector_host.ports.sealing import Cipher, KeyProvider
 from connector_host.ports.stores import Store, iter_connections
 
 _FOLDER = json.dumps(["folder key", FORMAT]).encode()

@@ -1,12 +1,14 @@
 """Keeps shared rate limits by waiting: never more than so many requests in any window, whoever sends them."""
 
 from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
 
 import anyio
 from msgspec import Struct, field
 
 from connector_host.http.retry import TOO_MANY, WORTH_TELLING, log, server_hint
 from connector_host.model.invocation_errors import RateLimited
+from connector_host.model.stored import Lease
 from connector_host.ports.parts import Allowance, Clock, Observe, Reply, Request, Send
 
 
@@ -16,6 +18,9 @@ class _Window(Struct):
     sent: deque[float] = field(default_factory=deque)
     closed_until: float = 0.0
     waiting: int = 0
+    leased: int = 0  # requests that this program may send of the limit that all share
+    leased_until: float = 0.0
+    batch: int = 1
     turn: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
 
     def opens_at(self, allowance: Allowance, ahead: int) -> float:
@@ -27,12 +32,20 @@ class _Window(Struct):
         return max(self.closed_until, first) + rounds * allowance.seconds
 
 
-class Limiter:
-    """One window per key, shared by all connections of this process that use the same key."""
+TakeLease = Callable[[Allowance, int], Awaitable[Lease]]
+LARGEST_BATCH = 20  # a limit is taken in parts of at least so many
 
-    def __init__(self, clock: Clock, observe: Observe) -> None:
+
+class Limiter:
+    """One window per key, shared by all connections of this process that use the same key.
+
+    Programs share a limit by leases: each takes a few requests ahead, more of them the faster it sends.
+    """
+
+    def __init__(self, clock: Clock, observe: Observe, lease: TakeLease | None = None) -> None:
         self._clock = clock
         self._observe = observe
+        self._lease = lease
         self._windows: defaultdict[str, _Window] = defaultdict(_Window)
 
     async def __call__(self, request: Request, send: Send) -> Reply:
@@ -48,22 +61,39 @@ class Limiter:
         return reply
 
     async def _take_place(self, request: Request, allowance: Allowance, window: _Window) -> None:
-        if not window.waiting and window.opens_at(allowance, 0) <= (now := self._clock.monotonic()):
+        leased = self._lease is None or (window.leased > 0 and self._clock.monotonic() < window.leased_until)
+        if leased and not window.waiting and window.opens_at(allowance, 0) <= (now := self._clock.monotonic()):
             window.sent.append(now)
+            window.leased -= 1
             return
         self._refuse_if_late(request, allowance, window.opens_at(allowance, window.waiting))
         window.waiting += 1
         try:
             async with window.turn:
-                while (opens := window.opens_at(allowance, 0)) > (now := self._clock.monotonic()):
+                while (opens := await self._opens_at(allowance, window)) > (now := self._clock.monotonic()):
                     self._refuse_if_late(request, allowance, opens)
                     self._observe("request.delayed", {"server": request.server, "seconds": opens - now})
                     if opens - now >= WORTH_TELLING:
                         log.warning("Waiting %.0f seconds for the rate limit of '%s'.", opens - now, request.server)
                     await self._clock.sleep(opens - now)
                 window.sent.append(now)
+                window.leased -= 1
         finally:
             window.waiting -= 1
+
+    async def _opens_at(self, allowance: Allowance, window: _Window) -> float:
+        """Return when the next request may be sent, by what this program sent and by what others did."""
+        now = self._clock.monotonic()
+        opens = window.opens_at(allowance, 0)
+        if opens > now or self._lease is None or (window.leased > 0 and now < window.leased_until):
+            return opens
+        used_up = window.leased <= 0 and now < window.leased_until
+        most = max(1, allowance.requests // LARGEST_BATCH)
+        window.batch = min(window.batch * 2, most) if used_up else 1
+        lease = await self._lease(allowance, window.batch)
+        window.leased = lease.granted
+        window.leased_until = now + lease.seconds if lease.granted else 0.0
+        return opens if lease.granted else now + lease.seconds
 
     def _refuse_if_late(self, request: Request, allowance: Allowance, opens: float) -> None:
         if opens >= request.deadline:

@@ -6,6 +6,13 @@ from connector_host.model.audit import AuditEntry
 from connector_host.model.result import HistoryRecord
 
 
+class Lease(Struct, frozen=True):
+    """So many requests of a shared rate limit, to be sent within so many seconds; of none, when to ask again."""
+
+    granted: int
+    seconds: float
+
+
 class Written(Struct, frozen=True):
     """A run to be kept, with its audit record; `intended` where begin() told of it before it ran.
 

@@ -1,6 +1,6 @@
 """The parts of a host that can be replaced, one protocol each: at most six methods, and no policy."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Protocol
 from msgspec import Struct, field
 
 from connector_host.model.authoring import Item, Page
-from connector_host.model.connection import WrappedKey
 from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import Invocation
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.requests import RetryPolicy
 from connector_host.model.result import Completeness
+from connector_host.model.stored import Lease
 
 
 class Clock(Protocol):
@@ -72,7 +72,8 @@ class Reply(Guarded, frozen=True):
 class Surroundings(Struct, frozen=True):
     """What every part is made with: `part = Part(surroundings)`.
 
-    `options(name)` gives what the host manifest says under `options:` for the part of this name, empty where nothing.
+    `options(name)` gives what the host manifest says under `options:` for the part of this name, empty where nothing;
+    `lease` takes requests of a rate limit that all programs of the data folder share.
     """
 
     home: Path
@@ -81,6 +82,7 @@ class Surroundings(Struct, frozen=True):
     clock: Clock
     observe: Callable[[str, Mapping[str, Any]], None]
     options: Callable[[str], Mapping[str, Any]]
+    lease: "Callable[[Allowance, int], Awaitable[Lease]] | None" = None
 
 
 Send = Callable[[Request], Awaitable[Reply]]
@@ -183,54 +185,6 @@ class Runner(Protocol):
 
     async def close(self) -> None:
         """Let go of what is kept between commands."""
-
-
-class Cipher(Protocol):
-    """Seals bytes under a key, bound to a context that must be the same when they are opened."""
-
-    def new_key(self) -> bytes:
-        """Return a fresh random key."""
-
-    def seal(self, key: bytes, plain: bytes, context: bytes) -> bytes:
-        """Seal."""
-
-    def open(self, key: bytes, sealed: bytes, context: bytes) -> bytes:
-        """Open; raises SealBroken."""
-
-
-class Envelope(Protocol):
-    """Seals for somebody who holds a private key; keys are PEM."""
-
-    def seal(self, public_key: bytes, plain: bytes, context: bytes) -> bytes:
-        """Seal; raises BadSetting for a key that is none."""
-
-    def open(self, private_key: bytes, sealed: bytes, context: bytes) -> bytes:
-        """Open; raises BadSetting for a key that is none, and SealBroken."""
-
-
-Release = Callable[[Collection[str]], Awaitable[Collection[str]]]
-
-
-class KeyProvider(Protocol):
-    """Keeps the master keys."""
-
-    async def current(self) -> str:
-        """Id of the key that seals now; raises KeyMissing, KeyExposed."""
-
-    async def wrap(self, data_key: bytes, context: bytes) -> WrappedKey:
-        """Wrap a data key under the current master key."""
-
-    async def unwrap(self, key: WrappedKey, context: bytes) -> bytes:
-        """Unwrap; raises KeyMissing, KeyExposed, KeyUnknown, SealBroken."""
-
-    async def create(self) -> None:
-        """Make the first master key; does nothing where one exists."""
-
-    async def rotate(self) -> None:
-        """Make a new current key and keep the older ones; raises SealError where keys are made elsewhere."""
-
-    async def retire(self, release: Release) -> None:
-        """Forget those of the older keys that `release` gives back: it is given their names, and forbids their use."""
 
 
 class Notice(Struct, frozen=True):

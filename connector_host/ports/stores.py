@@ -11,7 +11,8 @@ from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord
 from connector_host.model.caller import Actor, Principal, Site, SiteMap, Tenant
 from connector_host.model.connection import ConnectionHealth, Selection, StoredConnection, WrappedKey
 from connector_host.model.result import HistoryRecord, IntakeRecord
-from connector_host.model.stored import KeyUse, Pruned, Written
+from connector_host.model.stored import KeyUse, Lease, Pruned, Written
+from connector_host.ports.parts import Allowance
 
 
 class ConnectionStore(Protocol):
@@ -185,6 +186,13 @@ class IntakeStore(Protocol):
         """Return the newest, newest first; those of a site alone where one is given."""
 
 
+class LeaseStore(Protocol):
+    """Rate limits that all programs of a data folder share."""
+
+    async def take(self, allowance: Allowance, wanted: int, now: float) -> Lease:
+        """Take at most so many requests of a limit, to be sent within the lease; `now` is in Unix seconds."""
+
+
 class Store(Protocol):
     """The database; `name` tells it from others that the same data folder may have had."""
 
@@ -197,6 +205,7 @@ class Store(Protocol):
     history: HistoryStore
     intake: IntakeStore
     idempotency: IdempotencyStore
+    leases: LeaseStore
 
     async def check(self) -> Sequence[str]:
         """Return what is damaged in the database, as far as it can be seen by reading all of it."""

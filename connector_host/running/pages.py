@@ -40,6 +40,7 @@ class Pager:
         self._client = client
         self._paging = paging
         self._size = paging.size if most is None else min(paging.size, most)
+        self._found = False  # whether the path by which the list goes on was in any reply
 
     def outgoing(self, outgoing: OutgoingRequest, position: Any) -> OutgoingRequest:
         """Return the request for the page at a position; None is the first."""
@@ -62,7 +63,16 @@ class Pager:
             return self._after_page(content, self._paging.first if position is None else position)
         if style == "link_header":
             return self._after_mark(_next_link(headers.get("link", "")), position)
-        return self._after_mark(compile_path(self._paging.next).first(content.rest), position)
+        following = compile_path(self._paging.next).first(content.rest)
+        return self._unknown(following, self._paging.next, content) or self._after_mark(following, position)
+
+    def _unknown(self, value: Any, path: str, content: ListReply) -> Stop | None:
+        """Return the end of a list that may go on: its page is full, and what would say so was in no reply."""
+        self._found = self._found or value is not ABSENT
+        full = self._paging.size_parameter and len(content.records or ()) >= self._size
+        if self._found or not full:
+            return None
+        return Stop(f"The page is full, and the server's answers have no '{path}' to tell whether there is more.")
 
     def _after_mark(self, following: Any, position: Any) -> NextPage | Stop:
         if following is ABSENT or following is None or following == "":
@@ -78,8 +88,10 @@ class Pager:
     def _after_offset(self, content: ListReply, position: int) -> NextPage | Stop:
         paging, records = self._paging, content.records or []
         following = position + len(records)
-        if not self._more(content, following):
-            return Stop()
+        path = self._paging.total or self._paging.more
+        unknown = self._unknown(compile_path(path).first(content.rest), path, content)
+        if unknown is not None or not self._more(content, following):
+            return unknown or Stop()
         if not records:
             return Stop("The server sent an empty page and says that there is more.")
         if paging.window is not None and following + self._size > paging.window:

@@ -310,3 +310,12 @@ on conflict (scope, key) do update set
 
 -- name: forget_keys
 delete from idempotency_key where at < :before;
+
+-- name: forget_leases
+delete from rate_lease where key = :key and (at <= :before or at > :after);
+
+-- name: leased
+select coalesce(sum(count), 0), min(at) from rate_lease where key = :key;
+
+-- name: take_lease
+insert into rate_lease (key, at, count) values (:key, :at, :count);

@@ -17,6 +17,7 @@ from connector_host.stores.sqlite_health import SqliteHealth
 from connector_host.stores.sqlite_idempotency import SqliteIdempotency
 from connector_host.stores.sqlite_intake import SqliteIntakeLog
 from connector_host.stores.sqlite_keys import SqliteKeys
+from connector_host.stores.sqlite_leases import SqliteLeases
 from connector_host.stores.sqlite_records import SqliteAudit, SqliteHistory
 from connector_host.stores.sqlite_sites import SqliteSites
 
@@ -46,6 +47,7 @@ class SqliteStore:
         if self._presence.left_over():
             self._database.refuse_damaged()
         self.history = SqliteHistory(self._database, self._presence)
+        self.leases = SqliteLeases(self._database)
         self.idempotency = SqliteIdempotency(self._database, self._presence)
         self.intake = SqliteIntakeLog(self._database)
 

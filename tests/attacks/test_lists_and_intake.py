@@ -236,3 +236,33 @@ def test_the_newest_twenty_of_more_are_passed_and_not_called_complete(prod: Worl
         lambda host: host.ingest("pagerduty", "fetch_incident", "prod", {**when, "top_recent_incident_number": 1})
     )
     assert taken.status is Status.PARTIAL, "an intake that lacks some is never passed"
+
+
+@pytest.mark.parametrize("paging", ["{style: cursor, next: $.nxt, size: 2}", "{style: offset, more: $.mroe, size: 2}"])
+def test_a_path_that_is_in_no_reply_makes_no_list_complete(tmp_path: Path, paging: str) -> None:
+    from tests.world import http, raw_server
+
+    commands = f"""
+  list_things:
+    title: List Things
+    read_only: true
+    request: {{server: api, path: /things, collect: things, paging: {paging}}}
+"""
+    full = http("200 OK", b'{"things": [{"id": 1}, {"id": 2}], "next": "2", "more": true}')
+    with raw_server(full) as (base, _):
+        result = run(own(tmp_path, commands, base), "list_things")
+    assert result.status is Status.PARTIAL
+    assert "no '$." in result.errors[0].detail
+
+
+def test_a_path_into_headers_is_refused_when_the_manifest_is_read(tmp_path: Path) -> None:
+    from connector_host.authoring.checking import validate
+    from connector_host.configuration import bundled
+
+    (tmp_path / "manifest.yaml").write_text(
+        "id: acme\nname: Acme\nversion: 1.0.0\nservers: {api: {url: https://x.example}}\n"
+        "connection: {properties: {}}\ncommands:\n  go:\n    title: Go\n    read_only: true\n    request:\n"
+        "      {server: api, path: /x, collect: things, paging: {style: cursor, next: $.headers.x-next}}\n"
+    )
+    rules = [problem.rule for problem in validate(tmp_path, bundled() / "schemas").problems]
+    assert "paging-path" in rules

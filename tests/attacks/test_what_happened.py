@@ -356,3 +356,65 @@ def test_a_deadline_is_kept_within_a_tenth(tmp_path: Path) -> None:
         return time.monotonic() - begun
 
     assert 0.95 <= world.use(timed) <= 1.15
+
+
+LIMITED = """\
+id: acme
+name: Acme
+version: 1.0.0
+servers: {api: {url: $.connection.url, limit: {per: key, requests: 60, seconds: 4}}}
+connection:
+  required: [url, key]
+  properties:
+    url: {title: URL, type: string}
+    key: {title: Key, type: string, writeOnly: true}
+commands:
+  ping:
+    title: Ping
+    read_only: true
+    request: {server: api, path: /ping}
+"""
+SENDER = """
+import sys, time, anyio
+from pathlib import Path
+from connector_host import Configuration, open_host
+async def main():
+    async with open_host(Configuration(home=Path(sys.argv[1]), manifest=Path(sys.argv[2]))) as host:
+        session, until = host.as_operator(), time.monotonic() + float(sys.argv[3])
+        async def many():
+            while time.monotonic() < until:
+                await session.run("acme", "ping", "own")
+        async with anyio.create_task_group() as group:
+            for _ in range(6):
+                group.start_soon(many)
+anyio.run(main)
+"""
+
+
+def test_two_programs_keep_one_limit_and_use_it(tmp_path: Path) -> None:
+    """60 in 4 seconds, for 14 seconds."""
+    from tests.world import serving_app
+
+    came: list[float] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": f"{message['type']}.complete"})
+                if message["type"] == "lifespan.shutdown":
+                    return
+        came.append(time.monotonic())
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    with serving_app(app) as base:
+        world = own(tmp_path, "", base, head=LIMITED)
+        words = [sys.executable, "-c", SENDER, str(world.home), str(world.configuration.manifest), "14"]
+        children = [subprocess.Popen(words) for _ in range(2)]
+        for child in children:
+            assert child.wait(60) == 0
+    most = max(sum(1 for other in came if one <= other < one + 3.95) for one in came)
+    assert most <= 60
+    used = len([one for one in came if came[0] + 2 <= one < came[0] + 14])
+    assert used >= 0.9 * 60 * 3 * 0.95

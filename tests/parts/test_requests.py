@@ -339,7 +339,7 @@ def test_the_limit_is_shared_by_connections_with_the_same_key(world: World, cloc
                 await host.run("pagerduty", "list_users", name)
 
         world.use(work)
-    assert 59 <= sum(clock.slept) <= 61
+    assert 59 <= sum(clock.slept) <= 62  # a fortieth of the window is the price of sharing it with other programs
 
 
 def test_a_429_closes_the_window_for_all() -> None:

@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,6 +78,10 @@ class QuickClock(SystemClock):
 
     def __init__(self) -> None:
         self._ahead = 0.0
+
+    def now(self) -> datetime:
+        """Return the time, what was slept included."""
+        return super().now() + timedelta(seconds=self._ahead)
 
     def monotonic(self) -> float:
         """Seconds, those slept included."""

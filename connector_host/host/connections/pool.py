@@ -14,16 +14,7 @@ from connector_host.host.plan import Plan, Planner
 from connector_host.host.redaction import RedactingFilter, Redactor, leaves
 from connector_host.model.connection import StoredConnection
 from connector_host.model.manifest import Command
-from connector_host.ports.parts import (
-    Clock,
-    OpenConnection,
-    Reply,
-    Request,
-    Send,
-    ShieldedValues,
-    Step,
-    Tls,
-)
+from connector_host.ports.parts import Clock, OpenConnection, Reply, Request, Send, ShieldedValues, Step, Tls
 from connector_host.ports.stores import ConnectionStore
 
 KEPT = 256  # connections whose wires stay open while nobody uses them

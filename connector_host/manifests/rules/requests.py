@@ -173,6 +173,11 @@ def _check_paging(plugin: Plugin, where: Where, paging: Mapping[str, Any]) -> It
     style = {**plugin.value.get("paging", {}), **paging}.get("style", "offset")
     if style not in _PAGED_BY:
         return
+    for key in {"next", "more", "total", "pages"} & paging.keys():
+        if str(paging[key]).startswith(("$.headers", "$.status")):
+            cause = f"'{key}' is a path in the reply's body; {paging[key]} would never be there."
+            advice = "Use style: link_header for links in a header."
+            yield plugin.document.problem((*where, key), "paging-path", cause, advice)
     surer = {"total", "pages"} & paging.keys() & _PAGED_BY[style]
     for key in paging:
         if key not in _PAGED_BY[style] | _ALL_STYLES:

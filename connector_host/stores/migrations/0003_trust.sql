@@ -62,3 +62,11 @@ create table intake_cursor (                         -- how far an intake came, 
     position text not null,                          -- ISO 8601
     primary key (connection, command, name)
 ) without rowid;
+
+create table rate_lease (                            -- requests that programs took of a shared limit, ahead of sending
+    key text not null,                               -- a digest: the limit may be counted by a secret
+    at real not null,
+    count integer not null
+);
+
+create index rate_lease_by_key on rate_lease (key, at);
