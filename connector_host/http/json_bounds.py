@@ -3,7 +3,7 @@
 from itertools import accumulate
 
 DEEPEST = 200  # lists and objects within one another
-MOST_VALUES = 3_000_000  # each takes about 70 bytes; an object counts four times
+MOST_VALUES = 2_000_000  # each takes about 70 bytes; an object counts four times
 _OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
 _STEPS = bytes.maketrans(b"[{]}", bytes([2, 2, 0, 0]))
 _LEVELS = 20  # folded away; hardly any JSON has more

@@ -145,7 +145,7 @@ def test_export_and_import(placed: Sandbox, tmp_path: Path) -> None:
 
 def test_health(placed: Sandbox) -> None:
     done("connections", "edit", "one", "--health-check-minutes", "5")
-    assert done("health", "run-due") == {"checked": 1, "passed": 1, "failed": 0}
+    assert done("health", "run-due") == {"checked": 1, "passed": 1, "failed": 0, "undelivered": 0}
     one, two = done("health", "list")
     assert (one["state"], one["interval_minutes"], one["failures"]) == ("healthy", 5, 0)
     assert two["state"] == "untested"

@@ -291,7 +291,9 @@ def test_a_broken_plugin_is_a_failed_check(checked: World, tmp_path: Path) -> No
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "plugins": []}))
     without = World(checked.home, clock=checked.configuration.clock, manifest=file)
     assert run_due(without) == (0, 1)
-    assert state(without)["state"] == "failing"
+    shown = state(without)
+    assert (shown["state"], shown["health"]["failures"]) == ("needs attention", 1)
+    assert "is not installed any more" in shown["health"]["attention"]
 
 
 def test_an_authentication_failure_needs_attention_until_a_test_passes(prod: World, sandbox: Sandbox) -> None:
