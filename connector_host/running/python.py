@@ -147,15 +147,16 @@ def function_of(manifest: Any, command: str) -> AuthorsFunction:
 
 async def run_function(run: FunctionRun, function: AuthorsFunction, call: Any) -> None:
     """Run the author's function with a call."""
-    inputs = run.inputs
-    if function.keywords:
-        inputs = {function.keywords.get(name, name): value for name, value in inputs.items()}
     if run.each is None:
-        await _run_once(run, function, call, inputs)
+        await _run_once(run, function, call, _arguments(run, function))
     else:
-        others = {name: value for name, value in inputs.items() if name != run.each}
-        elements = inputs[run.each]
-        await fan_out(elements, run.concurrency, run.output, lambda item: _for_one(run, function, call, item, others))
+        elements = run.inputs[run.each]
+        await fan_out(elements, run.concurrency, run.output, lambda one: run_for_one(run, function, call, one))
+
+
+def _arguments(run: FunctionRun, function: AuthorsFunction) -> dict[str, Any]:
+    inputs = {name: value for name, value in run.inputs.items() if name != run.each}
+    return {function.keywords.get(name, name): value for name, value in inputs.items()}
 
 
 async def _run_once(run: FunctionRun, function: AuthorsFunction, call: Any, inputs: Mapping[str, Any]) -> None:
@@ -169,9 +170,9 @@ async def _run_once(run: FunctionRun, function: AuthorsFunction, call: Any, inpu
             await _in_thread(run, partial(_drain, run, function.call, BlockingCall(call), inputs))
 
 
-async def _for_one(
-    run: FunctionRun, function: AuthorsFunction, call: Any, item: Any, others: Mapping[str, Any]
-) -> Item:
+async def run_for_one(run: FunctionRun, function: AuthorsFunction, call: Any, item: Any) -> Item:
+    """Run the author's function for one element of a fan-out."""
+    others = _arguments(run, function)
     with author_boundary(run.plugin, run.version, run.command):
         if function.waits:
             value = await function.call(call, item, **others)

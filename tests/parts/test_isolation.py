@@ -55,6 +55,7 @@ ODD |= {"tuple": (1, 2), "keys": {1: 2}, "deep": 1, "surrogate": "\\ud800"}
 for _ in range(100_000):
     ODD["deep"] = [ODD["deep"]]
 
+SLEEP = "import time; time.sleep(3611)"
 WRONG = {
     "detail": lambda call: Failed("m", detail=3),
     "assistance": lambda call: Failed("m", assistance=object()),
@@ -96,7 +97,7 @@ async def go(call: AsyncCall, what: str = "request") -> object:
     if what in ODD:
         return {"no": ODD[what]}
     if what == "exit-with-child":
-        subprocess.Popen(["sleep", "3612"], cwd=os.path.dirname(__file__))
+        subprocess.Popen([sys.executable, "-c", SLEEP], cwd=os.path.dirname(__file__))
         os._exit(4)
     if what == "bug":
         return 1 / 0
@@ -112,7 +113,7 @@ async def go(call: AsyncCall, what: str = "request") -> object:
     if what == "sleep":
         await call.sleep(3600)
     if what == "child":
-        subprocess.Popen(["sleep", "3611"], cwd=os.path.dirname(__file__))
+        subprocess.Popen([sys.executable, "-c", SLEEP], cwd=os.path.dirname(__file__))
         time.sleep(3600)
     if what == "stdin":
         return {"read": sys.stdin.read()}
@@ -265,7 +266,7 @@ def processes_of(folder: Path) -> list[str]:
     for one in Path("/proc").glob("[0-9]*"):
         words = _read(one / "cmdline")
         isolated = b"isolated.worker" in words and str(folder).encode() in words
-        if isolated or (words.startswith(b"sleep") and _folder(one).is_relative_to(folder)):
+        if isolated or (b"sleep(3611)" in words and _folder(one).is_relative_to(folder)):
             found.append(words.decode())
     return found
 

@@ -4,26 +4,35 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from pathlib import Path
+from shutil import copyfile, rmtree
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
-from anyio.abc import Process, TaskGroup
+import anyio.to_thread
+from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
+from anyio.streams.memory import MemoryObjectSendStream
 from msgspec import Struct
+from msgspec.structs import replace
 
+from connector_host.model.authoring import Item, Page, Upload
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import CommandBug, InvocationError
 from connector_host.model.manifest import Command
-from connector_host.model.requests import Paging
 from connector_host.ports.parts import CommandOutput, OpenConnection
 from connector_host.running.call import RunningCall
-from connector_host.running.isolated.messages import encode_error, item_of, line
-from connector_host.running.paging import PagedListing
+from connector_host.running.isolated.answers import Answers
+from connector_host.running.isolated.messages import decode_error, encode_error, item_of, line
 
 log = logging.getLogger("connector_host.plugins")
 LONGEST = 256 * 1024 * 1024  # bytes of one message
+DYING_SECONDS = 1.0  # between the last word of a process and its end
+Take = Callable[[Item | Page], None]
 
 
 class Job(Struct, frozen=True, eq=False):
@@ -36,16 +45,19 @@ class Job(Struct, frozen=True, eq=False):
 
 
 class PluginProcess:
-    """One process, doing one job at a time."""
+    """One process, doing jobs of one command: one, or several at a time for the elements of a fan-out."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, folder: TemporaryDirectory[str]) -> None:
         assert process.stdin is not None  # noqa: S101 - all three are pipes
         assert process.stdout is not None  # noqa: S101 - the same
         assert process.stderr is not None  # noqa: S101 - the same
         self._process = process
+        self._folder = folder
         self._in = process.stdin
         self._out = BufferedByteReceiveStream(process.stdout)
         self._errors = process.stderr
+        self._jobs: dict[int, MemoryObjectSendStream[dict[str, Any]]] = {}
+        self._count = 0
         self.died = False
 
     @property
@@ -53,57 +65,86 @@ class PluginProcess:
         """Whether the process is there."""
         return self._process.returncode is None
 
-    async def work(self, job: Job, call: RunningCall) -> dict[str, Any] | None:
-        """Have a job done; what the whole of it failed with, as facts."""
-        listings: dict[int, Any] = {}
-        outcome: list[dict[str, Any] | None] = []
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Hear what the process says, for as long as it does jobs."""
+        failed = None
         async with anyio.create_task_group() as group:
-            group.start_soon(self._listen)
-            await self._send(start=_start(job))
-            while not outcome:
-                message = await self._next()
-                self._take(message, job, call, group, listings, outcome)
+            group.start_soon(self._hear)
+            group.start_soon(self._log_errors)
+            try:
+                yield
+            except InvocationError as error:  # raised by itself, not as one of a group
+                failed = error
             group.cancel_scope.cancel()
-        return outcome[0]
+        if failed is not None:
+            raise failed
 
-    def _take(
-        self,
-        message: dict[str, Any],
-        job: Job,
-        call: RunningCall,
-        group: TaskGroup,
-        listings: dict[int, Any],
-        outcome: list[dict[str, Any] | None],
-    ) -> None:
-        if "say" in message:
-            _said(message, job, call)
-        elif "done" in message:
-            outcome.append(message["done"])
-        elif "item" in message:
-            job.output.add(item_of(message["item"]))
-        else:
-            group.start_soon(self._answer, message, _Answers(call, listings))
-
-    async def _answer(self, message: dict[str, Any], desk: "_Answers") -> None:
+    async def work(self, job: Job, call: RunningCall, take: Take, **element: Any) -> None:
+        """Have a job done, for one `element` where it is a part of a fan-out; raises what it failed with."""
+        if self.died:
+            raise await self._death()
+        self._count += 1
+        number = self._count
+        self._jobs[number], inbox = anyio.create_memory_object_stream[dict[str, Any]]()
+        answers = Answers(call)
+        lent = Path(self._folder.name, str(number))
         try:
-            answer: dict[str, Any] = {"value": await desk.answer(message)}
+            async with anyio.create_task_group() as group, inbox:
+                await self._send(start=await _with_files({**_start(job), **element, "job": number}, lent))
+                async for message in inbox:
+                    if "done" in message:
+                        break
+                    if "ask" in message:
+                        group.start_soon(self._answer, message, answers)
+                    else:
+                        _told(message, job, call, take)
+                else:
+                    message = {"done": encode_error(await self._death())}
+                group.cancel_scope.cancel()
+        finally:
+            self._jobs.pop(number).close()
+            rmtree(lent, ignore_errors=True)
+        if message["done"] is not None:
+            raise decode_error(message["done"])
+
+    async def _answer(self, question: dict[str, Any], answers: Answers) -> None:
+        try:
+            answer: dict[str, Any] = {"value": await answers.answer(question)}
         except InvocationError as error:
             answer = {"error": encode_error(error)}
-        await self._send(number=message["number"], **answer)
+        await self._send(number=question["number"], **answer)
 
-    async def _next(self) -> dict[str, Any]:
+    async def _hear(self) -> None:
+        """Hand each message to its job, until the process ends, or says what is no message."""
+        while (message := await self._message()) is not None:
+            job = self._jobs.get(message["job"])
+            if message.get("say") == "printed":
+                log.warning("%s", message.get("text"))
+            elif job is not None:
+                with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # it ended just now
+                    await job.send(message)
+        self.died = True
+        for job in self._jobs.values():
+            job.close()
+
+    async def _message(self) -> dict[str, Any] | None:
         try:
-            message: dict[str, Any] = json.loads(await self._out.receive_until(b"\n", LONGEST))
-        except (anyio.EndOfStream, anyio.IncompleteRead):
-            self.died = True
-            code = await self._process.wait() if self._process.returncode is None else self._process.returncode
-            advice = "Report it to the plugin's author; the host's log holds what it said."
-            return {
-                "done": encode_error(
-                    CommandBug(f"The plugin's process ended by itself (exit code {code}).", assistance=advice)
-                )
-            }
-        return message
+            message = json.loads(await self._out.receive_until(b"\n", LONGEST))
+        except (anyio.EndOfStream, anyio.IncompleteRead, anyio.DelimiterNotFound, ValueError, RecursionError):
+            return None
+        return message if isinstance(message, dict) and isinstance(message.get("job"), int) else None
+
+    async def _death(self) -> CommandBug:
+        """Return what is told of a process that ended, or that is ended because it does not make sense any more."""
+        with anyio.move_on_after(DYING_SECONDS):
+            await self._process.wait()
+        code = self._process.returncode
+        ended = "says what the host does not understand" if code is None else f"ended by itself (exit code {code})"
+        return CommandBug(
+            f"The plugin's process {ended}.",
+            assistance="Report it to the plugin's author; the host's log holds what it said.",
+        )
 
     async def _send(self, **message: Any) -> None:
         try:
@@ -111,7 +152,7 @@ class PluginProcess:
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             self.died = True  # told by the next read
 
-    async def _listen(self) -> None:
+    async def _log_errors(self) -> None:
         """Log what comes on standard error, line by line."""
         stream = BufferedByteReceiveStream(self._errors)
         while True:
@@ -126,6 +167,7 @@ class PluginProcess:
             if self.runs or self.died:  # its number is still its own
                 self._kill()
             await self._process.aclose()
+            self._folder.cleanup()
 
     def _kill(self) -> None:
         if not hasattr(os, "killpg"):
@@ -140,7 +182,7 @@ def _start(job: Job) -> dict[str, Any]:
         "command": job.command.id,
         "each": job.command.each,
         "version": job.opened.manifest.version,
-        "inputs": dict(job.invocation.inputs),
+        "inputs": {name: value for name, value in job.invocation.inputs.items() if name != job.command.each},
         "connection": dict(job.opened.values),
         "connection_id": job.opened.id,
         "opening": str(id(job.opened)),
@@ -149,55 +191,36 @@ def _start(job: Job) -> dict[str, Any]:
     }
 
 
-def _said(message: dict[str, Any], job: Job, call: RunningCall) -> None:
-    said = message["say"]
-    if said == "note":
+async def _with_files(start: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a job with its files copied to where the process may read them."""
+    given = [*start["inputs"].values(), start.get("element")]
+    if not any(isinstance(value, Upload) for value in given):
+        return start
+    return await anyio.to_thread.run_sync(_lent, start, folder)
+
+
+def _lent(start: dict[str, Any], folder: Path) -> dict[str, Any]:
+    numbers = count()
+
+    def copied(value: Any) -> Any:
+        if not isinstance(value, Upload):
+            return value
+        folder.mkdir(exist_ok=True)
+        return replace(value, path=Path(copyfile(value.path, folder / str(next(numbers)))))
+
+    inputs = {name: copied(value) for name, value in start["inputs"].items()}
+    return {**start, "inputs": inputs, **({"element": copied(start["element"])} if "element" in start else {})}
+
+
+def _told(message: dict[str, Any], job: Job, call: RunningCall, take: Take) -> None:
+    said = message.get("say")
+    if "item" in message:
+        take(item_of(message["item"]))
+    elif said == "note":
         call.note(message["text"])
     elif said == "conceal":
         call.conceal(message["text"])
-    elif said == "printed":
-        log.warning("%s", message["text"])
     elif said == "stopped":
         call.stopped(message["reason"], complete=message["complete"], limited=message["limited"])
     else:
         job.output.progress(message["done"], message["total"])
-
-
-class _Answers:
-    """Does for a process what it asks for, as the same call would do within the host."""
-
-    def __init__(self, call: RunningCall, listings: dict[int, Any]) -> None:
-        self._call = call
-        self._listings = listings
-        self._does: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
-            "request": self._request,
-            "pages": self._pages,
-            "page": self._page,
-            "sleep": self._sleep,
-        }
-
-    async def answer(self, message: dict[str, Any]) -> Any:
-        """Do what is asked for; raises InvocationError."""
-        return await self._does[message["ask"]](message)
-
-    async def _request(self, message: dict[str, Any]) -> Any:
-        return await self._call.request(message["method"], message["path"], **message["options"])
-
-    async def _pages(self, message: dict[str, Any]) -> int:
-        paging = Paging(**message["paging"]) if message["paging"] else None
-        listing = self._call.pages(message["path"], message["collect"], paging=paging, **message["options"])
-        self._listings[len(self._listings)] = listing, aiter(listing)
-        return len(self._listings) - 1
-
-    async def _page(self, message: dict[str, Any]) -> dict[str, Any]:
-        listing, pages = self._listings[message["listing"]]
-        page = await anext(pages, None)
-        told_page = None if page is None else {"records": page.records, "texts": list(page.texts)}
-        return {"page": told_page, "state": _state(listing)}
-
-    async def _sleep(self, message: dict[str, Any]) -> None:
-        await self._call.sleep(message["seconds"])
-
-
-def _state(listing: PagedListing) -> list[Any]:
-    return [listing.complete, listing.stopped_because, listing.window_full]

@@ -3,23 +3,25 @@
 import os
 import sys
 from collections.abc import Mapping
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
 from msgspec import Struct, field
 
+from connector_host.model.authoring import Item, Page
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import CommandBug, DeadlinePassed
 from connector_host.model.manifest import Command, Manifest
 from connector_host.ports.parts import Body, Clock, CommandOutput, OpenConnection, Surroundings
 from connector_host.running.call import RunningCall, Servers, with_call
-from connector_host.running.isolated.messages import decode_error
+from connector_host.running.fanout import fan_out
 from connector_host.running.isolated.process import Job, PluginProcess
 from connector_host.running.python import author_boundary
 
 KEPT = 4  # idle processes of one plugin
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a process that died is started again; doubles
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "TMPDIR", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 
 
 class _Crew(Struct):
@@ -59,11 +61,9 @@ class IsolatedRunner:
         manifest = job.opened.manifest
         crew = self._crews.setdefault(manifest.id, _Crew())
         worker = await self._take(crew, manifest, job.invocation.deadline)
-        whole, failed = False, None
+        whole = False
         try:
-            with author_boundary(manifest.id, manifest.version, job.command.id):
-                told = await worker.work(job, call)
-                failed = None if told is None else decode_error(told)
+            await _work(worker, job, call)
             whole = not worker.died
         finally:
             if whole and len(crew.idle) < KEPT:
@@ -74,8 +74,6 @@ class IsolatedRunner:
                 if worker.died:
                     pause = min(FIRST_PAUSE * 2**crew.died, LONGEST_PAUSE)
                     crew.died, crew.not_before = crew.died + 1, self._clock.monotonic() + pause
-        if failed is not None:
-            raise failed
 
     async def _take(self, crew: _Crew, manifest: Manifest, deadline: float) -> PluginProcess:
         while crew.idle:
@@ -89,12 +87,45 @@ class IsolatedRunner:
                 raise DeadlinePassed(f"The plugin's process died, and is started again in {pause:.0f} seconds.")
             await self._clock.sleep(pause)
         python = str(self._environments.get(manifest.id, sys.executable))
-        command = [python, "-m", "connector_host.running.isolated.worker", str(manifest.root), manifest.id]
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        command = [python, "-P", "-m", "connector_host.running.isolated.worker", str(manifest.root), manifest.id]
+        folder = TemporaryDirectory(prefix="connector-host-")
         try:
-            return PluginProcess(await anyio.open_process(command, env=environment, start_new_session=True))
+            process = await anyio.open_process(
+                command, env=_environment(folder.name), cwd=folder.name, start_new_session=True
+            )
+            return PluginProcess(process, folder)
         except OSError as error:
+            folder.cleanup()
             raise CommandBug(
                 f"The plugin's process cannot be started ({error.strerror}).",
                 assistance=f"Check 'environments: {{{manifest.id}: …}}' in the host manifest.",
             ) from error
+
+
+def _environment(folder: str) -> dict[str, str]:
+    """Return what a process sees of the host's environment."""
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    if "PYTHONPATH" in environment:  # its folder is another than the host's
+        environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, environment["PYTHONPATH"].split(os.pathsep)))
+    return {**environment, "TMPDIR": folder, "HOME": folder}
+
+
+async def _work(worker: PluginProcess, job: Job, call: RunningCall) -> None:
+    """Have the command done; a fan-out element by element, so that the host knows what became of each."""
+    manifest, command = job.opened.manifest, job.command
+
+    async def one(element: Any) -> Item:
+        made: list[Item | Page] = []
+        with author_boundary(manifest.id, manifest.version, command.id):
+            await worker.work(job, call, made.append, element=element)
+            (item,) = made
+            if not isinstance(item, Item):
+                raise TypeError("the answer for one element is one item")
+            return item
+
+    async with worker.at_work():
+        if command.each is not None:
+            await fan_out(job.invocation.inputs[command.each], job.invocation.concurrency, job.output, one)
+        else:
+            with author_boundary(manifest.id, manifest.version, command.id):
+                await worker.work(job, call, job.output.add)

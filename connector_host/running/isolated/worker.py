@@ -1,8 +1,8 @@
 """A plugin's own process: runs the author's functions, and asks the host for all that goes outside.
 
-Started as `python -m connector_host.running.isolated.worker FOLDER ID`; messages come on standard input and go out on
-what was standard output. What the author prints and logs is told to the host, which logs it without secrets. Where
-the host is gone, so is this process, with all that it started.
+Started as `python -m connector_host.running.isolated.worker FOLDER ID` in a temporary folder, to which it is confined;
+messages come on standard input and go out on what was standard output. What the author prints and logs is told to the
+host, which logs it without secrets. Where the host is gone, so is this process, with all that it started.
 """
 
 import io
@@ -13,8 +13,10 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import rmtree
 from threading import Lock, Thread
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -27,8 +29,11 @@ from msgspec.structs import asdict
 from connector_host.model.authoring import Item, Listing, Page
 from connector_host.model.invocation_errors import InvocationError
 from connector_host.ports.parts import ShieldedValues
+from connector_host.running.isolated.confinement import confine
 from connector_host.running.isolated.messages import decode_error, encode_error, item_told, line, with_files
-from connector_host.running.python import FunctionRun, author_boundary, function_of, run_function
+from connector_host.running.python import FunctionRun, author_boundary, function_of, run_for_one, run_function
+
+JOB: ContextVar[int] = ContextVar("which of the host's jobs is done", default=0)
 
 
 class Printed(io.TextIOBase):
@@ -47,7 +52,7 @@ class Printed(io.TextIOBase):
 
 
 class Wire:
-    """The way to the host and back; questions are answered by number."""
+    """The way to the host and back; questions are answered by number, and each message says whose job it is of."""
 
     def __init__(self) -> None:
         self._in = os.fdopen(os.dup(0), "rb")
@@ -58,7 +63,7 @@ class Wire:
 
     def tell(self, **message: Any) -> None:
         """Send a message."""
-        content = line(message)
+        content = line({**message, "job": JOB.get()})
         with self._lock:
             self._out.write(content)
             self._out.flush()
@@ -186,19 +191,25 @@ def _listen(wire: Wire, portal: BlockingPortal, heard: MemoryObjectSendStream[di
 
 
 def _end() -> NoReturn:
+    rmtree(Path.cwd(), ignore_errors=True)  # the host cannot any more
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(0)
 
 
 async def _run(wire: Wire, folder: Path, plugin: str, start: dict[str, Any], memory: dict[str, Any]) -> None:
+    JOB.set(start["job"])
     command, version, inputs = start["command"], start["version"], with_files(start["inputs"])
     output: Any = RemoteOutput(wire)
     run = FunctionRun(plugin, version, command, start["each"], inputs, start["concurrency"], output)
+    call = RemoteCall(wire, start, memory)
     try:
         with author_boundary(plugin, version, command):
             function = function_of(SimpleNamespace(id=plugin, root=folder), command)
-        await run_function(run, function, RemoteCall(wire, start, memory))
+        if "element" in start:
+            output.add(await run_for_one(run, function, call, with_files(start["element"])))
+        else:
+            await run_function(run, function, call)
     except InvocationError as error:
         wire.tell(done=encode_error(error))
     else:
@@ -207,6 +218,7 @@ async def _run(wire: Wire, folder: Path, plugin: str, start: dict[str, Any], mem
 
 def main() -> None:
     """Keep the way to the host apart; the author gets an empty standard input, and standard error to print to."""
+    confine(Path(sys.argv[1]), Path.cwd())
     wire = Wire()
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
