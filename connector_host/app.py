@@ -40,6 +40,7 @@ from connector_host.parts import LazyParts, PartRegistry
 from connector_host.ports.parts import Allowance, Step, Surroundings
 from connector_host.ports.stores import LeaseStore, Store
 
+log = logging.getLogger("connector_host")
 LOGGERS = ("connector_host", "connector_host.requests", "connector_host.plugins")
 
 
@@ -105,7 +106,7 @@ class App:
         for logger in loggers:
             logger.addFilter(log_filter)
         try:
-            await core.history.sweep()
+            await _sweep(core.history)
             await tell_of_lost(core)
             await protect(core, self.home / f"{core.store.name}.protected")
             yield host
@@ -179,6 +180,14 @@ class App:
     def _observe(self, event: str, facts: Mapping[str, Any]) -> None:
         for _ in self._parts.ask("observe", event=event, facts={**UNDER_WAY.get({}), **facts}):
             pass
+
+
+async def _sweep(history: History) -> None:
+    """End what programs that died had begun; where that fails the host opens all the same."""
+    try:
+        await history.sweep()
+    except StoreError as error:
+        log.warning("What programs that died had begun could not be ended yet: %s", error)
 
 
 def _ignore(_event: str, _facts: Mapping[str, Any]) -> None:

@@ -119,9 +119,11 @@ def pagerduty_sandbox(*, certificate: str | None = None, key: str | None = None,
 
 
 @contextmanager
-def serving_app(app: Any, *, certificate: str | None = None, key: str | None = None) -> Iterator[str]:
+def serving_app(
+    app: Any, *, certificate: str | None = None, key: str | None = None, date: bool = True
+) -> Iterator[str]:
     """Serve an ASGI app of the test's; gives its base URL."""
-    with serving(app, certificate=certificate, key=key) as base:
+    with serving(app, certificate=certificate, key=key, date=date) as base:
         yield base
 
 

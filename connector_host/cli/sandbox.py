@@ -25,16 +25,17 @@ def serving(
     certificate: str | None = None,
     key: str | None = None,
     client_ca: str | None = None,
+    date: bool = True,
 ) -> Iterator[str]:
     """Serve `app` while the block runs; gives its base URL.
 
     Port 0 takes a free one; with a certificate, over TLS; with `client_ca` only to clients that show a certificate of
-    that authority.
+    that authority. Without `date` the app gives each answer's time itself.
     """
     import uvicorn  # noqa: PLC0415 - 100 ms that only a server pays
 
     listener = _listener(host, port)
-    quiet: dict[str, Any] = {"log_level": "error", "access_log": False, "lifespan": "off"}
+    quiet: dict[str, Any] = {"log_level": "error", "access_log": False, "lifespan": "off", "date_header": date}
     wanted = ssl.CERT_REQUIRED if client_ca else ssl.CERT_NONE
     tls: dict[str, Any] = {"ssl_certfile": certificate, "ssl_keyfile": key, "ssl_ca_certs": client_ca}
     server = uvicorn.Server(uvicorn.Config(app, ssl_cert_reqs=wanted, timeout_graceful_shutdown=1, **quiet, **tls))

@@ -22,7 +22,7 @@ class Places(Struct, frozen=True):
     def hold(self, host: str, address: Address | None) -> bool:
         """Whether a host, or its address where it is known, is one of them."""
         named = any(fnmatchcase(host.lower().rstrip("."), name) for name in self.names)
-        return named or (address is not None and any(address in network for network in self.networks))
+        return named or (address is not None and any(one in net for one in _readings(address) for net in self.networks))
 
 
 def places_of(texts: Sequence[str]) -> Places:
@@ -56,7 +56,7 @@ class Egress(Struct, frozen=True):
             raise RequestRefused(f"The host manifest denies requests to {host}.")
         if by_operator or address is None or self.allowed.hold(host, address):
             return
-        if address.is_multicast or not address.is_global:
+        if _is_inside(_readings(address)[-1]):
             raise RequestRefused(
                 f"{host} is an address inside ({address}), and not the operator named it as a server.",
                 assistance="Have the operator set it, or allow it in the host manifest: egress: {allowed: [...]}.",
@@ -68,17 +68,27 @@ class Egress(Struct, frozen=True):
 
 
 def address_of(text: str) -> Address | None:
-    """Return the address that a text is; of one that wraps an IPv4 address, that one."""
+    """Return the address that a text is."""
     try:
-        address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
+        return ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:
         return None
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if inner is None and address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        return inner or address
-    return address
 
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+def _readings(address: Address) -> list[Address]:
+    """Return an address and, where it wraps an IPv4 address, that one: it is where packets may end."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return [address]
+    inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+    if inner is None and any(address in network for network in _WRAPPING):
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return [address] if inner is None else [address, inner]
+
+
+def _is_inside(address: Address) -> bool:
+    old_private = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_multicast or address.is_reserved or old_private or not address.is_global
+
+
+# Networks whose last 32 bits are an IPv4 address: RFC 6052; RFC 8215; RFC 4291, 2.5.5.1; RFC 2765, 2.1.
+_WRAPPING = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")))

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from connector_host.host.core import Core
-from connector_host.model.errors import KeyReused, WrongUse
+from connector_host.model.errors import InvocationExists, KeyReused
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import DeadlinePassed
 from connector_host.model.result import HistoryRecord, Result, result_of
@@ -18,19 +18,20 @@ async def first_result(core: Core, invocation: Invocation) -> Result | None:
     """Return the result of the first invocation that was given this one's key; None where this is the first.
 
     While the first runs it is waited for, until this one's deadline. A key is one tenant's and one user's, for one
-    connection and command, for a day. Raises KeyReused where it was given with other inputs.
+    connection and command, for a day. Raises KeyReused where it was given with other inputs, and InvocationExists
+    where the invocation's id is another's.
     """
     key = invocation.options.idempotency_key
-    if invocation.options.invocation_id is not None and key is None:
-        await _refuse_used(core, invocation)
     if key is None:
+        if invocation.options.invocation_id is not None and await core.store.history.get(invocation.id) is not None:
+            raise InvocationExists
         return None
     mine = KeyUse(invocation.id, _digest(invocation.inputs_text or "{}"), running=True)
     seconds = invocation.options.deadline_seconds or core.settings.limits.deadline_seconds
     until = core.clock.monotonic() + seconds
     while True:
         first = await core.store.idempotency.take(_scope(invocation), key, mine, core.clock.now().timestamp())
-        if first is None or first.invocation_id == invocation.id:
+        if first is None:
             return None
         if first.digest != mine.digest:
             raise KeyReused
@@ -42,11 +43,6 @@ async def first_result(core: Core, invocation: Invocation) -> Result | None:
         if core.clock.monotonic() + LOOK_SECONDS > until:
             raise DeadlinePassed("The invocation that has this idempotency key has not ended yet.")
         await core.clock.sleep(LOOK_SECONDS)
-
-
-async def _refuse_used(core: Core, invocation: Invocation) -> None:
-    if await core.store.history.get(invocation.id) is not None:
-        raise WrongUse(f"There is an invocation with the id {invocation.id} already.")
 
 
 def _told(record: HistoryRecord) -> Result:

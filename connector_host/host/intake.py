@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import anyio
@@ -18,7 +19,7 @@ from connector_host.model.errors import StoreError
 from connector_host.model.invocation import Invocation, Progress
 from connector_host.model.invocation_errors import InvocationError, UnexpectedReply
 from connector_host.model.manifest import Command
-from connector_host.model.result import Completeness, IntakeCounts, IntakeRecord, json_text
+from connector_host.model.result import Completeness, IntakeCounts, IntakeRecord, iso, json_text
 from connector_host.ports.parts import Body
 from connector_host.ports.stores import IntakeStore
 
@@ -73,6 +74,10 @@ class IntakeCollector(Collector):
         )
         assert self._pages is not None  # noqa: S101 - work() runs what adds
         self._pages.send_nowait(list(self._records(item)))
+
+    def ended(self, product_time: datetime) -> None:
+        """Take the time by the product's clock."""
+        self._counts = replace(self._counts, product_time=iso(product_time))
 
     def raw_data(self) -> Any:
         """Return the counts; the records are in the store."""

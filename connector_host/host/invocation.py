@@ -38,7 +38,7 @@ async def invoke(core: Core, invocation: Invocation, reveal: Reveal | None = Non
 
     Inputs that are refused leave no trace: nothing was sent, and nothing of them is kept. What may change something is
     told to the store before it begins, and is not begun where that fails. `reveal` is told what a vault hands out.
-    Raises WrongUse for an idempotency key that was given with other inputs.
+    Raises WrongUse for an idempotency key that was given with other inputs, and for an id that was used.
     """
     core.history.under_way += 1
     effects = Effects()
@@ -76,6 +76,9 @@ async def _invoke(core: Core, run: Run, reveal: Reveal | None) -> Result:
     except InvocationError as error:
         run.fail(output, error)
         ended = True
+    except WrongUse:  # nothing was begun
+        ended = True
+        raise
     finally:
         for reference in invocation.uploads:
             core.uploads.remove(reference)
@@ -149,6 +152,9 @@ async def _carry_out(run: Run, rules: CommandRules, output: Collector) -> None:
         if scope.cancelled_caught:
             raise DeadlinePassed(f"The command did not end within {seconds:g} seconds.")
     finally:
+        run.effects.end()
+        if invocation.ingest:
+            output.ended(core.pool.product_time(pooled))
         await core.pool.release(pooled)
     whole = output.whole()
     if whole is not None and not whole.complete and (invocation.ingest or not whole.limited):

@@ -199,16 +199,16 @@ class RedactingFilter(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._redactors: dict[str, Redactor] = {}
+        self._redactors: dict[int, Redactor] = {}
         OPEN_FILTERS.add(self)
 
-    def learn(self, owner: str, redactor: Redactor) -> None:
-        """Redact these secrets from now on; they replace what `owner` had before."""
-        self._redactors[owner] = redactor
+    def learn(self, redactor: Redactor) -> None:
+        """Redact its secrets from now on."""
+        self._redactors[id(redactor)] = redactor
 
-    def forget(self, owner: str) -> None:
+    def forget(self, redactor: Redactor) -> None:
         """Forget the secrets of a connection that is not in use any more."""
-        self._redactors.pop(owner, None)
+        self._redactors.pop(id(redactor), None)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record; never drops one."""

@@ -1,6 +1,7 @@
 """Gathers what comes out of a command and makes one honest result of it."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -71,6 +72,9 @@ class Collector:
         self.succeeded += 1
         if self._command.each is not None:
             self.by_item.append({"item": self.redactor.text(key or ""), "value": kept})
+
+    def ended(self, product_time: datetime) -> None:
+        """Take the time of the end by the product's clock; intakes keep it."""
 
     def fail(self, error: InvocationError, item: str | None = None) -> None:
         """Take one failure; without an item it is the whole command's."""

@@ -48,11 +48,12 @@ class Run(Struct, eq=False):
         if not self.acts:
             return
         left = self.invocation.deadline - self.core.clock.monotonic()
+        self.intended = True  # also where it is cancelled while the store writes it
         try:
             await self.core.history.begin(self.invocation, inputs, min(left, WAIT_SECONDS))
         except StoreError as error:
+            self.intended = False
             raise NotRecordable(f"Nothing was sent, because it could not be recorded. {error}") from error
-        self.intended = True
 
     def report(self, rules: CommandRules, output: Collector) -> Result:
         """Return the result as it stands."""

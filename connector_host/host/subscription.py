@@ -1,7 +1,8 @@
 """Intake as a subscription: a run without times goes on where the last whole one ended, and loses nothing on the way.
 
-The cursor is the time of the newest record taken in, by the product's own clock; each run reads an overlap before it
-again, for what the product shows late. It moves only when a run came whole, so a run that was cut is repeated.
+The cursor is the time of the newest record taken in, by the product's own clock, which it never runs ahead of; each run
+reads an overlap before it again, for what the product shows late. It moves only when a run came whole, so a run that
+was cut is repeated.
 """
 
 import json
@@ -18,7 +19,7 @@ from connector_host.model.result import Result, Status, iso
 
 FIRST = timedelta(days=1)  # how far back the first run reads
 WINDOW = timedelta(days=150)  # longer pauses are caught up in several; products refuse ranges of over six months
-AHEAD = timedelta(days=1)  # of our clock, which may be behind the product's
+AHEAD = timedelta(days=1)  # of what is known of the product's clock
 EVERYTHING = 1_000_000
 Run = Callable[[Mapping[str, Any]], Awaitable[Result]]
 
@@ -51,9 +52,14 @@ async def _go_on(
         result = one if result is None else _together(result, one)
         if one.status is not Status.PASSED:
             return result
+        ends = datetime.fromisoformat(one.raw_data["product_time"])
+        if since > ends:  # our clock was ahead when the cursor was set
+            now, at = ends, ends - FIRST + overlap
+            continue
+        now = ends
         latest = datetime.fromisoformat(one.raw_data["latest"]) if one.raw_data["latest"] else at
-        behind = until < now
-        at = max(at, latest, until if behind else at)
+        behind = until < ends
+        at = min(max(at, latest, until if behind else at), ends)
         await store.move(connection.id, command.id, name, iso(at))
         if not behind:
             return result
@@ -71,4 +77,4 @@ def _together(first: Result, second: Result) -> Result:
         return second
     counts = {name: first.raw_data[name] + second.raw_data[name] for name in ("fetched", "new", "updated", "known")}
     latest = max(filter(None, (first.raw_data["latest"], second.raw_data["latest"])), default=None)
-    return replace(second, raw_data={**counts, "latest": latest})
+    return replace(second, raw_data={**second.raw_data, **counts, "latest": latest})

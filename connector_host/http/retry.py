@@ -4,8 +4,7 @@ import logging
 import random
 from collections.abc import Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from connector_host.model.invocation_errors import (
@@ -16,6 +15,7 @@ from connector_host.model.invocation_errors import (
     TimedOut,
     Unreachable,
 )
+from connector_host.model.times import http_date
 from connector_host.ports.parts import Clock, Observe, Reply, Request, Send
 
 log = logging.getLogger("connector_host.requests")
@@ -41,14 +41,11 @@ def server_hint(headers: Mapping[str, str], now: datetime) -> float | None:
 
 def _seconds(text: str, now: datetime) -> float | None:
     try:
-        return float(text) if text.replace(".", "", 1).isdigit() else (_date(text) - now).total_seconds()
-    except (ValueError, TypeError, OverflowError):
+        seconds = float(text) if text.replace(".", "", 1).isdigit() else None
+    except (ValueError, OverflowError):
         return None
-
-
-def _date(text: str) -> datetime:
-    moment = parsedate_to_datetime(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    date = http_date(text) if seconds is None else None
+    return seconds if date is None else (date - now).total_seconds()
 
 
 _PASSING = frozenset({408, TOO_MANY, 500, 502, 503, 504})

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from connector_host.http.outgoing import OutgoingRequest
 from connector_host.http.server import ServerClient, TokenClient, filled_auth
+from connector_host.model.effects import EFFECTS
 from connector_host.model.failure import Kind
 from connector_host.model.invocation_errors import ApiError, RequestRefused, UnexpectedReply
 from connector_host.model.requests import Auth, ResponseRule
@@ -51,10 +52,13 @@ class Tokens:
         return kept.token
 
     async def _fetch(self, kept: _Token, deadline: float) -> None:
+        effects = EFFECTS.set(None)  # to be given a token changes nothing at the product
         try:
             answer = await self._endpoint.value(self._outgoing(kept, deadline))
         except ApiError as error:
             raise _refused(error) from None
+        finally:
+            EFFECTS.reset(effects)
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token:
             raise UnexpectedReply(

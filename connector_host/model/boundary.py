@@ -1,9 +1,12 @@
-"""The boundary around other people's code: the one place that catches everything."""
+"""The boundary around other people's code: the one place that catches everything, a thread's work included."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from connector_host.model.errors import ConnectorHostError
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -18,6 +21,14 @@ def authors_code(told: Callable[[BaseException], ConnectorHostError]) -> Iterato
         raise
     except (Exception, SystemExit) as error:
         raise told(error) from error
+
+
+def outcome(work: Callable[[], T]) -> tuple[T | None, Exception | None]:
+    """Do work, as in a thread, for whoever waits for it; return what it gives, or what it raises."""
+    try:
+        return work(), None
+    except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+        return None, error
 
 
 def fault_of(error: BaseException) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from connector_host.model.errors import WrongUse
+
 
 class Caller(Struct, frozen=True):
     """On whose behalf something is done, as the embedding program vouches for.
 
-    A caller with nothing in it may do nothing.
+    A caller with nothing in it may do nothing. Raises WrongUse for names that cannot be shown.
     """
 
     user: str | None = None
@@ -19,6 +21,11 @@ class Caller(Struct, frozen=True):
     def __str__(self) -> str:
         place = "".join(f" {word} {name}" for word, name in (("at", self.site), ("of", self.tenant)) if name)
         return f"{self.user or 'somebody'}{place}"
+
+    def __post_init__(self) -> None:
+        for name in (self.user, self.site, self.tenant, *self.groups):
+            if name is not None and not name.isprintable():
+                raise WrongUse(f"A caller's name has characters that cannot be shown: {name!r:.80}.")
 
     def __bool__(self) -> bool:
         return bool(self.user or self.groups or self.site or self.tenant)

@@ -47,8 +47,8 @@ class Connection(Struct, frozen=True):
 
     `plugin_version` is the plugin's version when the connection was last saved, `vault` says which parameters are
     looked up in a password vault at each use. `generation` is the version whose secrets are sealed; `origins` are the
-    servers that the secrets may go to, and `servers_by` who set a parameter that one is made of, where it was not the
-    operator. A vault connection hands out what stands under its `allowed_paths` alone, where it has any.
+    servers that the secrets may go to, and `set_by` says who set a parameter last, where it was not the operator.
+    A vault connection hands out what stands under its `allowed_paths` alone, where it has any.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Connection(Struct, frozen=True):
     allowed_paths: tuple[str, ...] = ()
     generation: int = 0
     origins: tuple[str, ...] = ()
-    servers_by: Mapping[str, Actor] = field(default_factory=dict)
+    set_by: Mapping[str, Actor] = field(default_factory=dict)
 
     @property
     def home_site(self) -> str | None:

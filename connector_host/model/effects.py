@@ -24,6 +24,7 @@ class Effects:
 
     def __init__(self, above: "Effects | None" = None) -> None:
         self._above = above
+        self._over = False
         self._requests: dict[int, tuple[object, Effect]] = {}  # by id; each is kept, so that no id comes twice
 
     def sending(self, request: object) -> Effect:
@@ -43,11 +44,26 @@ class Effects:
         elif status < _FAILED:
             self.note(request, before)
 
+    def end(self) -> None:
+        """Note that the invocation is over; an author's thread may not know it yet."""
+        self._over = True
+
+    @property
+    def over(self) -> bool:
+        """Whether the invocation is over, so that nothing may be sent any more."""
+        return self._over or (self._above is not None and self._above.over)
+
     @property
     def verdict(self) -> Effect:
         """Return what is known of all of them together."""
         found = {effect for _, effect in self._requests.values()}
         return next((one for one in (Effect.UNKNOWN, Effect.DONE) if one in found), Effect.NONE)
+
+    def settle(self, effect: Effect) -> None:
+        """Note what was found at the product of the requests whose answers were lost."""
+        for request, known in list(self._requests.values()):
+            if known is Effect.UNKNOWN:
+                self.note(request, effect)
 
     def note(self, request: object, effect: Effect) -> None:
         """Keep what is known of a request, here and above."""

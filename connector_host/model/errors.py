@@ -12,6 +12,7 @@ ConnectorHostError                 the root: catch this one at the rim
 │   ├── UnknownSite               a site or a tenant
 │   ├── WrongProcess              a host was used after a fork
 │   ├── WrongLoop                 a host was used from another thread or event loop
+│   ├── InvocationExists          an invocation's id was given before
 │   ├── KeyReused                 an idempotency key was given with other inputs
 │   └── BadSetting
 ├── ManifestError                  the plugin author's mistake, with file and line
@@ -99,6 +100,10 @@ class WrongProcess(WrongUse):
 
 class WrongLoop(WrongUse):
     """The host belongs to another thread or event loop. Open one for each, with open_host()."""
+
+
+class InvocationExists(WrongUse):
+    """There is an invocation of that id already. Give each new one an id of its own."""
 
 
 class KeyReused(WrongUse):

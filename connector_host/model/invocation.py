@@ -44,6 +44,8 @@ class Options(Guarded, frozen=True):
         key = self.idempotency_key
         if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
             raise WrongUse(f"An idempotency key has 1 to {LONGEST_KEY} printable characters.")
+        if key is not None and not self.record:
+            raise WrongUse("With an idempotency key the result must be recorded: a repeated call is given it.")
         if self.invocation_id is None:
             return new_id()
         try:

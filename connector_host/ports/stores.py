@@ -161,6 +161,8 @@ class IdempotencyStore(Protocol):
     async def take(self, scope: str, key: str, mine: KeyUse, now: float) -> KeyUse | None:
         """Keep the key for an invocation unless another has it; return that one. Keys are kept for a day.
 
+        Raises InvocationExists where the id is that of another invocation.
+
         `now` is in Unix seconds.
         """
 

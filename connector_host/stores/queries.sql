@@ -218,7 +218,7 @@ insert into invocation (
 ) values (
     :id, :plugin, :command, :connection, :caller, :status, :started_at, :duration_ms, :inputs, :error, :result,
     :connection_id, :actor_kind, :actor_id, :actor_site, :actor_tenant, :effect
-);
+) on conflict (id) do nothing;
 
 -- name: recent_invocations
 select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,

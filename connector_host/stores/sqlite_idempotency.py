@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from connector_host.model.errors import InvocationExists
 from connector_host.model.stored import KeyUse
 from connector_host.stores.database import Database
 from connector_host.stores.presence import Presence
@@ -18,13 +19,15 @@ class SqliteIdempotency:
         self._presence = presence
 
     async def take(self, scope: str, key: str, mine: KeyUse, now: float) -> KeyUse | None:
-        """Keep the key for an invocation unless another has it."""
+        """Keep the key for an invocation unless another has it; raises InvocationExists where its id is another's."""
         process = self._presence.claim()
 
         def work(db: Statements) -> tuple[Any, ...] | None:
             row: tuple[Any, ...] | None = db.row("key_of", scope=scope, key=key)
             if row is not None and now - row[-1] < DAY and not self._left(db, row):
                 return row
+            if self._known(db, mine.invocation_id):
+                raise InvocationExists
             db.change("forget_keys", before=now - DAY)
             values = {"invocation_id": mine.invocation_id, "inputs": mine.digest, "process": process, "at": now}
             db.change("take_key", scope=scope, key=key, **values)
@@ -35,5 +38,7 @@ class SqliteIdempotency:
 
     def _left(self, db: Statements, row: tuple[Any, ...]) -> bool:
         """Whether it was left by a program that died before anything could happen, or be known of it."""
-        ended = db.row("invocation_by_id", id=row[0]) or db.row("intent_by_id", id=row[0])
-        return ended is None and not self._presence.is_alive(row[2])
+        return not self._known(db, row[0]) and not self._presence.is_alive(row[2])
+
+    def _known(self, db: Statements, invocation: str) -> bool:
+        return (db.row("invocation_by_id", id=invocation) or db.row("intent_by_id", id=invocation)) is not None

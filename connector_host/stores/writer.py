@@ -2,13 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
 from msgspec import Struct
 
-from connector_host.model.errors import ConnectorHostError
+from connector_host.model.boundary import outcome
 from connector_host.stores.statements import Statements
 
 T = TypeVar("T")
@@ -75,11 +76,7 @@ class Writer:
     async def _write(self) -> None:
         """Write all who wait; who finds the lock taken waits on, while there is time."""
         batch, self._queue = self._queue, []
-        failed: sqlite3.Error | None = None
-        try:
-            await anyio.to_thread.run_sync(self._try, batch)
-        except sqlite3.Error as error:
-            failed = error
+        _, failed = await anyio.to_thread.run_sync(outcome, partial(self._try, batch))
         now = anyio.current_time()
         for waiting in batch:
             if failed is not None and is_taken(failed) and waiting.until > now:
@@ -105,18 +102,15 @@ class Writer:
 
 def _one(db: Statements, waiting: _Waiting) -> None:
     """Do one piece of a batch: what fails takes nothing else along."""
-    waiting.failed = None
     db.raw.execute("savepoint one")
-    try:
-        waiting.done = waiting.work(db)
-    except (sqlite3.Error, ConnectorHostError) as error:
+    waiting.done, waiting.failed = outcome(lambda: waiting.work(db))
+    if waiting.failed is not None:
         if not db.raw.in_transaction:  # a full disk has rolled back everything
-            raise
+            raise waiting.failed
         db.raw.execute("rollback to one")
-        waiting.failed = error
     db.raw.execute("release one")
 
 
-def is_taken(error: sqlite3.Error) -> bool:
+def is_taken(error: Exception) -> bool:
     """Whether another program holds the lock."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

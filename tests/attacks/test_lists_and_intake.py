@@ -9,6 +9,7 @@ import json
 import os
 import random
 from collections.abc import Iterator
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -52,6 +53,7 @@ COMMANDS = """
       event: {path: $, unique_key: .id, sources: [{name: Thing, fields: [{field: Status, source: .status}]}]}
 """
 SEEDS = int(os.environ.get("INTAKE_SEEDS", "40"))
+DAY = 86_400
 BEGIN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
@@ -87,7 +89,8 @@ class Product:
         self.pages += 1
         query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode()).items()}
         status, body = (500, {}) if self.pages in self.fail else (200, self._page(query))
-        headers = [(b"content-type", b"application/json")]
+        date = format_datetime(BEGIN + dt.timedelta(seconds=self.now), usegmt=True)
+        headers = [(b"content-type", b"application/json"), (b"date", date.encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(body).encode()})
 
@@ -115,7 +118,7 @@ def product() -> Product:
 
 @pytest.fixture
 def served(product: Product) -> Iterator[str]:
-    with serving_app(product) as base:
+    with serving_app(product, date=False) as base:
         yield base
 
 
@@ -177,7 +180,7 @@ def test_whoever_polls_without_times_loses_nothing_and_doubles_nothing(
     chance = product.random
     chance.seed(seed)
     product.lag = chance.choice((0, 0, 30, 400))
-    clock = SkewedClock(product, chance.choice((0, 0, -1800, 1800, 60)))
+    clock = SkewedClock(product, chance.choice((0, 0, -1800, 1800, 60, 3 * DAY, -3 * DAY, 366 * DAY, -366 * DAY)))
     world = own(tmp_path, COMMANDS, served, clock=clock)
     truth: set[str] = set()
     stored: dict[str, Any] = {}
@@ -222,7 +225,8 @@ def test_two_filters_are_two_cursors_and_a_run_with_times_moves_none(
     assert ingest({"since": at(70_000), "until": at(70_001)})["fetched"] == 0
     found = ingest()
     assert (found["new"], found["latest"]) == (1, f"{at(80_000)[:-1]}.000Z"), name
-    assert ingest() == {"fetched": 1, "new": 0, "updated": 0, "known": 1, "latest": found["latest"]}
+    again = {"fetched": 1, "new": 0, "updated": 0, "known": 1, "latest": found["latest"]}
+    assert ingest() == {**again, "product_time": f"{at(90_000)[:-1]}.000Z"}
 
 
 def test_the_newest_twenty_of_more_are_passed_and_not_called_complete(prod: World) -> None:
@@ -266,3 +270,18 @@ def test_a_path_into_headers_is_refused_when_the_manifest_is_read(tmp_path: Path
     )
     rules = [problem.rule for problem in validate(tmp_path, bundled() / "schemas").problems]
     assert "paging-path" in rules
+
+
+def test_a_record_from_the_future_takes_the_cursor_along(tmp_path: Path) -> None:
+    product = Product()
+    with serving_app(product, date=False) as base:
+        product.now = 100_000
+        world = own(tmp_path, COMMANDS, base, clock=SkewedClock(product, 0))
+        ahead = product.add(100_000 + 20 * 3600)
+        product.things[ahead]["shown"] = 0
+        taken = world.use(lambda host: host.ingest("acme", "fetch", "own")).raw_data["new"]
+        for _ in range(5):
+            product.now += 3600
+            product.add(product.now - 60)
+            taken += world.use(lambda host: host.ingest("acme", "fetch", "own")).raw_data["new"]
+    assert taken == len(product.things) == 6

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+import anyio
 import pytest
 
 from connector_host import logs
 from connector_host.model.connection import Change
+from tests.own import SECRET as OWN
 from tests.own import own, run
 from tests.world import http, raw_server
 
@@ -261,3 +263,31 @@ def test_testing_an_unsaved_edit_keeps_the_saved_secret_out_of_the_log(tmp_path:
         logging.getLogger("connector_host.plugins").removeHandler(handler)
     assert SECRET not in out.getvalue()
     assert "another-secret" not in out.getvalue()
+
+
+def test_a_run_that_began_before_an_edit_logs_the_old_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    code = """
+import logging
+@command
+async def slow(call):
+    await call.sleep(0.3)
+    logging.getLogger("connector_host.plugins").warning("the key is %s", call.connection["key"])
+    return {}
+@command
+async def quick(call):
+    return {}
+"""
+    commands = "\n  slow: {title: Slow, read_only: true}\n  quick: {title: Quick, read_only: true}\n"
+    world = own(tmp_path, commands, code=code)
+
+    async def edited_meanwhile(host: Any) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(host.run, "acme", "slow", "own")
+            await anyio.sleep(0.1)
+            await host.connections.edit("own", Change(secrets={"key": "another-secret-value"}))
+            await host.run("acme", "quick", "own")
+
+    with caplog.at_level(logging.WARNING):
+        world.use(edited_meanwhile)
+    assert "the key is ********" in caplog.text
+    assert OWN not in caplog.text

@@ -53,7 +53,7 @@ CHANGES = {
     "who may use it": evil("'$.allowed_users', json('[\"eve\"]')"),
     "activity": evil("'$.active', json('true')"),
     "the site": evil("'$.site', 'shop'"),
-    "who named the server": evil("'$.servers_by', json('{}')"),
+    "who named the server": evil("'$.set_by', json('{}')"),
     "the origins": evil("'$.origins', json('[\"https://evil.example\"]')"),
     "the generation": evil("'$.generation', 99"),
     "the name": "update connection set name = 'prod2'",

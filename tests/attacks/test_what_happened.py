@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,11 @@ from typing import Any
 import anyio
 import pytest
 
-from connector_host.model.errors import KeyReused, WrongUse
+from connector_host.model.caller import Caller
+from connector_host.model.errors import InvocationExists, KeyReused, StoreError, WrongUse
 from connector_host.model.invocation import Options
 from connector_host.model.result import Status
-from tests.own import own, run
+from tests.own import HEAD, own, run
 from tests.world import World, http, raw_server
 
 DO = """
@@ -418,3 +420,154 @@ def test_two_programs_keep_one_limit_and_use_it(tmp_path: Path) -> None:
     assert most <= 60
     used = len([one for one in came if came[0] + 2 <= one < came[0] + 14])
     assert used >= 0.9 * 60 * 3 * 0.95
+
+
+def test_the_id_of_another_run_is_given_with_a_key(tmp_path: Path) -> None:
+    with raw_server(GOOD) as (base, received):
+        world = own(tmp_path, DO, base)
+        known = run(world, "look").invocation_id
+        options = Options(invocation_id=known, idempotency_key="k")
+        for _ in range(2):
+            with pytest.raises(InvocationExists):
+                run(world, "do_it", {"what": "x"}, options=options)
+        assert not any(one.startswith(b"POST") for one in received)
+        assert [record.command for record in world.use(lambda host: host.history())] == ["look"]
+
+
+def test_the_same_id_and_key_are_given_twice(tmp_path: Path) -> None:
+    with raw_server(GOOD) as (base, received):
+        world = own(tmp_path, DO, base)
+        options = Options(invocation_id=str(uuid.uuid4()), idempotency_key="k")
+        first, second = (run(world, "do_it", {"what": "x"}, options=options) for _ in range(2))
+        assert first.invocation_id == second.invocation_id == options.invocation_id
+        assert sum(one.startswith(b"POST") for one in received) == 1
+
+
+def test_a_key_is_given_for_a_run_that_is_not_recorded(tmp_path: Path) -> None:
+    world = own(tmp_path, DO)
+    with pytest.raises(WrongUse, match="must be recorded"):
+        run(world, "do_it", {"what": "x"}, options=Options(record=False, idempotency_key="k"))
+
+
+def test_a_refused_key_leaves_no_run_in_the_history(tmp_path: Path) -> None:
+    with raw_server(GOOD) as (base, _):
+        world = own(tmp_path, DO, base)
+        run(world, "do_it", {"what": "x"}, options=Options(idempotency_key="k"))
+        with pytest.raises(KeyReused):
+            run(world, "do_it", {"what": "other"}, options=Options(idempotency_key="k"))
+        assert len(world.use(lambda host: host.history())) == 1
+
+
+def test_runs_are_cancelled_while_their_intents_are_written(tmp_path: Path) -> None:
+    """A run that waits for the writing thread, and is cut off, leaves nothing begun, and the store opens again."""
+
+    async def cut(host: Any) -> None:
+        for delay in (0.1, 0.101, 0.103, 0.106, 0.11, 0.115, 0.12):
+            lock = sqlite3.connect(world.home / "connector-host.db", isolation_level=None)
+            lock.execute("begin immediate")
+
+            async def one(seconds: float) -> None:
+                with anyio.move_on_after(seconds):
+                    await host.run("acme", "do_it", "own", {"what": "x"})
+
+            async with anyio.create_task_group() as group:
+                for _ in range(4):
+                    group.start_soon(one, delay)
+                await anyio.sleep(0.1)
+                lock.execute("rollback")
+                lock.close()
+
+    with raw_server(GOOD) as (base, _):
+        world = own(tmp_path, DO, base)
+        world.use(cut)
+    assert len(world.use(lambda host: host.history(100))) == 28
+    with sqlite3.connect(world.home / "connector-host.db") as database:
+        assert database.execute("select count(*) from intent").fetchone() == (0,)
+
+
+def test_what_cannot_be_written_hangs_no_other_writer(tmp_path: Path) -> None:
+    """Several wait for a lock; the work of one fails in a way of its own."""
+
+    async def together(host: Any) -> list[str]:
+        lock = sqlite3.connect(world.home / "connector-host.db", isolation_level=None)
+        lock.execute("begin immediate")
+        told: list[str] = []
+
+        def broken(_db: Any) -> None:
+            raise UnicodeEncodeError("utf-8", "x", 0, 1, "of its own")
+
+        async def good() -> None:
+            told.append((await host.run("acme", "do_it", "own", {"what": "x"})).status.value)
+
+        async def bad() -> None:
+            with pytest.raises(StoreError):
+                await host._core.store.history._database.write(broken)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(good)
+            await anyio.sleep(0.05)
+            group.start_soon(bad)
+            group.start_soon(good)
+            await anyio.sleep(0.2)
+            lock.execute("rollback")
+            lock.close()
+        return told
+
+    with raw_server(GOOD) as (base, _):
+        world = own(tmp_path, DO, base)
+
+        async def bounded(host: Any) -> Any:
+            with anyio.fail_after(5):
+                return await together(host)
+
+        assert world.use(bounded) == ["Passed", "Passed"]
+
+
+@pytest.mark.parametrize("name", ["x\ud800", "a\x1b[31mb", "line\nbreak"])
+def test_a_callers_name_cannot_be_shown(name: str) -> None:
+    for caller in ({"user": name}, {"groups": (name,)}, {"site": name}, {"tenant": name}):
+        with pytest.raises(WrongUse, match="cannot be shown"):
+            Caller(**caller)
+
+
+LATE = """
+import time
+@command
+def do_one(call):
+    time.sleep(0.6)
+    call.request("POST", "/do")
+"""
+
+
+@pytest.mark.parametrize("how", ["cancelled", "deadline"])
+def test_a_thread_that_was_left_behind_sends(tmp_path: Path, how: str) -> None:
+    with raw_server(GOOD) as (base, received):
+        world = own(tmp_path, "\n  do_one:\n    title: Do One\n", base, code=LATE)
+
+        async def cut(host: Any) -> Any:
+            if how == "cancelled":
+                with anyio.move_on_after(0.3):
+                    await host.run("acme", "do_one", "own")
+            else:
+                await host.run("acme", "do_one", "own", options=Options(deadline_seconds=0.3))
+            await anyio.sleep(1)
+            return await host.history()
+
+        [record] = world.use(cut)
+        assert (record.status, record.effect) == ("Failed", "none")
+        assert received == [], "what is told to have done nothing does nothing later"
+
+
+SIGNED = HEAD.replace(
+    'headers: {Authorization: "Bearer {$.connection.key}"}',
+    "auth: {type: oauth2, server: login, path: /token, client_id: me, client_secret: $.connection.key}",
+).replace("servers: {", "servers: {login: {url: $.connection.url}, ")
+
+
+def test_a_token_that_was_given_is_no_effect(tmp_path: Path) -> None:
+    token = answered(b'{"access_token": "t0ken-of-the-server", "expires_in": 3600}')
+    refused = answered(b"{}", "400 Bad Request")
+    with raw_server(token, refused) as (base, received):
+        result = run(own(tmp_path, DO, base, head=SIGNED), "do_it", {"what": "x"})
+    assert [one.split(b" ")[1] for one in received] == [b"/token", b"/do"]
+    assert effects(result) == ("Failed", "none", ["none"])

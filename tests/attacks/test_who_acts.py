@@ -3,16 +3,20 @@
 import datetime as dt
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from connector_host.host.egress import Egress, address_of, places_of
 from connector_host.model.caller import Caller
 from connector_host.model.connection import Change, VaultReference
 from connector_host.model.errors import BadSetting, ConnectorHostError, NotAllowed, UnknownConnection
+from connector_host.model.invocation_errors import RequestRefused
 from connector_host.model.result import Status
-from tests.world import API_KEY, Sandbox, World
+from tests.own import HEAD, SECRET, own
+from tests.world import API_KEY, Sandbox, World, http, raw_server
 
 NOW = dt.datetime.now(dt.UTC)
 WHEN = {
@@ -354,3 +358,59 @@ def test_a_file_belongs_to_whoever_put_it_there(shared: World) -> None:
     reference = shared.use(put, ANN)
     assert shared.use(lambda host: find(host, reference), BEN) is None
     assert shared.use(lambda host: find(host, reference), ANN).name == "a.txt"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1", "10.0.0.1", "169.254.169.254", "100.64.0.1", "240.0.0.1", "224.0.0.1", "0.0.0.0"),
+        *("::1", "fe80::1", "fc00::1", "fec0::1", "ff02::1", "::ffff:127.0.0.1", "::7f00:1", "2002:7f00:1::1"),
+        *("64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "::ffff:0:7f00:1", "2001:0:1:2:3:4:80ff:fffe"),
+    ],
+)
+def test_an_address_inside_is_written_in_another_way(host: str) -> None:
+    with pytest.raises(RequestRefused, match="an address inside"):
+        Egress().check(host, address_of(host), by_operator=False)
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+def test_an_address_outside_is_permitted(host: str) -> None:
+    Egress().check(host, address_of(host), by_operator=False)
+
+
+@pytest.mark.parametrize("network", ["2002::/16", "8.8.8.0/24"])
+def test_what_is_denied_is_denied_by_either_address(network: str) -> None:
+    with pytest.raises(RequestRefused, match="denies"):
+        Egress(denied=places_of([network])).check("x", address_of("2002:808:808::1"), by_operator=True)
+
+
+@pytest.mark.parametrize("how", ["renamed", "made a server of"])
+def test_a_new_version_of_a_plugin_makes_a_users_parameter_the_operators(tmp_path: Path, how: str) -> None:
+    eve = Caller(user="eve", site="hq")
+    with raw_server(http("200 OK", b"{}")) as (base, received):
+        port = base.rpartition(":")[2]
+        look = "  look: {title: Look, read_only: true, request: {server: api, path: /look}}\n"
+        other = "    other: {title: Other, type: string}\ncommands:\n"
+        head = HEAD.replace("commands:\n", other)
+        world = own(tmp_path, look, base, head=head)
+        world.use(lambda host: host.sites.put_tenant("us", master=True))
+        world.use(lambda host: host.sites.put_site("hq"))
+        world.use(lambda host: host.connections.edit("own", Change({"admin_users": ("eve",), "site": "hq"})))
+        inside = f"http://localhost:{port}"
+        change = Change(parameters={"url" if how == "renamed" else "other": inside}, secrets={"key": SECRET})
+        world.use(lambda host: host.connections.edit("own", change), eve)
+        newer = head.replace("1.0.0", "1.1.0")
+        if how == "renamed":
+            newer = newer.replace(
+                "version: 1.1.0\n", "version: 1.1.0\nmigrations: [{version: 1.1.0, rename: {url: base_url}}]\n"
+            )
+            newer = newer.replace("$.connection.url", "$.connection.base_url").replace("[url, key]", "[base_url, key]")
+            newer = newer.replace("    url: {", "    base_url: {")
+        else:
+            newer = newer.replace("$.connection.url", "$.connection.other")
+        (tmp_path / "acme" / "manifest.yaml").write_text(newer + look)
+        world.use(lambda host: host.connections.edit("own", Change({"active": True}, {}, {"key": SECRET})))
+        result = world.use(lambda host: host.run("acme", "look", "own"), eve)
+    assert result.status is Status.FAILED
+    assert "an address inside" in result.errors[0].message
+    assert received == []

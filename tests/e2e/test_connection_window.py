@@ -223,7 +223,7 @@ def rows(world: World) -> dict[str, list[Any]]:
     """All that is stored, but for the requests taken of a rate limit, which any test counts in."""
     with sqlite3.connect(world.home / "connector-host.db") as database:
         names = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
-        return {name: database.execute(f"select * from {name}").fetchall() for name in names if name != "rate_lease"}  # noqa: S608 - names of its own
+        return {name: database.execute(f"select * from {name}").fetchall() for name in names if name != "rate_lease"}
 
 
 def test_unsaved_edits_are_tested_with_the_stored_secrets_and_store_nothing(prod: World, sandbox: Sandbox) -> None:

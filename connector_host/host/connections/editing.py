@@ -11,7 +11,7 @@ from connector_host.host.connections.drafting import Draft, References, draft_ed
 from connector_host.host.connections.fields import resolved
 from connector_host.host.connections.origins import hosts_of_others, leading
 from connector_host.host.connections.reading import find
-from connector_host.host.connections.values import Values
+from connector_host.host.connections.values import Values, names_now, upgraded
 from connector_host.host.core import Core
 from connector_host.model.caller import Actor, Caller, Operator, Principal, actor_of
 from connector_host.model.connection import Change, Connection, StoredConnection
@@ -57,23 +57,30 @@ async def drafted_edit(
     draft = draft_edit(manifest, before, old, change, references, core.settings, sites)
     if not isinstance(caller, Operator):
         refuse_leading_away(manifest, old, draft.connection, change)
-    named = replace(draft.connection, servers_by=_named_by(manifest, old, draft.connection, caller))
+    named = replace(draft.connection, set_by=_set_by(manifest, before, old, draft.connection, caller))
     _check_egress(core, manifest, named)
     return stored, replace(draft, connection=named)
 
 
-def _named_by(manifest: Manifest, old: Connection, new: Connection, caller: Principal) -> Mapping[str, Actor]:
-    """Return who set each parameter that servers are made of: whoever changed it last; the operator is not listed."""
-    before, after = (leading(manifest, one.parameters, one.vault) for one in (old, new))
-    changed = {name for name in after if before.get(name) != after[name]}
-    kept = {name: by for name, by in old.servers_by.items() if name not in changed}
+def _set_by(
+    manifest: Manifest, before: Values, old: Connection, new: Connection, caller: Principal
+) -> Mapping[str, Actor]:
+    """Return who set each parameter: whoever changed it last; the operator is not listed.
+
+    Of all parameters: a later version of the plugin may make a server of any.
+    """
+    was = upgraded(manifest, old.plugin_version, before)
+    there, now = {**was.parameters, **was.vault}, {**new.parameters, **new.vault}
+    changed = {name for name in there.keys() | now.keys() if there.get(name) != now.get(name)}
+    known = names_now(manifest, old.plugin_version, old.set_by)
+    kept = {name: by for name, by in known.items() if name not in changed}
     return kept if isinstance(caller, Operator) else {**kept, **dict.fromkeys(sorted(changed), actor_of(caller))}
 
 
 def _check_egress(core: Core, manifest: Manifest, connection: Connection) -> None:
     """Refuse servers that are known to be out of bounds before anything is sent there; names are looked up then."""
     values = leading(manifest, connection.parameters, {})
-    others = hosts_of_others(manifest, values, connection.servers_by)
+    others = hosts_of_others(manifest, values, connection.set_by)
     for origin in connection.origins:
         host = (urlsplit(origin).hostname if "://" in origin else None) or ""
         try:

@@ -17,7 +17,7 @@ from connector_host.model.errors import BadSetting, UnknownSite
 from connector_host.ports.stores import Store
 
 MADE_HERE = {"id", "version", "plugin", "plugin_version", "parameters", "secrets", "vault"}
-MADE_HERE |= {"generation", "origins", "servers_by"}
+MADE_HERE |= {"generation", "origins", "set_by"}
 FIELDS = {one.name for one in fields(Connection)} - MADE_HERE
 PEOPLE = ("allowed_users", "allowed_groups", "admin_users", "admin_groups")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")

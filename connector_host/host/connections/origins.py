@@ -39,11 +39,11 @@ def origins_of(manifest: Manifest, parameters: Mapping[str, Any], vault: Mapping
     return tuple(sorted({str(url).rstrip("/") for url in found if url is not ABSENT and url is not None}))
 
 
-def hosts_of_others(manifest: Manifest, values: Mapping[str, Any], servers_by: Container[str]) -> frozenset[str]:
+def hosts_of_others(manifest: Manifest, values: Mapping[str, Any], set_by: Container[str]) -> frozenset[str]:
     """Return the hosts of servers whose address is made of a parameter that somebody else than the operator set."""
     found = set()
     for server in manifest.servers.values():
-        if any(name in servers_by for name in _NAMED.findall(server.url)):
+        if any(name in set_by for name in _NAMED.findall(server.url)):
             url = compile_value(server.url)({"connection": values})
             if url is not ABSENT and url is not None:
                 found.add(urlsplit(str(url)).hostname or "")

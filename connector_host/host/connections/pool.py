@@ -2,18 +2,20 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
 from msgspec import Struct, field
 
 from connector_host.host.connections.origins import hosts_of_others
-from connector_host.host.connections.values import OpenedValues, ValueSource, not_active
+from connector_host.host.connections.values import OpenedValues, ValueSource, names_now, not_active
 from connector_host.host.connections.wires import Wires, Wiring
 from connector_host.host.plan import Plan, Planner
 from connector_host.host.redaction import RedactingFilter, Redactor, leaves
 from connector_host.model.connection import StoredConnection
 from connector_host.model.manifest import Command
+from connector_host.model.times import http_date
 from connector_host.ports.parts import Clock, OpenConnection, Reply, Request, Send, ShieldedValues, Step, Tls
 from connector_host.ports.stores import ConnectionStore
 
@@ -27,6 +29,7 @@ class PooledConnection(Struct, eq=False):
     """A connection in use, the redactor that knows its secrets, its plans by command, and how many invocations hold it.
 
     After `until` (monotonic seconds) its values must be looked up anew; until `checked` it is known to be active.
+    `dated` is the `Date` of the newest reply, and when it came.
     """
 
     version: int
@@ -36,14 +39,9 @@ class PooledConnection(Struct, eq=False):
     wires: Wires
     until: float
     checked: float
-    owner: str
     users: int = 0
     plans: dict[str, tuple[Command, Plan]] = field(default_factory=dict)
-
-    async def close(self) -> None:
-        """Close its wires, also while the task that holds it is being cancelled."""
-        with anyio.CancelScope(shield=True):
-            await self.wires.close()
+    dated: tuple[str | None, float] = (None, 0.0)
 
 
 class ConnectionPool:
@@ -93,6 +91,12 @@ class ConnectionPool:
             return False
         return not pooled.values.vaults or await self._values.still_allowed(pooled.values)
 
+    def product_time(self, pooled: PooledConnection) -> datetime:
+        """Return the time by the product's clock, as its newest reply told it; ours where it told none."""
+        told, at = pooled.dated
+        date = http_date(told) if told else None
+        return self._clock.now() if date is None else date + timedelta(seconds=self._clock.monotonic() - at)
+
     def plan(self, pooled: PooledConnection, command: Command, agent: str | None) -> Plan:
         """Return how a command is carried out through a connection in use; made once."""
         known = pooled.plans.get(command.id)
@@ -108,7 +112,7 @@ class ConnectionPool:
             return known
         pooled = self._open[stored.connection.id] = self._make(stored, values)
         if known is not None and known.users == 0:
-            await known.close()
+            await self._close(known)
         return pooled
 
     async def release(self, pooled: PooledConnection) -> None:
@@ -116,9 +120,7 @@ class ConnectionPool:
         pooled.users -= 1
         current = self._open.get(pooled.opened.id)
         if pooled.users == 0 and current is not pooled:
-            await pooled.close()
-            if current is None or pooled.owner != pooled.opened.id:
-                self._log_filter.forget(pooled.owner)
+            await self._close(pooled)
         if len(self._open) > KEPT:
             idle = next((one for one, other in self._open.items() if other.users == 0), None)
             if idle is not None:
@@ -128,8 +130,13 @@ class ConnectionPool:
         """Close the wires of a connection that is no more, or rests."""
         pooled = self._open.pop(connection_id, None)
         if pooled is not None and pooled.users == 0:
-            await pooled.close()
-            self._log_filter.forget(connection_id)
+            await self._close(pooled)
+
+    async def _close(self, pooled: PooledConnection) -> None:
+        """Close its wires, also while the task that holds it is being cancelled; logs need its secrets no more."""
+        with anyio.CancelScope(shield=True):
+            await pooled.wires.close()
+        self._log_filter.forget(pooled.redactor)
 
     async def close(self) -> None:
         """Close every wire."""
@@ -139,8 +146,7 @@ class ConnectionPool:
     def _make(self, stored: StoredConnection, opened: OpenedValues, *, draft: bool = False) -> PooledConnection:
         connection, values = stored.connection, ShieldedValues(opened.values)
         redactor = Redactor(text for name in opened.secret_names for text in leaves(values.get(name)))
-        owner = f"{connection.id} draft {id(redactor)}" if draft else connection.id
-        self._log_filter.learn(owner, redactor)
+        self._log_filter.learn(redactor)
 
         async def renew(name: str, value: str) -> None:
             if not draft:
@@ -150,10 +156,13 @@ class ConnectionPool:
         async def send(request: Request) -> Reply:
             if not draft and self._clock.monotonic() > pooled.checked:
                 await self._refuse_inactive(pooled, connection.name)
-            return await wires.send(request)
+            reply = await wires.send(request)
+            pooled.dated = reply.headers.get("date"), self._clock.monotonic()
+            return reply
 
         tls = Tls(values.get("ca_bundle"), values.get("client_certificate"), values.get("client_key"))
-        wires = Wires(self._wiring, tls, hosts_of_others(opened.manifest, values, connection.servers_by))
+        set_by = names_now(opened.manifest, connection.plugin_version, connection.set_by)
+        wires = Wires(self._wiring, tls, hosts_of_others(opened.manifest, values, set_by))
         wire = OpenConnection(
             connection.id,
             opened.manifest,
@@ -164,7 +173,7 @@ class ConnectionPool:
             redactor.learn,
             renew,
         )
-        pooled = PooledConnection(connection.version, wire, redactor, opened, wires, opened.until, 0.0, owner)
+        pooled = PooledConnection(connection.version, wire, redactor, opened, wires, opened.until, 0.0)
         return pooled
 
     async def _refuse_inactive(self, pooled: PooledConnection, name: str) -> None:

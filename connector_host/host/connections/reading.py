@@ -104,7 +104,7 @@ def with_plugin(core: Core, stored: StoredConnection) -> StoredConnection:
     return replace(stored, health=replace(stored.health, attention=f"The plugin '{plugin}' {words}."))
 
 
-_INSIDE = ("generation", "origins", "servers_by")  # of the row, and no part of what people see
+_INSIDE = ("generation", "origins", "set_by")  # of the row, and no part of what people see
 
 
 async def shown(core: Core, stored: StoredConnection, caller: Principal) -> dict[str, Any]:

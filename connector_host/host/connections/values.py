@@ -1,8 +1,8 @@
 """All values of a connection in use, in the form that today's manifest asks for; and what keeps it from being used."""
 
 import json
-from collections.abc import Container, Mapping
-from typing import Any, ClassVar
+from collections.abc import Container, Iterator, Mapping
+from typing import Any, ClassVar, TypeVar
 
 from connector_host.host.connections.origins import origins_of
 from connector_host.host.inputs import InputForm
@@ -20,6 +20,8 @@ from connector_host.model.invocation_errors import ConnectionUnavailable, Invali
 from connector_host.model.manifest import Manifest, Migration
 from connector_host.ports.stores import ConnectionStore
 
+T = TypeVar("T")
+
 
 class Values(Guarded, frozen=True):
     """A connection's parameters, secrets and vault references, by name."""
@@ -32,22 +34,35 @@ class Values(Guarded, frozen=True):
 
 def upgraded(manifest: Manifest, made_for: str, values: Values) -> Values:
     """Apply the manifest's migrations that are newer than the version a connection was made for."""
-    for migration in manifest.migrations:
-        newer = compared(made_for, migration.version) < 0
-        if newer and compared(migration.version, manifest.version) <= 0:
-            values = _applied(migration, values)
+    for migration in _newer(manifest, made_for):
+        values = _applied(migration, values)
     secret, plain = manifest.secret_names, dict(values.parameters)
     became_secret = {name: plain.pop(name) for name in list(plain) if name in secret}
     return Values(plain, {**became_secret, **values.secrets}, values.vault) if became_secret else values
 
 
-def _applied(migration: Migration, values: Values) -> Values:
-    def moved(named: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            migration.rename.get(name, name): value for name, value in named.items() if name not in migration.remove
-        }
+def names_now(manifest: Manifest, made_for: str, named: Mapping[str, T]) -> dict[str, T]:
+    """Return what is told of parameters under the names that they have by now."""
+    found = dict(named)
+    for migration in _newer(manifest, made_for):
+        found = _moved(migration, found)
+    return found
 
-    parameters, secrets, vault = moved(values.parameters), moved(values.secrets), moved(values.vault)
+
+def _newer(manifest: Manifest, made_for: str) -> Iterator[Migration]:
+    for migration in manifest.migrations:
+        newer = compared(made_for, migration.version) < 0
+        if newer and compared(migration.version, manifest.version) <= 0:
+            yield migration
+
+
+def _moved(migration: Migration, named: Mapping[str, T]) -> dict[str, T]:
+    return {migration.rename.get(name, name): value for name, value in named.items() if name not in migration.remove}
+
+
+def _applied(migration: Migration, values: Values) -> Values:
+    parameters, secrets = _moved(migration, values.parameters), _moved(migration, values.secrets)
+    vault = _moved(migration, values.vault)
     there = parameters.keys() | secrets.keys() | vault.keys()
     added = {name: value for name, value in migration.set.items() if name not in there}
     return Values({**parameters, **added}, secrets, vault)

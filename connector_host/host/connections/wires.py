@@ -39,6 +39,8 @@ class Wires:
             self._wiring.egress.check_name(host, by_operator=host not in self._others)
             self._checked.add(place)
         wire, effects = self._wire(request.transport), EFFECTS.get()
+        if effects is not None and effects.over:
+            raise RequestRefused("The command is over: nothing is sent for it any more.")
         if effects is None or request.method in SAFE:
             return await wire.send(request)
         before = effects.sending(request)
