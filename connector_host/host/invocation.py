@@ -61,34 +61,39 @@ async def _invoke(core: Core, run: Run, reveal: Reveal | None) -> Result:
     invocation.started_at = core.clock.now()
     rules = core.planner.rules(invocation.command)
     output = _output_for(core, invocation, rules, reveal)
-    accepted = ended = False
     try:
-        refuse_unusable(invocation, core.agents)
-        _accept_inputs(core, invocation, rules, output)
-        accepted = True
-        _check_path(invocation)
-        known = await first_result(core, invocation)
-        if known is not None:
-            ended = True
-            return known
-        await _carry_out(run, rules, output)
-        ended = True
+        known = await _known_or_run(run, rules, output)
     except InvocationError as error:
+        known = None
         run.fail(output, error)
-        ended = True
     except WrongUse:  # nothing was begun
-        ended = True
+        raise
+    except BaseException:
+        await _record_cancelled(run, rules, output)
         raise
     finally:
         for reference in invocation.uploads:
             core.uploads.remove(reference)
-        if not ended:
-            await _record_cancelled(run, rules, output)
+    if known is not None:
+        return known
     result = run.report(rules, output)
-    if accepted or output.failures[0][1].kind is not Kind.INVALID_INPUT:
+    if run.accepted or output.failures[0][1].kind is not Kind.INVALID_INPUT:
         result = await run.record(output, result)
     core.observe("invocation.finished", _facts(result))
     return result
+
+
+async def _known_or_run(run: Run, rules: CommandRules, output: Collector) -> Result | None:
+    """Return the result that an idempotency key stands for; else run the command."""
+    core, invocation = run.core, run.invocation
+    refuse_unusable(invocation, core.agents)
+    _accept_inputs(core, invocation, rules, output)
+    run.accepted = True
+    _check_path(invocation)
+    known = await first_result(core, invocation)
+    if known is None:
+        await _carry_out(run, rules, output)
+    return known
 
 
 async def _record_cancelled(run: Run, rules: CommandRules, output: Collector) -> None:

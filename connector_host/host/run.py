@@ -18,12 +18,13 @@ WAIT_SECONDS = 10.0  # for the database, before anything is sent
 
 
 class Run(Struct, eq=False):
-    """An invocation under way: what it did so far, when it began, and whether the store was told before."""
+    """An invocation under way: what it did so far, when it began, whether its inputs were taken, and the store told."""
 
     core: Core
     invocation: Invocation
     effects: Effects
     begun: float
+    accepted: bool = False
     intended: bool = False
 
     @property

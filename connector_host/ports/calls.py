@@ -59,6 +59,12 @@ class AsyncCall(Protocol):
     def stopped(self, reason: str | None, *, complete: bool, limited: bool = False) -> None:
         """Say why the command's list ended, in place of what its pages said; the last word counts."""
 
+    def settled(self, *, happened: bool) -> None:
+        """Say what was found at the product of requests whose answers were lost: all of them happened, or none.
+
+        Until then the result says that nobody knows (`effect: unknown`).
+        """
+
     def note(self, text: str) -> None:
         """Add a sentence to the result that people should read; it does not make the result a failure."""
 
@@ -106,6 +112,9 @@ class Call(Protocol):
 
     def stopped(self, reason: str | None, *, complete: bool, limited: bool = False) -> None:
         """As AsyncCall.stopped."""
+
+    def settled(self, *, happened: bool) -> None:
+        """As AsyncCall.settled."""
 
     def note(self, text: str) -> None:
         """As AsyncCall.note."""

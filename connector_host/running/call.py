@@ -11,6 +11,7 @@ from connector_host.http.outgoing import OutgoingRequest
 from connector_host.http.server import ServerClient
 from connector_host.http.tokens import client_of
 from connector_host.model.authoring import BlockingListing
+from connector_host.model.effects import EFFECTS, Effect
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import DeadlinePassed
 from connector_host.model.manifest import Command
@@ -103,6 +104,12 @@ class RunningCall:
             raise TypeError(f"the reason why a list ended is text, not {type(reason).__name__}")
         self._said = Completeness(complete, 0, 0, reason, limited)
 
+    def settled(self, *, happened: bool) -> None:
+        """Say what became of requests whose answers were lost."""
+        effects = EFFECTS.get()
+        if effects is not None:
+            effects.settle(Effect.DONE if happened else Effect.NONE)
+
     def note(self, text: str) -> None:
         """Add a sentence to the result."""
         self._output.note(text)
@@ -176,6 +183,10 @@ class BlockingCall:
     def stopped(self, reason: str | None, *, complete: bool, limited: bool = False) -> None:
         """As RunningCall.stopped."""
         self._call.stopped(reason, complete=complete, limited=limited)
+
+    def settled(self, *, happened: bool) -> None:
+        """As RunningCall.settled."""
+        self._call.settled(happened=happened)
 
     def note(self, text: str) -> None:
         """As RunningCall.note."""

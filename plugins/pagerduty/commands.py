@@ -6,10 +6,11 @@ from typing import Any
 from connector_host import ApiError, AsyncCall, Item, Page, command
 
 from .changes import changed
+from .creating import created, referred
 from .events import Event, confirmed, integration_keys, send
-from .incidents import id_of, newest_first
+from .incidents import id_of, newest_first, ordered, ranges_of
 from .search import query_of, time_range
-from .shapes import list_in
+from .shapes import is_named, list_in
 
 SERVER_ERROR = 500
 
@@ -93,6 +94,36 @@ async def create_event(
 
 
 @command
+async def create_incident(
+    call: AsyncCall,
+    title: str,
+    service_id: str,
+    urgency: str | None = None,
+    details: str | None = None,
+    incident_key: str | None = None,
+    priority_id: str | None = None,
+    escalation_policy_id: str | None = None,
+    assignee_ids: list[str] | None = None,
+    conference_number: str | None = None,
+    conference_url: str | None = None,
+    from_: str | None = None,
+) -> Any:
+    """Open an incident, once."""
+    given = {
+        "title": title,
+        "service": referred(service_id, "service"),
+        "urgency": urgency,
+        "body": details and {"type": "incident_body", "details": details},
+        "incident_key": incident_key,
+        "priority": referred(priority_id, "priority"),
+        "escalation_policy": referred(escalation_policy_id, "escalation_policy"),
+        "assignments": [{"assignee": referred(one, "user")} for one in assignee_ids or ()],
+        "conference_bridge": {"conference_number": conference_number, "conference_url": conference_url},
+    }
+    return await created(call, given, from_)
+
+
+@command
 async def fetch_incident(
     call: AsyncCall,
     start_time: str,
@@ -109,14 +140,44 @@ async def fetch_incident(
         call.stopped(None, complete=True)
         yield Page([])
         return
-    async for page in newest_first(call, {**query, "since": since, "until": until}, top_recent_incident_number):
+    async for page in newest_first(call, query, [(since, until)], top_recent_incident_number):
         yield page
 
 
 @command
-async def get_all_schedules(call: AsyncCall) -> AsyncIterator[Page]:
+async def list_incidents(
+    call: AsyncCall,
+    all_times: bool,
+    sort_by: str,
+    statuses: list[str] | None = None,
+    urgencies: list[str] | None = None,
+    service_ids: list[str] | None = None,
+    team_ids: list[str] | None = None,
+    user_ids: list[str] | None = None,
+    incident_key: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    limit: int | None = None,
+    include: list[str] | None = None,
+) -> AsyncIterator[Page]:
+    """List incidents; those of another order than by time are read whole, and ordered here."""
+    query: dict[str, Any] = {"statuses[]": statuses, "urgencies[]": urgencies, "incident_key": incident_key}
+    query |= {"service_ids[]": service_ids, "team_ids[]": team_ids, "user_ids[]": user_ids, "include[]": include}
+    ranges = await ranges_of(call, query, since, until, all_times=all_times)
+    if sort_by == "created_at:desc":
+        async for page in newest_first(call, query, ranges, limit):
+            yield page
+        return
+    found = [one async for page in newest_first(call, query, ranges, None) for one in page.records]
+    if limit is not None and len(found) > limit:
+        call.stopped(f"The first {limit} of {len(found)} were asked for.", complete=False, limited=True)
+    yield Page(ordered(found, sort_by)[:limit])
+
+
+@command
+async def get_all_schedules(call: AsyncCall, query: str | None = None) -> AsyncIterator[Page]:
     """Read both kinds of schedules; an account without the newer kind is told so in a note."""
-    listing = call.pages("/schedules", "schedules")
+    listing = call.pages("/schedules", "schedules", query={"query": query})
     known: set[Any] = set()
     async for page in listing:
         known.update(map(id_of, page.records))
@@ -125,7 +186,7 @@ async def get_all_schedules(call: AsyncCall) -> AsyncIterator[Page]:
     newer = call.pages("/v3/schedules", "schedules")
     try:
         async for page in newer:
-            yield page.keep(lambda schedule: id_of(schedule) not in known)
+            yield page.keep(lambda schedule: id_of(schedule) not in known and is_named(schedule, query))
         complete, reason = complete and newer.complete, reason or newer.stopped_because
     except ApiError as error:
         status = error.failure.http_status or 0

@@ -19,6 +19,8 @@ from .sandbox_faults import Faults
 from .sandbox_people import populate
 from .sandbox_rest import Handler, RestApi, as_json
 from .sandbox_routes import rest_routes
+from .sandbox_schedules import SchedulesApi
+from .sandbox_setup import SetupApi
 from .sandbox_team import TeamApi
 
 OPTIONS: Mapping[str, Any] = {
@@ -68,6 +70,13 @@ OPTIONS: Mapping[str, Any] = {
         "description": "STATUS:COUNT, for example 503:2: the first COUNT requests fail so.",
         "type": "string",
     },
+    "lost": {
+        "title": "Lost",
+        "description": "The first so many changes are done, and answered with 503 as by a gateway.",
+        "type": "integer",
+        "default": 0,
+        "minimum": 0,
+    },
     "garbage": {
         "title": "Garbage",
         "description": "Answer with bytes that are no JSON.",
@@ -97,6 +106,7 @@ def build(**given: Any) -> Starlette:
     api = RestApi(account, options)
     faults = Faults(options)
     routes = rest_routes(api, TeamApi(account, api), DirectoryApi(account, api))
+    routes += SchedulesApi(account, api).routes() + SetupApi(account, api).routes()
     made = [Route(path, faults.around(api.guarded(handler)), methods=[method]) for method, path, handler in routes]
     made.append(
         Route(

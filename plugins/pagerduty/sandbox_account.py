@@ -1,13 +1,15 @@
 """The state of a stand-in account: users, schedules, services, incidents and their alerts."""
 
 import json
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from .sandbox_objects import alert_of, incident_of, log_entry_of, new_id, now, reference
+
 DEFAULT_RANGE = timedelta(days=30)
-SELECTING = ("statuses[]", "urgencies[]", "incident_key", "since", "until", "date_range", "sort_by")
+SELECTING = ["statuses[]", "urgencies[]", "service_ids[]", "team_ids[]", "user_ids[]"]
+SELECTING += ["incident_key", "since", "until", "date_range", "sort_by"]
 ACTIONS = {"acknowledge": "acknowledged", "resolve": "resolved"}
 
 
@@ -19,12 +21,13 @@ class Query(Protocol):
 
 
 class Stored:
-    """One object, with its JSON text kept until it changes."""
+    """One object, and the user whose it is; its JSON text is kept until it changes."""
 
-    __slots__ = ("_json", "data")
+    __slots__ = ("_json", "data", "owner")
 
-    def __init__(self, data: dict[str, Any]) -> None:
+    def __init__(self, data: dict[str, Any], owner: str = "") -> None:
         self.data = data
+        self.owner = owner
         self._json: bytes | None = None
 
     @property
@@ -44,7 +47,8 @@ class Account:
     def __init__(self) -> None:
         self.users: dict[str, Stored] = {}
         self.emails: set[str] = set()
-        self.contact_methods: dict[str, list[dict[str, Any]]] = {}
+        self.contact_methods: dict[str, Stored] = {}
+        self.rules: dict[str, Stored] = {}
         self.schedules: dict[str, Stored] = {}
         self.v3_schedules: dict[str, Stored] = {}
         self.services: dict[str, Stored] = {}
@@ -58,23 +62,70 @@ class Account:
         self.workflows = {"PWORKFLOW"}
         self.overrides: dict[str, list[dict[str, Any]]] = {}
         self.notes: dict[str, list[dict[str, Any]]] = {}
-        self.log_entries: list[Stored] = []
+        self.log_entries: dict[str, Stored] = {}
         self.events: list[dict[str, Any]] = []
         self.changes: list[dict[str, Any]] = []
         self._found: tuple[Any, list[Stored]] | None = None
 
-    def add_user(self, user: dict[str, Any], contact_methods: list[dict[str, Any]]) -> None:
+    def add_user(self, user: dict[str, Any], contact_methods: Iterable[dict[str, Any]]) -> None:
         """Keep a user."""
         self.users[user["id"]] = Stored(user)
         self.emails.add(user["email"].casefold())
-        self.contact_methods[user["id"]] = contact_methods
+        for method in contact_methods:
+            self.contact_methods[method["id"]] = Stored(method, user["id"])
 
-    def add_incident(self, incident: dict[str, Any], alerts: Iterable[dict[str, Any]]) -> Stored:
-        """Keep an incident and its alerts."""
+    def add_incident(
+        self, incident: dict[str, Any], alerts: Iterable[dict[str, Any]], agent: Mapping[str, Any] | None = None
+    ) -> Stored:
+        """Keep an incident that was triggered, by its service or by who is named, and its alerts."""
         self._found = None
+        if not incident["assignments"]:
+            on_call = self.on_call(incident["escalation_policy"]["id"])
+            incident["assignments"] = [{"at": incident["created_at"], "assignee": user} for user in on_call[:1]]
         stored = self.incidents[incident["id"]] = Stored(incident)
         self.alerts[incident["id"]] = [Stored(alert) for alert in alerts]
+        entry = self.log(stored, "trigger", agent or incident["service"], incident["created_at"])
+        incident["first_trigger_log_entry"] = reference(entry, "trigger_log_entry_reference")
         return stored
+
+    def on_call(self, policy_id: str) -> list[dict[str, Any]]:
+        """Return references to the users whom the first level of an escalation policy names."""
+        policy = self.policies.get(policy_id)
+        rules = policy.data["escalation_rules"] if policy else []
+        users: list[dict[str, Any]] = []
+        for target in rules[0]["targets"] if rules else []:
+            schedule = self.schedules.get(target["id"])
+            users += schedule.data["users"] if schedule else [target]
+        return users
+
+    def log(self, incident: Stored, kind: str, agent: Mapping[str, Any], at: str | None = None) -> dict[str, Any]:
+        """Write into an incident's log."""
+        entry = log_entry_of(incident.data, kind, agent, at or now())
+        self.log_entries[entry["id"]] = Stored(entry)
+        return entry
+
+    def find_log_entries(self, query: Query, incident: str | None) -> list[Stored]:
+        """Return the entries of a time range, newest first; those of one incident alone where it is named."""
+        since, until = _range(query) if incident is None else ("", "9999")
+        found = [
+            one
+            for one in self.log_entries.values()
+            if since <= one.data["created_at"] < until and incident in (None, one.data["incident"]["id"])
+        ]
+        return sorted(found, key=lambda one: str(one.data["created_at"]), reverse=True)
+
+    def thing(self, thing_id: str) -> dict[str, Any] | None:
+        """Return whatever has an id."""
+        places = (self.users, self.services, self.policies, self.teams, self.priorities, self.schedules)
+        for place in (*places, self.incidents, self.log_entries, self.contact_methods, self.rules):
+            if thing_id in place:
+                return place[thing_id].data
+        return None
+
+    def referred(self, email: str) -> dict[str, Any]:
+        """Return a reference to the user of an email address."""
+        user = next(one.data for one in self.users.values() if one.data["email"].casefold() == email.casefold())
+        return reference(user, "user_reference")
 
     def find_incidents(self, query: Query) -> list[Stored]:
         """Return the incidents a GET /incidents asks for; the answer is kept for the pages that follow."""
@@ -93,10 +144,11 @@ class Account:
             if (not statuses or stored.data["status"] in statuses)
             and (not urgencies or stored.data["urgency"] in urgencies)
             and (key is None or stored.data["incident_key"] == key)
+            and _concerns(stored.data, query)
             and since <= stored.data["created_at"] < until
         ]
-        sort = query.get("sort_by") or "created_at:asc"
-        return sorted(found, key=lambda stored: str(stored.data["created_at"]), reverse=sort.endswith(":desc"))
+        field, _, way = (query.get("sort_by") or "created_at:asc").partition(",")[0].partition(":")
+        return sorted(found, key=lambda stored: stored.data.get(field) or "", reverse=way == "desc")
 
     def change_incidents(self, changes: Sequence[Mapping[str, Any]], sender: str) -> list[Stored] | str:
         """Change all, or none and the first id that is not there."""
@@ -108,7 +160,9 @@ class Account:
     def _change(self, incident: Stored, status: str, sender: str) -> Stored:
         self._found = None
         moment = now()
-        changed_by = {"id": sender, "type": "user_reference", "summary": sender}
+        known = sender.casefold() in self.emails
+        changed_by = self.referred(sender) if known else {"id": sender, "type": "user_reference", "summary": sender}
+        self.log(incident, status.removesuffix("d"), changed_by)
         resolved = {"resolved_at": moment, "assignments": []} if status == "resolved" else {}
         incident.change(
             status=status,
@@ -156,82 +210,20 @@ class Account:
         self.open_alerts[place] = self.alerts[incident_id][0]
 
 
-def incident_of(
-    incident_id: str, number: int, title: str, key: str, created_at: str, service: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return a triggered incident with one alert."""
-    return {
-        "id": incident_id,
-        "type": "incident",
-        "summary": f"[#{number}] {title}",
-        "self": f"https://api.pagerduty.com/incidents/{incident_id}",
-        "html_url": f"https://acme.pagerduty.com/incidents/{incident_id}",
-        "incident_number": number,
-        "title": title,
-        "description": title,
-        "created_at": created_at,
-        "updated_at": created_at,
-        "status": "triggered",
-        "incident_key": key,
-        "service": reference(service, "service_reference"),
-        "assignments": [],
-        "assigned_via": "escalation_policy",
-        "last_status_change_at": created_at,
-        "resolved_at": None,
-        "alert_counts": {"all": 1, "triggered": 1, "resolved": 0},
-        "is_mergeable": True,
-        "escalation_policy": service["escalation_policy"],
-        "teams": [],
-        "pending_actions": [],
-        "acknowledgements": [],
-        "priority": None,
-        "urgency": "high",
+def _concerns(incident: Mapping[str, Any], query: Query) -> bool:
+    """Whether an incident is of the services, teams and users that are asked for, where any are."""
+    ids = {
+        "service_ids[]": [incident["service"]],
+        "team_ids[]": incident["teams"],
+        "user_ids[]": [one["assignee"] for one in incident["assignments"]],
     }
+    asked = {name: set(query.getlist(name)) for name in ids}
+    return all(not wanted or wanted & {one["id"] for one in ids[name]} for name, wanted in asked.items())
 
 
-def alert_of(alert_id: str, incident: Mapping[str, Any], payload: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Return the alert of an incident."""
-    return {
-        "id": alert_id,
-        "type": "alert",
-        "summary": payload["summary"],
-        "self": f"https://api.pagerduty.com/incidents/{incident['id']}/alerts/{alert_id}",
-        "html_url": f"https://acme.pagerduty.com/alerts/{alert_id}",
-        "created_at": incident["created_at"],
-        "status": "triggered",
-        "alert_key": key,
-        "service": incident["service"],
-        "body": {"type": "alert_body", "contexts": [], "details": payload.get("custom_details") or {}},
-        "incident": {"id": incident["id"], "type": "incident_reference", "summary": incident["summary"]},
-        "suppressed": False,
-        "severity": payload["severity"],
-        "integration": {
-            "id": "PINTEGR",
-            "type": "events_api_v2_inbound_integration_reference",
-            "summary": "Events API V2",
-        },
-    }
-
-
-def reference(thing: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Return a reference to an object."""
-    return {
-        "id": thing["id"],
-        "type": kind,
-        "summary": thing["summary"],
-        "self": thing["self"],
-        "html_url": thing["html_url"],
-    }
-
-
-def new_id(letter: str) -> str:
-    """Return an id in PagerDuty's style."""
-    return letter + uuid.uuid4().hex[:13].upper()
-
-
-def now() -> str:
-    """Return the time as PagerDuty writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def of_user(place: Mapping[str, Stored], user_id: str) -> list[dict[str, Any]]:
+    """Return a user's contact methods, or notification rules."""
+    return [one.data for one in place.values() if one.owner == user_id]
 
 
 def _range(query: Query) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The stand-in's directory: users, on-calls, schedules, services, teams, priorities and maintenance windows."""
+"""The stand-in's directory: users, services, teams, priorities and maintenance windows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .sandbox_account import Account, Stored, new_id, reference
-from .sandbox_people import links
+from .sandbox_account import Account, Stored, of_user
+from .sandbox_objects import new_id, reference
+from .sandbox_people import links, mail_method, settle
 from .sandbox_rest import RestApi, as_json, body_of, invalid
 
 ROLES = {"admin", "limited_user", "observer", "owner", "read_only_user", "restricted_access", "user"}
 ROLES |= {"read_only_limited_user"}
-WHEN = {"start": "2022-01-10T00:00:00Z", "end": "2022-01-17T00:00:00Z"}
 
 
 class DirectoryApi:
@@ -38,7 +38,7 @@ class DirectoryApi:
             "notification_rules": [],
         }
         user |= {name: value for name, value in asked.items() if name != "type"}
-        self._account.add_user(user, [])
+        settle(self._account, user, [mail_method(user_id, user["email"])])
         return as_json({"user": user}, 201)
 
     async def update_user(self, request: Request) -> Response:
@@ -56,52 +56,12 @@ class DirectoryApi:
     async def notification_rules(self, request: Request) -> Response:
         user = self._api.one(self._account.users, request).data
         urgency = request.query_params.get("urgency", "all")
-        rules = [_rule(user["id"], level) for level in ("high", "low") if urgency in {"all", level}]
-        return as_json({"notification_rules": rules})
-
-    async def oncalls(self, request: Request) -> Response:
-        schedules, users = (request.query_params.getlist(f"{name}_ids[]") for name in ("schedule", "user"))
-        found = []
-        for schedule in self._account.schedules.values():
-            for user in schedule.data["users"]:
-                if (not schedules or schedule.data["id"] in schedules) and (not users or user["id"] in users):
-                    policy = next(iter(self._account.policies.values())).data
-                    whose = {"user": user, "schedule": reference(schedule.data, "schedule_reference")}
-                    whose |= {"escalation_policy": reference(policy, "escalation_policy_reference")}
-                    found.append(Stored({**whose, "escalation_level": 1, **WHEN}))
-        return self._api.page(request, "oncalls", found)
-
-    async def schedule(self, request: Request) -> Response:
-        return as_json({"schedule": self._api.one(self._account.schedules, request).data})
-
-    async def schedule_users(self, request: Request) -> Response:
-        schedule = self._api.one(self._account.schedules, request)
-        return as_json({"users": [self._account.users[one["id"]].data for one in schedule.data["users"]]})
-
-    async def overrides(self, request: Request) -> Response:
-        schedule = self._api.one(self._account.schedules, request).data["id"]
-        if not {"since", "until"} <= request.query_params.keys():
-            raise invalid("since and until are required.")
-        since, until = request.query_params["since"], request.query_params["until"]
-        kept = self._account.overrides.get(schedule, [])
-        return as_json({"overrides": [one for one in kept if one["start"] < until and one["end"] > since]})
-
-    async def create_override(self, request: Request) -> Response:
-        schedule = self._api.one(self._account.schedules, request).data["id"]
-        body = await body_of(request)
-        answers = []
-        for asked in body.get("overrides", []):
-            user = self._account.users.get(str(asked.get("user", {}).get("id")))
-            if user is None or not asked.get("start", "") < asked.get("end", ""):
-                raise invalid("Override must end after its start, and name a user.")
-            made = {"id": new_id("O"), "start": asked["start"], "end": asked["end"]}
-            made["user"] = reference(user.data, "user_reference")
-            self._account.overrides.setdefault(schedule, []).append(made)
-            answers.append({"status": 201, "override": made})
-        return as_json(answers, 201)
+        rules = of_user(self._account.rules, user["id"])
+        return as_json({"notification_rules": [one for one in rules if urgency in {"all", one["urgency"]}]})
 
     async def service(self, request: Request) -> Response:
-        return as_json({"service": self._api.one(self._account.services, request).data})
+        service = self._api.one(self._account.services, request).data
+        return as_json({"service": self._api.shown(request, service)})
 
     async def services(self, request: Request) -> Response:
         return self._named(request, "services", self._account.services)
@@ -144,18 +104,3 @@ class DirectoryApi:
         if asked.get("role", "user") not in ROLES:
             raise invalid("Role is invalid.")
         return dict(asked)
-
-
-def _rule(user_id: str, urgency: str) -> dict[str, Any]:
-    rule_id = f"R{user_id}{urgency}"
-    contact = {"id": f"C{user_id}", "type": "email_contact_method_reference", "summary": "Work"}
-    return {
-        "id": rule_id,
-        "type": "assignment_notification_rule",
-        "summary": f"0 minutes: channel {user_id}",
-        "self": f"https://api.pagerduty.com/users/{user_id}/notification_rules/{rule_id}",
-        "html_url": None,
-        "start_delay_in_minutes": 0,
-        "urgency": urgency,
-        "contact_method": {**contact, "self": None, "html_url": None},
-    }

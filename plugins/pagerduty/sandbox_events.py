@@ -8,6 +8,7 @@ from typing import Any
 LARGEST = 512 * 1024
 LONGEST_SUMMARY = 1024
 LONGEST_KEY = 255
+KEY_LENGTH = 32
 ACTIONS = ("trigger", "acknowledge", "resolve")
 SEVERITIES = ("critical", "warning", "error", "info")
 INVALID = "Event object is invalid"
@@ -64,12 +65,10 @@ def _key_errors(event: Mapping[str, Any], integration_key: str | None) -> Iterat
     key = event.get("routing_key")
     if not isinstance(key, str) or not key:
         yield "'routing_key' is missing or blank"
+    elif len(key) != KEY_LENGTH:
+        yield f"Length of 'routing_key' is incorrect (should be {KEY_LENGTH} characters)"
     elif integration_key not in (None, key):
-        yield (
-            "Length of 'routing_key' is incorrect (should be 32 characters)"
-            if len(key) != 32
-            else "Invalid routing key"
-        )
+        yield "Invalid routing key"
 
 
 def _errors(event: Mapping[str, Any], integration_key: str | None) -> Iterator[str]:

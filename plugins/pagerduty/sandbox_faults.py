@@ -1,4 +1,4 @@
-"""Faults on request: latency, failures for the first so many requests, and bytes that are no JSON."""
+"""Faults on request: latency, failures for the first so many requests, lost answers, and bytes that are no JSON."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,6 +26,7 @@ class Faults:
         self.latency = options["latency"] / 1000
         self.garbage = options["garbage"]
         self.status, self.left = _parsed(options["fail"])
+        self.lost = options["lost"]
         self.requests: list[str] = []
 
     def around(self, handler: Handler) -> Handler:
@@ -41,7 +42,11 @@ class Faults:
                 return _failure(self.status, request.url.path)
             if self.garbage:
                 return Response(GARBAGE, media_type="application/json")
-            return await handler(request)
+            response = await handler(request)
+            if self.lost > 0 and request.method != "GET":
+                self.lost -= 1
+                return _failure(503, request.url.path)
+            return response
 
         return handle
 

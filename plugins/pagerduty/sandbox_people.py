@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .sandbox_account import Account, Stored, alert_of, incident_of, new_id, reference
+from .sandbox_account import Account, Stored
+from .sandbox_objects import alert_of, incident_of, new_id, reference
 
 FIRST = ("Earline", "Kyler", "Priya", "Tomasz", "Aisha", "Mateo", "Ingrid", "Kenji", "Zola", "Declan")
 LAST = ("Greenholt", "Kuhn", "Raman", "Nowak", "Diallo", "Alvarez", "Lindqvist", "Sato", "Mbeki", "Byrne")
@@ -24,18 +25,19 @@ def populate(account: Account, *, users: int, incidents: int, incident_bytes: in
     """Fill an empty account; the newest incident is a few minutes old."""
     people = list(_users(users))
     for user, contact_methods in people:
-        account.add_user(user, contact_methods)
+        settle(account, user, contact_methods)
+    schedules = [
+        _schedule(name, [user for user, _ in people[:2]]) for name in ("Daily Engineering Rotation", "Weekend Cover")
+    ]
+    account.schedules |= {schedule["id"]: Stored(schedule) for schedule in schedules}
     for name in ("Database", "Checkout"):
-        service, policy = _service(name)
+        service, policy = _service(name, schedules[0])
         account.services[service["id"]] = Stored(service)
         account.policies[policy["id"]] = Stored(policy)
     for name in ("Engineering", "Support"):
         account.teams[f"P{name.upper()}"] = _named("team", "teams", name)
     for name in ("P1", "P2"):
         account.priorities[f"P{name}"] = _named("priority", "priorities", name)
-    for name in ("Daily Engineering Rotation", "Weekend Cover"):
-        schedule = _schedule(name, [user for user, _ in people[:2]])
-        account.schedules[schedule["id"]] = Stored(schedule)
     if v3_schedules:
         summary = "Night Shift"
         one = {
@@ -46,6 +48,19 @@ def populate(account: Account, *, users: int, incidents: int, incident_bytes: in
         }
         account.v3_schedules["PSHIFT1"] = Stored(one)
     _incidents(account, incidents, incident_bytes)
+
+
+def settle(account: Account, user: dict[str, Any], contact_methods: list[dict[str, Any]]) -> None:
+    """Add a user who is notified at once, by the first of the contact methods."""
+    account.add_user(user, contact_methods)
+    for rule in _rules(user["id"], contact_methods[0]):
+        account.rules[rule["id"]] = Stored(rule, user["id"])
+
+
+def mail_method(user_id: str, email: str) -> dict[str, Any]:
+    """Return the contact method that each user has."""
+    whose = {"id": f"C{user_id}", "type": "email_contact_method", "label": "Work", "address": email}
+    return {**whose, "send_short_email": False, "summary": "Work", "self": None, "html_url": None}
 
 
 def _users(count: int) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
@@ -77,13 +92,6 @@ def _users(count: int) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
 
 
 def _contact_methods(user_id: str, email: str, number: int) -> list[dict[str, Any]]:
-    mail = {
-        "id": f"C{user_id}",
-        "type": "email_contact_method",
-        "label": "Work",
-        "address": email,
-        "send_short_email": False,
-    }
     phone = {
         "id": f"D{user_id}",
         "type": "phone_contact_method",
@@ -91,7 +99,22 @@ def _contact_methods(user_id: str, email: str, number: int) -> list[dict[str, An
         "address": f"5550{number:06d}",
         "country_code": 1,
     }
-    return [{**method, "summary": method["label"], "self": None, "html_url": None} for method in (mail, phone)]
+    return [mail_method(user_id, email), {**phone, "summary": "Mobile", "self": None, "html_url": None}]
+
+
+def _rules(user_id: str, method: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for urgency in ("high", "low"):
+        rule_id = f"R{user_id}{urgency}"
+        yield {
+            "id": rule_id,
+            "type": "assignment_notification_rule",
+            "summary": f"0 minutes: {method['summary']}",
+            "self": f"https://api.pagerduty.com/users/{user_id}/notification_rules/{rule_id}",
+            "html_url": None,
+            "start_delay_in_minutes": 0,
+            "urgency": urgency,
+            "contact_method": reference(method, f"{method['type']}_reference"),
+        }
 
 
 def _named(kind: str, place: str, name: str) -> Stored:
@@ -100,9 +123,11 @@ def _named(kind: str, place: str, name: str) -> Stored:
     return Stored({**one, "name": name, "description": f"{name} of Acme"})
 
 
-def _service(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a service and its escalation policy."""
+def _service(name: str, schedule: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a service and its escalation policy, whose first level is a schedule."""
     service_id, policy_id = new_id("P"), new_id("P")
+    rule = {"id": new_id("P"), "escalation_delay_in_minutes": 30}
+    rule |= {"targets": [reference(schedule, "schedule_reference")]}
     policy = {
         "id": policy_id,
         "type": "escalation_policy",
@@ -111,7 +136,7 @@ def _service(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
         "name": f"{name} Escalation",
         "description": f"Who helps with {name}",
         "num_loops": 0,
-        "escalation_rules": [],
+        "escalation_rules": [rule],
         "services": [],
         "teams": [],
     }
@@ -122,7 +147,10 @@ def _service(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
         **links("service-directory", service_id),
         "name": name,
         "status": "active",
+        "description": f"The {name.lower()} service",
         "escalation_policy": reference(policy, "escalation_policy_reference"),
+        "teams": [],
+        "integrations": [],
     }
     return service, policy
 
@@ -164,6 +192,7 @@ def _incidents(account: Account, count: int, size: int) -> None:
         payload = {
             "summary": title,
             "severity": severity,
+            "source": "prod-datapipe03.example.com",
             "custom_details": {"load avg": 0.75, "number": number},
         }
         alerts = [

@@ -8,7 +8,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .sandbox_account import Account, Stored
+from .sandbox_account import Account, Stored, of_user
+from .sandbox_included import included
 
 Handler = Callable[[Request], Awaitable[Response]]
 PAGE, LARGEST_PAGE, WINDOW, BATCH = 25, 100, 10_000, 250
@@ -114,20 +115,22 @@ class RestApi:
             if query
             else list(users)
         )
-        return self.page(request, "users", found)
+        return self.page(request, "users", _of_teams(request, found))
 
     async def me(self, _: Request) -> Response:
         raise invalid("This endpoint requires a user-level API key.")
 
     async def user(self, request: Request) -> Response:
-        return as_json({"user": self.one(self._account.users, request).data})
+        return as_json({"user": self.shown(request, self.one(self._account.users, request).data)})
 
     async def contact_methods(self, request: Request) -> Response:
         user = self.one(self._account.users, request)
-        return as_json({"contact_methods": self._account.contact_methods.get(user.data["id"], [])})
+        return as_json({"contact_methods": of_user(self._account.contact_methods, user.data["id"])})
 
     async def schedules(self, request: Request) -> Response:
-        return self.page(request, "schedules", list(self._account.schedules.values()))
+        query = request.query_params.get("query", "").casefold()
+        found = [one for one in self._account.schedules.values() if query in str(one.data["summary"]).casefold()]
+        return self.page(request, "schedules", found)
 
     async def v3_schedules(self, request: Request) -> Response:
         if not self._options["v3_schedules"]:
@@ -138,11 +141,18 @@ class RestApi:
         return self.page(request, "incidents", self._account.find_incidents(request.query_params))
 
     async def incident(self, request: Request) -> Response:
-        return as_json({"incident": self.one(self._account.incidents, request).data})
+        return as_json({"incident": self.shown(request, self.one(self._account.incidents, request).data)})
 
     async def alerts(self, request: Request) -> Response:
         incident = self.one(self._account.incidents, request)
-        return self.page(request, "alerts", self._account.alerts.get(incident.data["id"], []))
+        wanted = set(request.query_params.getlist("statuses[]"))
+        found = self._account.alerts.get(incident.data["id"], [])
+        return self.page(request, "alerts", [one for one in found if not wanted or one.data["status"] in wanted])
+
+    async def alert(self, request: Request) -> Response:
+        incident = self.one(self._account.incidents, request)
+        alerts = {one.data["id"]: one for one in self._account.alerts[incident.data["id"]]}
+        return as_json({"alert": self.one(alerts, request, "alert_id").data})
 
     async def resolve_incidents(self, request: Request) -> Response:
         sender = self.sender(request)
@@ -153,6 +163,11 @@ class RestApi:
         if isinstance(changed, str):
             raise Refusal(404, 2100, "Not Found", [f"Incident {changed} was not found."])
         return as_json({"incidents": [stored.data for stored in changed]})
+
+    def shown(self, request: Request, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return an object with what `include[]` names whole, in place of the references to it."""
+        names = request.query_params.getlist("include[]")
+        return included(self._account.thing, data, names) if names else data
 
     def sender(self, request: Request) -> str:
         """Return who acts; raises Refusal where nobody is named, or nobody knows them."""
@@ -168,9 +183,9 @@ class RestApi:
         return sender
 
     @staticmethod
-    def one(things: Mapping[str, Stored], request: Request) -> Stored:
+    def one(things: Mapping[str, Stored], request: Request, name: str = "id") -> Stored:
         """Return what the path names; raises Refusal."""
-        found = things.get(request.path_params["id"])
+        found = things.get(request.path_params[name])
         if found is None:
             raise Refusal(404, 2100, "Not Found")
         return found
@@ -188,9 +203,19 @@ class RestApi:
             )
         chosen = found[offset : offset + limit]
         more = offset + limit < len(found) or bool(self._options["endless"])
-        head = json.dumps({"limit": limit, "offset": offset, "total": None, "more": more})[:-1]
-        body = b",".join(stored.json for stored in chosen)
+        total = len(found) if request.query_params.get("total") == "true" else None
+        head = json.dumps({"limit": limit, "offset": offset, "total": total, "more": more})[:-1]
+        if request.query_params.getlist("include[]"):
+            body = ",".join(json.dumps(self.shown(request, stored.data)) for stored in chosen).encode()
+        else:
+            body = b",".join(stored.json for stored in chosen)
         return Response(b'%s,"%s":[%s]}' % (head.encode(), name.encode(), body), media_type="application/json")
+
+
+def _of_teams(request: Request, found: list[Stored]) -> list[Stored]:
+    """Return those of the teams that are asked for, where any are."""
+    wanted = set(request.query_params.getlist("team_ids[]"))
+    return [one for one in found if not wanted or wanted & {team["id"] for team in one.data["teams"]}]
 
 
 async def _changes(request: Request) -> list[Mapping[str, Any]]:

@@ -17,12 +17,7 @@ def rest_routes(api: RestApi, team: TeamApi, directory: DirectoryApi) -> list[tu
         ("DELETE", "/users/{id}", directory.delete_user),
         ("GET", "/users/{id}/contact_methods", api.contact_methods),
         ("GET", "/users/{id}/notification_rules", directory.notification_rules),
-        ("GET", "/oncalls", directory.oncalls),
         ("GET", "/schedules", api.schedules),
-        ("GET", "/schedules/{id}", directory.schedule),
-        ("GET", "/schedules/{id}/users", directory.schedule_users),
-        ("GET", "/schedules/{id}/overrides", directory.overrides),
-        ("POST", "/schedules/{id}/overrides", directory.create_override),
         ("GET", "/v3/schedules", api.v3_schedules),
         ("GET", "/services", directory.services),
         ("GET", "/services/{id}", directory.service),
@@ -32,6 +27,7 @@ def rest_routes(api: RestApi, team: TeamApi, directory: DirectoryApi) -> list[tu
         ("GET", "/maintenance_windows", directory.maintenance_windows),
         ("POST", "/maintenance_windows", directory.create_maintenance_window),
         ("GET", "/log_entries", team.log_entries),
+        ("GET", "/log_entries/{id}", team.log_entry),
         *incident_routes(api, team),
     ]
 
@@ -45,6 +41,7 @@ def incident_routes(api: RestApi, team: TeamApi) -> list[tuple[str, str, Handler
         ("GET", "/incidents/{id}", api.incident),
         ("PUT", "/incidents/{id}", team.update_incident),
         ("GET", "/incidents/{id}/alerts", api.alerts),
+        ("GET", "/incidents/{id}/alerts/{alert_id}", api.alert),
         ("GET", "/incidents/{id}/notes", team.notes),
         ("POST", "/incidents/{id}/notes", team.add_note),
         ("GET", "/incidents/{id}/log_entries", team.log_entries),

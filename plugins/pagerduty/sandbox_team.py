@@ -7,7 +7,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .sandbox_account import Account, Stored, incident_of, new_id, now, reference
+from .sandbox_account import Account
+from .sandbox_objects import incident_of, new_id, now, reference
 from .sandbox_rest import Refusal, RestApi, as_json, body_of, invalid
 
 STATUSES = {"acknowledged", "resolved", "triggered"}
@@ -33,11 +34,15 @@ class TeamApi:
         number = len(self._account.incidents) + 1
         incident = incident_of(new_id("Q"), number, asked["title"], key, now(), service.data)
         incident |= {name: asked[name] for name in ("urgency", "body") if name in asked}
+        incident |= {name: asked[name] for name in ("escalation_policy", "conference_bridge") if asked.get(name)}
         incident["assignments"] = _assignments(asked)
         if "priority" in asked:
-            incident["priority"] = self._account.priorities[_id_of(asked["priority"])].data
-        stored = self._account.add_incident(incident, [])
-        self._log(stored, "trigger_log_entry", sender)
+            priority = self._account.priorities.get(_id_of(asked["priority"]))
+            if priority is None:
+                raise invalid("Priority not found.")
+            incident["priority"] = priority.data
+        incident["alert_counts"] = {"all": 0, "triggered": 0, "resolved": 0}
+        stored = self._account.add_incident(incident, [], self._account.referred(sender))
         return as_json({"incident": stored.data}, 201)
 
     async def update_incident(self, request: Request) -> Response:
@@ -53,12 +58,12 @@ class TeamApi:
             changes["assignments"] = _assignments(asked)
         if "escalation_policy" in asked:
             changes["escalation_policy"] = asked["escalation_policy"]
-        if "priority" in asked:
-            changes["priority"] = asked["priority"]
+        changes |= {name: asked[name] for name in ("priority", "conference_bridge") if name in asked}
         if status in {"acknowledged", "resolved"}:
             self._account.change_incidents([{"id": incident.data["id"], "status": status}], sender)
         incident.change(**changes)
-        self._log(incident, f"{status.removesuffix('d') if status else 'assign'}_log_entry", sender)
+        if status not in {"acknowledged", "resolved"}:
+            self._account.log(incident, "assign" if asked.get("assignments") else "annotate", self._user_of(sender))
         return as_json({"incident": incident.data})
 
     async def merge(self, request: Request) -> Response:
@@ -94,12 +99,13 @@ class TeamApi:
         return as_json({"note": note})
 
     async def log_entries(self, request: Request) -> Response:
-        if "id" in request.path_params:
-            incident = self._api.one(self._account.incidents, request).data["id"]
-            found = [one for one in self._account.log_entries if one.data["incident"]["id"] == incident]
-        else:
-            found = list(self._account.log_entries)
-        return self._api.page(request, "log_entries", found)
+        named = "id" in request.path_params
+        incident = self._api.one(self._account.incidents, request).data["id"] if named else None
+        return self._api.page(request, "log_entries", self._account.find_log_entries(request.query_params, incident))
+
+    async def log_entry(self, request: Request) -> Response:
+        entry = self._api.one(self._account.log_entries, request).data
+        return as_json({"log_entry": self._api.shown(request, entry)})
 
     async def add_responders(self, request: Request) -> Response:
         incident, asked = self._api.one(self._account.incidents, request), await body_of(request)
@@ -162,16 +168,7 @@ class TeamApi:
         return self._api.sender(request)
 
     def _user_of(self, email: str) -> dict[str, Any]:
-        users = self._account.users.values()
-        return next(reference(one.data, "user_reference") for one in users if one.data["email"] == email)
-
-    def _log(self, incident: Stored, kind: str, sender: str) -> None:
-        summary = kind.removesuffix("_log_entry").capitalize()
-        entry: dict[str, Any] = {"id": new_id("R"), "type": kind, "summary": summary, "self": None, "html_url": None}
-        entry |= {"created_at": now(), "agent": self._user_of(sender), "channel": {"type": "api"}}
-        entry |= {"teams": [], "contexts": [], "service": incident.data["service"], "event_details": {}}
-        entry["incident"] = reference(incident.data, "incident_reference")
-        self._account.log_entries.insert(0, Stored(entry))
+        return self._account.referred(email)
 
 
 def _assignments(asked: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -27,3 +27,8 @@ def list_in(answer: Any, name: str) -> list[Any]:
             assistance="Check the server URL and the API version.",
         )
     return found
+
+
+def is_named(thing: Any, query: str | None) -> bool:
+    """Whether a name holds a text, where one is asked for; not every list of PagerDuty's can be asked."""
+    return query is None or query.casefold() in str(thing.get("name") or thing.get("summary")).casefold()

@@ -20,7 +20,7 @@ from connector_host.model.errors import InvocationExists, KeyReused, StoreError,
 from connector_host.model.invocation import Options
 from connector_host.model.result import Status
 from tests.own import HEAD, own, run
-from tests.world import World, http, raw_server
+from tests.world import Sandbox, World, http, raw_server
 
 DO = """
   do_it:
@@ -571,3 +571,30 @@ def test_a_token_that_was_given_is_no_effect(tmp_path: Path) -> None:
         result = run(own(tmp_path, DO, base, head=SIGNED), "do_it", {"what": "x"})
     assert [one.split(b" ")[1] for one in received] == [b"/token", b"/do"]
     assert effects(result) == ("Failed", "none", ["none"])
+
+
+@pytest.mark.parametrize("key", [None, "srv01/mysql"])
+def test_the_answer_to_a_new_incident_is_lost_and_it_is_found_by_its_key(
+    prod: World, sandbox: Sandbox, key: str | None
+) -> None:
+    service = prod.run("list_services").raw_data["services"][0]["id"]
+    sandbox.faults.lost = 1
+    given = {"title": "Disk full", "service_id": service, "incident_key": key}
+    result = prod.run("create_incident", {name: value for name, value in given.items() if value})
+    assert effects(result) == ("Passed", "done", [])
+    made = [one.data for one in sandbox.account.incidents.values() if one.data["title"] == "Disk full"]
+    assert [one["id"] for one in made] == [result.raw_data["incident"]["id"]]
+    assert made[0]["incident_key"] == key or made[0]["incident_key"].startswith("connector-host-")
+    assert "found by its incident key" in result.notes[0]
+
+
+def test_an_older_incident_with_the_key_is_not_taken_for_the_new_one(prod: World, sandbox: Sandbox) -> None:
+    service = prod.run("list_services").raw_data["services"][0]["id"]
+    given = {"title": "Disk full", "service_id": service, "incident_key": "srv01"}
+    first = prod.run("create_incident", given).raw_data["incident"]["id"]
+    again = prod.run("create_incident", {**given, "title": "Disk full again"})
+    assert effects(again) == ("Failed", "none", ["none"])
+    sandbox.account.incidents[first].change(created_at="2022-01-01T00:00:00Z")
+    sandbox.faults.status, sandbox.faults.left = 503, 1
+    lost = prod.run("create_incident", {**given, "title": "Disk full"})
+    assert effects(lost) == ("Failed", "unknown", ["unknown"])

@@ -43,6 +43,30 @@ def test_pagerdutys_own_rest_client_works_unchanged(secure: tuple[Sandbox, ssl.S
             client.rget("users/PNOBODY")
 
 
+def test_pagerdutys_own_rest_client_counts_and_pages_unchanged(secure: tuple[Sandbox, ssl.SSLContext]) -> None:
+    import pagerduty
+
+    sandbox, trust = secure
+    with pagerduty.RestApiV2Client(API_KEY, default_from=SENDER, base_url=sandbox.base, verify=trust) as client:
+        assert client.get_total("users") == 130
+        assert client.get_total("incidents", params={"date_range": "all"}) == 4
+        assert len(list(client.iter_all("users", page_size=7))) == 130
+        until = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)
+        entries = list(client.iter_history("log_entries", until - dt.timedelta(days=30), until))
+        assert [one["type"] for one in entries] == ["trigger_log_entry"] * 4
+        assert all(one["self"].endswith(f"?incident_id={one['incident']['id']}") for one in entries)
+        assert client.rget(f"log_entries/{entries[0]['id']}") == entries[0]
+        [alert, *_] = client.list_all(f"incidents/{entries[0]['incident']['id']}/alerts")
+        assert client.rget(f"incidents/{entries[0]['incident']['id']}/alerts/{alert['id']}") == alert
+        assert (client.find("services", "Database") or {})["name"] == "Database"
+        [method, _] = client.rget("users/PU00001/contact_methods")
+        assert client.rget(f"users/PU00001/contact_methods/{method['id']}") == method
+        made = client.rpost("teams", json={"team": {"type": "team", "name": "Night"}})
+        assert (client.find("teams", "Night") or {})["id"] == made["id"]
+        client.rdelete(f"teams/{made['id']}")
+        assert client.find("teams", "Night") is None
+
+
 def test_pagerdutys_own_events_client_works_unchanged(secure: tuple[Sandbox, ssl.SSLContext]) -> None:
     import pagerduty
 
@@ -199,3 +223,93 @@ def run_all(world: World) -> None:
         world.run("test_connection", {"probe_integration_keys": True}),
     ]
     assert {result.status for result in results} == {Status.PASSED}
+
+
+def test_the_stand_in_shows_whole_what_is_included(sandbox: Sandbox) -> None:
+    def get(path: str, **query: Any) -> Any:
+        headers = {"Authorization": f"Token token={API_KEY}"}
+        return httpx2.get(f"{sandbox.base}{path}", params=query, headers=headers).json()
+
+    [plain, *_] = get("/incidents", date_range="all")["incidents"]
+    assert plain["first_trigger_log_entry"]["type"] == "trigger_log_entry_reference"
+    assert plain["service"]["type"] == "service_reference"
+    [whole, *_] = get("/incidents", **{"date_range": "all", "include[]": ["first_trigger_log_entries", "services"]})[
+        "incidents"
+    ]
+    assert (whole["first_trigger_log_entry"]["type"], whole["service"]["status"]) == ("trigger_log_entry", "active")
+    assert get(f"/incidents/{plain['id']}", **{"include[]": "assignees"})["incident"]["assignments"][0]["assignee"][
+        "email"
+    ]
+    assert get("/incidents", date_range="all", limit=1)["total"] is None
+    assert get("/incidents", date_range="all", limit=1, total="true")["total"] == 4
+
+
+def test_the_stand_in_has_what_alerts_and_schedules_have(sandbox: Sandbox, prod: World) -> None:
+    details = {"disk": "sda1"}
+    event = {"summary": "Full", "severity": "critical", "source": "db1", "component": "disk", "custom_details": details}
+    key = prod.run("create_event", event).raw_data["dedup_key"]
+    [incident] = prod.run("find_incident", {"dedup_key": key}).raw_data["incidents"]
+    assert incident["assignments"], "a triggered incident is somebody's"
+    [alert] = prod.run("get_incident_alerts", {"incident_ids": [incident["id"]]}).raw_data["alerts"]
+    common = alert["body"]["cef_details"]
+    assert (common["dedup_key"], common["source_origin"], common["details"]) == (key, "db1", details)
+    schedule = prod.run("get_all_schedules").raw_data["schedules"][0]["id"]
+    week = {"schedule_id": schedule, "since": "2022-01-10T00:00:00Z", "until": "2022-01-24T00:00:00Z"}
+
+    def turns() -> list[tuple[str, str]]:
+        shown = prod.run("get_schedule", week).raw_data["schedule"]["final_schedule"]["rendered_schedule_entries"]
+        return [(one["start"][:10], one["user"]["id"]) for one in shown]
+
+    (_, first), (_, second) = turns()
+    assert first != second, "users take turns"
+    over = {
+        "schedule_id": schedule,
+        "user_id": "PU00005",
+        "start_time": "2022-01-12 00:00",
+        "end_time": "2022-01-13 00:00",
+    }
+    prod.run("create_schedule_override", over)
+    assert turns() == [
+        *[("2022-01-10", first), ("2022-01-12", "PU00005"), ("2022-01-13", first)],
+        ("2022-01-17", second),
+    ]
+
+
+def test_a_routing_key_of_another_length_is_refused(sandbox: Sandbox) -> None:
+    event = {"routing_key": "x" * 31, "event_action": "resolve", "dedup_key": "d"}
+    answer = httpx2.post(f"{sandbox.base}/v2/enqueue", json=event)
+    assert (answer.status_code, answer.json()["errors"]) == (
+        400,
+        ["Length of 'routing_key' is incorrect (should be 32 characters)"],
+    )
+
+
+def test_incidents_are_listed_without_times_and_over_years(prod: World, sandbox: Sandbox) -> None:
+    for number, created in enumerate(("2019-03-01", "2021-06-01", "2022-01-01")):
+        one = dict(next(iter(sandbox.account.incidents.values())).data)
+        one |= {
+            "id": f"QOLD{number}",
+            "created_at": f"{created}T00:00:00Z",
+            "urgency": "low",
+            "incident_number": 90 + number,
+        }
+        sandbox.account.add_incident(one, [])
+
+    def listed(**inputs: Any) -> tuple[list[str], Any]:
+        result = prod.run("list_incidents", inputs)
+        assert result.status is Status.PASSED, result.errors
+        return [one["id"] for one in result.raw_data["incidents"]], result.completeness
+
+    recent, _ = listed()
+    assert len(recent) == 4, "those of the last month"
+    everything, completeness = listed(all_times=True)
+    assert everything == [*recent, "QOLD2", "QOLD1", "QOLD0"]
+    assert completeness.complete
+    found, completeness = listed(all_times=True, limit=5)
+    assert found == everything[:5]
+    assert (completeness.complete, completeness.limited) == (False, True)
+    assert listed(all_times=True, sort_by="incident_number:desc", limit=2)[0] == ["QOLD2", "QOLD1"]
+    assert listed(since="2021-01-01", until="2022-02-01")[0] == ["QOLD2", "QOLD1"]
+    assert listed(all_times=True, urgencies=["high"], statuses=["triggered"])[0] == [
+        one for one in recent if sandbox.account.incidents[one].data["urgency"] == "high"
+    ]

@@ -218,6 +218,8 @@ def _told(message: dict[str, Any], job: Job, call: RunningCall, take: Take) -> N
         take(item_of(message["item"]))
     elif said == "note":
         call.note(message["text"])
+    elif said == "settled":
+        call.settled(happened=bool(message["happened"]))
     elif said == "conceal":
         call.conceal(message["text"])
     elif said == "stopped":

@@ -135,6 +135,10 @@ class RemoteCall:
         """As AsyncCall.stopped."""
         self._wire.tell(say="stopped", reason=reason, complete=complete, limited=limited)
 
+    def settled(self, *, happened: bool) -> None:
+        """As AsyncCall.settled."""
+        self._wire.tell(say="settled", happened=happened)
+
     def note(self, text: str) -> None:
         """As AsyncCall.note."""
         self._wire.tell(say="note", text=text)
