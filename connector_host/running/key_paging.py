@@ -32,6 +32,8 @@ class End(Struct, frozen=True):
 class KeyPager:
     """Finds the way through one list, and drops what was read already."""
 
+    moving = True
+
     def __init__(self, paging: Paging, most: int | None) -> None:
         self._paging = paging
         self._size = paging.size if most is None else min(paging.size, max(most, 1))

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from connector_host.http.outgoing import OutgoingRequest
 from connector_host.http.records import ListReply
 from connector_host.http.server import ServerClient
+from connector_host.model.authoring import Page
 from connector_host.model.paths import ABSENT, compile_path
 from connector_host.model.requests import Paging
 
@@ -34,7 +35,9 @@ class NextPage(Struct, frozen=True):
 
 
 class Pager:
-    """Finds the way through the pages of one list."""
+    """Finds the way through the pages of one list; while it is `moving` the same page may come again."""
+
+    moving = False
 
     def __init__(self, client: ServerClient, paging: Paging, most: int | None) -> None:
         self._client = client
@@ -53,6 +56,10 @@ class Pager:
         if start is not None:
             query[paging.position_key] = start
         return replace(outgoing, query=query)
+
+    def unread(self, page: Page) -> Page:
+        """Return a page without what was read already: the server sees to it that there is nothing."""
+        return page
 
     def next(self, content: ListReply, headers: Mapping[str, str], position: Any) -> NextPage | Stop:
         """Say how the list goes on after a page."""

@@ -19,6 +19,7 @@ from connector_host.model.requests import Paging
 from connector_host.model.result import Completeness
 from connector_host.ports.parts import Reply
 from connector_host.running.key_paging import KeyPager
+from connector_host.running.offset_paging import MovingPager
 from connector_host.running.pages import NextPage, Pager, Stop
 
 Fetch = Callable[[], Awaitable[Reply]]
@@ -106,7 +107,9 @@ class Reading(Struct, frozen=True):
 
 
 def _pager(client: ServerClient, paging: Paging, most: int | None) -> Pager | KeyPager:
-    return KeyPager(paging, most) if paging.style == "key" else Pager(client, paging, most)
+    if paging.style == "key":
+        return KeyPager(paging, most)
+    return (MovingPager if paging.style in {"offset", "page"} else Pager)(client, paging, most)
 
 
 class PagedListing(Listing):
@@ -145,16 +148,17 @@ class PagedListing(Listing):
                 self._stop(f"After {self.returned} records: {error} {error.failure.detail}".rstrip())
                 return
             page = Page(content.records or [], content.texts, clean=self._reading.vouch(reply.body))
-            if isinstance(self._pager, KeyPager):
-                page = self._pager.unread(page)
-            elif content.records and content.texts == before:
+            moving = self._pager is not None and self._pager.moving
+            if content.records and content.texts == before and not moving:
                 self._stop("The server sends the same page again and again.")
                 return
+            page = page if self._pager is None else self._pager.unread(page)
             before = content.texts
             self._count(len(page.records))
             position, go_on = self._next(content, reply, position)
             fetch = self._following(position) if go_on else None
-            yield page
+            if page.records or not content.records:
+                yield page
 
     def _count(self, records: int) -> None:
         self.pages += 1

@@ -32,6 +32,26 @@ COMMANDS = """
       query: {status: $.input.status}
       collect: things
       paging: {style: key, by: $.created_at, parameter: until, size: 10, size_parameter: limit, window: 100}
+  list_by_offset:
+    title: List by Offset
+    read_only: true
+    input: {properties: {status: {title: Status, type: string}, nameless: {title: Nameless, type: boolean}}}
+    request:
+      server: api
+      path: /things
+      query: {status: $.input.status, nameless: $.input.nameless}
+      collect: things
+      paging: {size: 25}
+  list_by_number:
+    title: List by Number
+    read_only: true
+    input: {properties: {status: {title: Status, type: string}}}
+    request:
+      server: api
+      path: /things
+      query: {status: $.input.status}
+      collect: things
+      paging: {style: page, size: 25}
   fetch:
     title: Fetch
     kind: intake
@@ -107,8 +127,12 @@ class Product:
             and query.get("status", thing["status"]) == thing["status"]
         ]
         found.sort(key=lambda thing: (thing["created_at"], thing["id"]), reverse=True)
-        offset, limit = int(query.get("offset", 0)), int(query.get("limit", 10))
-        return {"things": found[offset : offset + limit], "more": offset + limit < len(found)}
+        limit = int(query.get("limit", 10))
+        offset = int(query.get("offset", (int(query.get("page", 1)) - 1) * limit))
+        shown = found[offset : offset + limit]
+        if query.get("nameless") == "true":
+            shown = [{name: value for name, value in thing.items() if name != "id"} for thing in shown]
+        return {"things": shown, "more": offset + limit < len(found)}
 
 
 @pytest.fixture
@@ -144,6 +168,46 @@ def test_a_list_whose_members_leave_between_two_pages_lacks_none_that_stayed(
     assert result.completeness.complete
     assert len(got) == len(set(got)), "none twice"
     assert set(names) - left <= set(got), "none that stayed is missing"
+
+
+@pytest.mark.parametrize("seed", range(SEEDS // 2))
+def test_a_list_by_offset_whose_members_leave_lacks_none_that_stayed(
+    tmp_path: Path, product: Product, served: str, seed: int
+) -> None:
+    product.random.seed(seed)
+    product.now = 1e9
+    names = [product.add(product.random.choice((1, 1, 2, 30)) * number // 3) for number in range(700)]
+    left: set[str] = set()
+
+    def drift() -> None:
+        for name in product.random.sample(names, product.random.choice((0, 1, 9, 60))):
+            product.things[name]["status"] = "closed"
+            left.add(name)
+
+    product.drift = drift
+    result = run(own(tmp_path, COMMANDS, served), "list_by_offset", {"status": "open"})
+    got = [thing["id"] for thing in result.raw_data["things"]]
+    assert result.status is Status.PASSED, (result.errors, product.pages, len(left))
+    assert result.completeness is not None
+    assert result.completeness.complete
+    assert len(got) == len(set(got)), "none twice"
+    assert set(names) - left <= set(got), "none that stayed is missing"
+    assert product.pages < 150
+
+
+@pytest.mark.parametrize(("command", "given"), [("list_by_offset", {"nameless": True}), ("list_by_number", {})])
+def test_a_list_that_nothing_tells_apart_and_that_changes_is_not_called_complete(
+    tmp_path: Path, product: Product, served: str, command: str, given: dict[str, Any]
+) -> None:
+    product.now = 1e9
+    names = [product.add(number) for number in range(90)]
+    world = own(tmp_path, COMMANDS, served)
+    whole = run(world, command, {"status": "open", **given})
+    assert (whole.status, len(whole.raw_data["things"])) == (Status.PASSED, 90)
+    product.drift = lambda: product.things[names[-1 - product.pages % 25]].update(status="closed")
+    changed = run(world, command, {"status": "open", **given})
+    assert changed.status is Status.PARTIAL
+    assert "The list changed while it was read" in changed.errors[0].detail
 
 
 def test_more_in_one_second_than_a_page_are_read_and_more_than_the_window_is_told(

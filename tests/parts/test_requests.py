@@ -319,7 +319,7 @@ def test_never_more_than_the_limit_in_any_window() -> None:
 
 
 def test_a_used_up_limit_slows_down_and_gives_up_at_the_deadline(world: World, clock: FastClock) -> None:
-    with pagerduty_sandbox(users=500) as sandbox:
+    with pagerduty_sandbox(users=400) as sandbox:
         world.add(sandbox.base, parameters={"rest_requests_per_minute": 2})
         result = world.run("list_users")
         assert result.status is Status.PASSED
