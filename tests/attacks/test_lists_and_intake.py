@@ -16,9 +16,11 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from connector_host.authoring.checking import validate
+from connector_host.configuration import bundled
 from connector_host.model.invocation import Options
 from connector_host.model.result import Status
-from tests.own import own, run
+from tests.own import HEAD, own, run
 from tests.world import FastClock, World, serving_app
 
 COMMANDS = """
@@ -324,8 +326,6 @@ def test_a_path_that_is_in_no_reply_makes_no_list_complete(tmp_path: Path, pagin
 
 
 def test_a_path_into_headers_is_refused_when_the_manifest_is_read(tmp_path: Path) -> None:
-    from connector_host.authoring.checking import validate
-    from connector_host.configuration import bundled
 
     (tmp_path / "manifest.yaml").write_text(
         "id: acme\nname: Acme\nversion: 1.0.0\nservers: {api: {url: https://x.example}}\n"
@@ -349,3 +349,25 @@ def test_a_record_from_the_future_takes_the_cursor_along(tmp_path: Path) -> None
             product.add(product.now - 60)
             taken += world.use(lambda host: host.ingest("acme", "fetch", "own")).raw_data["new"]
     assert taken == len(product.things) == 6
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "level"),
+    [
+        ("{path: $.thing,", "{path: $.things,", "error"),
+        ("unique_key: .idd", "unique_key: .id", "error"),
+        ("time: .createdat", "time: .created_at", "error"),
+        ("source: .titel", "source: .title", "advice"),
+    ],
+)
+def test_a_mistyped_path_of_an_intake_is_told(tmp_path: Path, wrong: str, right: str, level: str) -> None:
+    fields = ", ".join(f"{name}: {{type: string}}" for name in ("id", "title", "status", "created_at"))
+    output = f"    output: {{type: object, properties: {{things: {{type: array, items: {{type: object, properties: {{{fields}}}}}}}}}}}\n"
+    commands = COMMANDS[COMMANDS.index("  fetch:") :] + output
+    assert right in commands
+    for text, told in ((commands, []), (commands.replace(right, wrong), [level])):
+        folder = tmp_path / level / str(len(told))
+        folder.mkdir(parents=True)
+        (folder / "manifest.yaml").write_text(HEAD + text)
+        found = [one for one in validate(folder, bundled() / "schemas").problems if one.rule == "unresolved-path"]
+        assert [one.level.value for one in found] == told

@@ -29,6 +29,7 @@ PLANTED: dict[str, dict[tuple[str, str], str]] = {
         ("test-connection-changes-nothing", "test_connection"): "It sends POST",
         ("test-connection-fails", "test_connection"): "With refused credentials it ended so: Passed",
         ("key-fields-resolve", "get_ticket"): "TicketID finds nothing at $.ticket.id",
+        ("intake-resolves", "fetch_tickets"): "finds nothing at $.tickets[*].key in any sample",
         ("rules-reached", "get_ticket"): "responses[2] (failed)",
         ("output-declared", "get_ticket"): "Add 'output:'",
         ("output-declared", "close_ticket"): "Add 'output:'",
@@ -118,6 +119,7 @@ def test_an_exemption_is_shown_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "manifest.yaml").write_text(text + exempt, "utf-8")
     checks = [one for one in run_kit(tmp_path).checks if one.rule == "output-declared"]
     assert {one.about: one.outcome for one in checks} == {
+        "fetch_tickets": "passed",
         "get_ticket": "failed",
         "close_ticket": "exempt",
         "drop_ticket": "passed",

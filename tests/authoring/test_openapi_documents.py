@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from connector_host.authoring.openapi.commands import command_of
+from connector_host.authoring.openapi.document import OpenApi
 from connector_host.authoring.scaffold import scaffold
 from connector_host.manifests.strict_yaml import read_yaml
 from connector_host.model.errors import WrongUse
@@ -102,3 +104,27 @@ def test_paging_is_told_by_its_names(tmp_path: Path, queries: list[str], fields:
     known = {"q", *(queries if paging is None else [])} & set(queries)
     assert set(command.get("input", {}).get("properties", {})) == known
     assert ("collect" in command["request"]) is (paging is not None or not set(queries) - {"q"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "collected"),
+    [
+        (("matchers", "id", "comment"), False),
+        (("matchers",), True),
+        (("matchers", "total", "next_page", "_links"), True),
+        (("matchers", "name"), False),
+    ],
+)
+def test_an_object_that_has_a_list_is_not_taken_for_the_list(
+    tmp_path: Path, fields: tuple[str, ...], collected: bool
+) -> None:
+    properties: dict[str, Any] = {name: {"type": "string"} for name in fields}
+    properties["matchers"] = {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}}}}
+    answer = {"application/json": {"schema": {"type": "object", "properties": properties}}}
+    get = {"operationId": "getSilence", "responses": {"200": {"description": "ok", "content": answer}}}
+    document = {"openapi": "3.0.3", "info": {"title": "Acme", "version": "1"}, "paths": {"/silence": {"get": get}}}
+    file = tmp_path / "api.json"
+    file.write_text(json.dumps({**document, "servers": [{"url": "https://api.example.com"}]}))
+    api = OpenApi(str(file))
+    command = command_of(api, api.chosen(["getSilence"])[0])
+    assert ("collect" in command["request"]) is collected

@@ -1,14 +1,16 @@
 """Rules about results: samples come out as they say, items fail by themselves, and lists end."""
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from connector_host.authoring.kit.bench import NOT_APPLICABLE, Bench, Run, Seen, rule
 from connector_host.authoring.kit.exchanges import Answer, BySamples, ReceivedRequest, failure, holds, put_at
 from connector_host.authoring.kit.rules_failures import good_sample
 from connector_host.authoring.kit.values import good_inputs
+from connector_host.manifests.rules.reach import reaches_of, resolves
 from connector_host.manifests.schema import Checker
-from connector_host.model.manifest import Command, Sample
+from connector_host.model.manifest import Command, FieldMapping, Intake, Sample
 from connector_host.model.paths import compile_path
 
 READING = frozenset({"GET", "HEAD"})
@@ -73,6 +75,34 @@ async def key_fields_resolve(bench: Bench, command: Command) -> Seen:
         name, path = next(iter(left.items()))
         return f"The key field {name} finds nothing at {path} in any sample."
     return None if command.key_fields else NOT_APPLICABLE
+
+
+@rule("intake-resolves", "gold", "Each path of an intake finds something in a passing sample, or in the output schema.")
+async def intake_resolves(bench: Bench, command: Command) -> Seen:
+    if command.intake is None:
+        return NOT_APPLICABLE
+    left = {path: demanded for _, path, demanded in reaches_of(_as_written(command.intake))}
+    for sample in command.samples:
+        if sample.status == "Passed" and left:
+            run = await bench.run(command, sample.input, BySamples(bench.manifest, (command.id, sample)))
+            raw = run.result.raw_data if run.result else None
+            left = {path: demanded for path, demanded in left.items() if not compile_path(path).find(raw)}
+    missing = [path for path, demanded in left.items() if demanded or not resolves(path, command.output)]
+    return f"The intake finds nothing at {missing[0]} in any sample." if missing else None
+
+
+def _as_written(intake: Intake) -> Mapping[str, Any]:
+    """Return an intake as a manifest has it."""
+
+    def rows(fields: Iterable[FieldMapping]) -> list[dict[str, str]]:
+        return [{} if one.source is None else {"source": one.source} for one in fields]
+
+    sources = [{"fields": rows(source.fields)} for source in intake.event_sources]
+    return {
+        "incident": {"path": intake.incident_path, "fields": rows(intake.incident_fields)},
+        "event": {"path": intake.event_path, "unique_key": intake.unique_key, "sources": sources},
+        "cursor": {} if intake.cursor is None else {"time": intake.cursor.time},
+    }
 
 
 @rule("error-sample", "platinum", "Each command has a sample that fails, for the error tab of its documentation.")

@@ -205,11 +205,23 @@ def _answer(api: OpenApi, operation: Operation, reply: Mapping[str, Any]) -> tup
 
 
 def _list_in(answer: Mapping[str, Any]) -> str | None:
-    """Return the name of the answer's list of records, where there is just one; `$` for an answer that is a list."""
+    """Return the name of the answer's list of records, where that is what it is about; `$` for a list by itself.
+
+    An object that has a list among other fields is one thing: to collect its list would drop what it is.
+    """
     if "array" in (answer.get("type") or []):
         return "$"
-    lists = [name for name, one in answer.get("properties", {}).items() if "array" in (one.get("type") or [])]
-    return lists[0] if len(lists) == 1 else None
+    properties = answer.get("properties", {})
+    lists = [name for name, one in properties.items() if "array" in (one.get("type") or [])]
+    about_paging = all(_ABOUT_PAGING.search(name) for name in properties if name not in lists)
+    return lists[0] if len(lists) == 1 and about_paging else None
+
+
+_ABOUT_PAGING = re.compile(
+    r"^_?(total|count|limit|offset|page|paging|pagination|per_?page|size|next|prev|first|last|more|has_?|cursor|links?|"
+    r"meta|took|request_?id|result_?info|success|status|errors?|messages?|kind|etag|object|self|href|url|truncated)",
+    re.IGNORECASE,
+)
 
 
 class _Dumper(yaml.SafeDumper):

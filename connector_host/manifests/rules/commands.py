@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connector_host.manifests.parameters import standard_schema
-from connector_host.manifests.rules.reach import PLACED, Plugin, resolves
+from connector_host.manifests.rules.reach import PLACED, Plugin, reaches_of, resolves
 from connector_host.manifests.schema import Checker, fault_of_schema
 from connector_host.manifests.source_map import Where
 from connector_host.manifests.wording import hint
 from connector_host.model.failure import Level, Problem
-from connector_host.model.paths import ABSENT
+from connector_host.model.paths import ABSENT, PathSyntaxError, compile_path
 
 
 def check_commands(plugin: Plugin) -> Iterator[Problem]:
@@ -30,6 +30,7 @@ def check_commands(plugin: Plugin) -> Iterator[Problem]:
             yield from _check_credential(plugin, where, command)
         if "intake" in command:
             yield from _check_intake(plugin, (*where, "intake"), command["intake"])
+            yield from _check_reach(plugin, (*where, "intake"), command, output)
             yield from _check_cursor(plugin, (*where, "intake", "cursor"), command)
         if command.get("read_only") and command.get("destructive"):
             cause = f"'{name}' is said to change nothing, and to be destructive."
@@ -116,6 +117,30 @@ def _check_intake(plugin: Plugin, where: Where, intake: Mapping[str, Any]) -> It
         for index, row in enumerate(rows):
             if "source" in row:
                 yield from plugin.path((*place, index, "source"), row["source"])
+
+
+def _check_reach(plugin: Plugin, where: Where, command: Mapping[str, Any], output: Any) -> Iterator[Problem]:
+    """Tell of an intake's paths that neither the output schema nor a sample has anything at.
+
+    Without its incidents, their keys and their times an intake takes nothing in; a field may be empty.
+    """
+    samples = [sample.get("result", {}).get("raw_data") for sample in command.get("samples", [])]
+    for place, path, demanded in reaches_of(command["intake"]):
+        if _can_be_found(path, output, samples):
+            continue
+        cause = f"It will always be empty: neither the output schema nor a sample has anything at {path}."
+        advice, level = "Mend the path, or the output schema.", Level.ERROR if demanded else Level.ADVICE
+        yield plugin.document.problem((*where, *place), "unresolved-path", cause, advice, level=level)
+        if place == ("incident", "path"):  # nothing below it can be found either
+            return
+
+
+def _can_be_found(path: str, output: Any, samples: list[Any]) -> bool:
+    try:
+        found = any(compile_path(path).find(raw) for raw in samples if raw is not None)
+        return found or output is ABSENT or resolves(path, output)
+    except PathSyntaxError:  # told by itself
+        return True
 
 
 def check_samples(plugin: Plugin) -> Iterator[Problem]:

@@ -141,6 +141,28 @@ def resolves(path: str, schema: Any) -> bool:
     return True if steps is None else _reaches(steps, schema, schema)
 
 
+def reaches_of(intake: Mapping[str, Any]) -> Iterator[tuple[Where, str, bool]]:
+    """Return each path of an intake with its place, from the whole of the raw data on; and whether it must be there."""
+    incident = intake["incident"]["path"]
+    yield ("incident", "path"), incident, True
+    one = _each(incident)
+    event = one if intake["event"]["path"] == "$" else _each(one + intake["event"]["path"].removeprefix("$"))
+    yield ("event", "unique_key"), event + intake["event"]["unique_key"].removeprefix("$"), True
+    if "time" in intake.get("cursor", {}):
+        yield ("cursor", "time"), one + intake["cursor"]["time"].removeprefix("$"), True
+    tables: list[tuple[Where, str, Any]] = [(("incident", "fields"), one, intake["incident"]["fields"])]
+    for index, source in enumerate(intake["event"]["sources"]):
+        tables.append((("event", "sources", index, "fields"), event, source["fields"]))
+    for place, base, rows in tables:
+        for index, row in enumerate(rows):
+            if "source" in row:
+                yield (*place, index, "source"), base + row["source"].removeprefix("$"), False
+
+
+def _each(path: str) -> str:
+    return path if path.endswith("]") else f"{path}[*]"
+
+
 def _reaches(steps: tuple[str | int | None, ...], schema: Any, whole: Any) -> bool:
     if not steps or not isinstance(schema, Mapping):
         return schema is not False
