@@ -8,7 +8,7 @@ from typing import Any
 from connector_host import AsyncCall, Failed, command
 
 from .login import asked, looked_up
-from .mounts import place_of
+from .mounts import Place, place_of
 
 
 @command
@@ -18,7 +18,7 @@ async def fetch_credential(call: AsyncCall, path: str, field: str) -> dict[str, 
     try:
         answer = await asked(call, "GET", place.read)
     except Failed as error:
-        raise _named(error, path) from error
+        raise _named(error, path, place) from error
     secret = answer.get("data") or {}
     fields, facts = (secret.get("data") or {}, secret.get("metadata") or {}) if place.version == "2" else (secret, {})
     if fields.get(field) is None:
@@ -37,8 +37,15 @@ async def fetch_credential(call: AsyncCall, path: str, field: str) -> dict[str, 
     }
 
 
-def _named(error: Failed, path: str) -> Failed:
-    """Say which path it is about."""
+def _named(error: Failed, path: str, place: Place) -> Failed:
+    """Say which path it is about, and what is mostly wrong with it."""
+    if place.doubled and error.failure.http_status in {403, 404}:
+        return Failed(
+            f"There is no secret at '{path}' that the token may read.",
+            kind=error.failure.kind,
+            http_status=error.failure.http_status,
+            assistance=f"Leave 'data/' out of the path: an engine of version 2 adds it ({place.read} was asked for).",
+        )
     if error.failure.http_status == 404:  # noqa: PLR2004 - HTTP statuses are their own names
         return Failed(
             f"There is no secret at '{path}', or its newest version was deleted.",

@@ -9,10 +9,11 @@ from .login import asked
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to read a secret, and in which version of the engine it stands."""
+    """Where to read a secret, in which version of the engine it stands, and whether `data` stands there twice."""
 
     read: str
     version: str
+    doubled: bool
 
 
 async def place_of(call: AsyncCall, path: str) -> Place:
@@ -34,7 +35,8 @@ async def place_of(call: AsyncCall, path: str) -> Place:
             mounts[known] = mounts_version
         version, mount = mounts[known], known.strip("/").split("/")
     inside = parts[len(mount) :]
-    return Place(_encoded([*mount, *(["data"] if version == "2" else []), *inside]), version)
+    adds = version == "2"
+    return Place(_encoded([*mount, *(["data"] if adds else []), *inside]), version, adds and inside[:1] == ["data"])
 
 
 async def _asked_for_mount(call: AsyncCall, parts: list[str]) -> tuple[str, str]:

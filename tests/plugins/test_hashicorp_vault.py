@@ -219,3 +219,13 @@ def test_a_namespace_is_its_own_world(world: World, bao: OpenBao) -> None:
     assert (result.status, result.raw_data["value"]) == (Status.PASSED, "************"), result.errors
     add_vault(world, bao, "outside", secrets={"token": bao.root})
     assert look_up(world, "secret/soar", name="outside").status is Status.FAILED
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_a_path_with_data_in_it_is_explained(world: World, bao: OpenBao, root: bool) -> None:
+    """The engine's own address has it; the vault's command line, and this host, add it by themselves."""
+    add_vault(world, bao, secrets={"token": bao.root if root else bao.token(READ)}, parameters={"kv_version": "2"})
+    [entry] = look_up(world, "secret/data/soar/pagerduty").errors
+    assert entry.status_code == ("404" if root else "403")
+    assert entry.message == "There is no secret at 'secret/data/soar/pagerduty' that the token may read."
+    assert "Leave 'data/' out of the path" in entry.assistance
