@@ -24,6 +24,7 @@ from connector_host.running.python import plugin_module
 API_KEY = "u+DoSecretApiKey/bgRQ"
 INTEGRATION_KEY = "34be7512aaaabbbbccccdddd3c3534ca"
 SENDER = "earline.greenholt@example.com"
+Answer = bytes | None | Callable[[], bytes]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -128,7 +129,7 @@ def serving_app(
 
 
 @contextmanager
-def raw_server(*answers: bytes | None, repeat: bool = True, delay: float = 0.0) -> Iterator[tuple[str, list[bytes]]]:
+def raw_server(*answers: Answer, repeat: bool = True, delay: float = 0.0) -> Iterator[tuple[str, list[bytes]]]:
     """Serve the given bytes, one answer per connection (None: never answer); gives base URL and what was received."""
     received: list[bytes] = []
     listener = socket.create_server(("127.0.0.1", 0))
@@ -146,7 +147,7 @@ def raw_server(*answers: bytes | None, repeat: bool = True, delay: float = 0.0) 
 
 def _answer(
     listener: socket.socket,
-    answers: Sequence[bytes | None],
+    answers: Sequence[Answer],
     repeat: bool,
     received: list[bytes],
     stop: threading.Event,
@@ -164,6 +165,7 @@ def _answer(
             received.append(_request(wire))
             answer = answers[min(turn, len(answers) - 1)] if repeat or turn < len(answers) else b""
             turn += 1
+            answer = answer() if callable(answer) else answer
             if answer is None:
                 kept.append(wire)
                 continue

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from connector_host.app import App
 from connector_host.authoring.checking import validate
@@ -200,32 +198,6 @@ def test_no_answer_makes_an_exception_or_shows_a_secret(tmp_path: Path, what: st
             assert json.loads(text, parse_constant=pytest.fail)
             if "beyond" in what:
                 assert result.status is Status.FAILED
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    body=st.one_of(
-        st.binary(max_size=200),
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-            lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
-            max_leaves=20,
-        ).map(lambda value: json.dumps(value).encode()),
-    ),
-    status=st.sampled_from([200, 201, 204, 400, 404, 429, 500, 503]),
-)
-def test_any_answer_at_all_gives_a_result(tmp_path_factory: pytest.TempPathFactory, body: bytes, status: int) -> None:
-    folder = tmp_path_factory.mktemp("any")
-    with raw_server(http(f"{status} Some", body)) as (base, _):
-        world = own(folder, GO, base)
-
-        async def both(host: Any) -> list[Result]:
-            from connector_host.model.invocation import Options
-
-            return [await host.run("acme", one, "own", options=Options(deadline_seconds=1)) for one in ("go", "all")]
-
-        for result in world.use(both):
-            json.loads(result.json())
 
 
 @pytest.mark.parametrize("life", ['"\u00b2"', "1" + "0" * 400, '"1e999"', "true", '"-5"', "null", "[]"])
