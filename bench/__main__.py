@@ -1,4 +1,7 @@
-"""`uv run python -m bench`: prints a table and writes bench/out/bench.json."""
+"""`uv run python -m bench [PART…]`: prints tables and writes bench/out/bench.json.
+
+The parts: `house`, `invocations`, `commands`, `connections`, `authoring`, `trust`.
+"""
 
 import json
 import statistics
@@ -10,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench import authoring, connections, cpu, house
+from bench import authoring, connections, cpu, house, trust
 from tests.certificates import write_certificate
 
 OUT = Path(__file__).parent / "out" / "bench.json"
@@ -56,8 +59,8 @@ def pairs(ours: str, official: str, base: str, ca: Path, folder: Path, rounds: i
 
 
 def main() -> None:
-    """Measure everything, or what the arguments name: `house`, `invocations`, `commands`, `connections`, `authoring`."""
-    wanted = set(sys.argv[1:]) or {"house", "invocations", "commands", "connections", "authoring"}
+    """Measure everything, or what the arguments name."""
+    wanted = set(sys.argv[1:]) or {"house", "invocations", "commands", "connections", "authoring", "trust"}
     OUT.parent.mkdir(exist_ok=True)
     if "house" in wanted:
         house.report()
@@ -72,6 +75,8 @@ def main() -> None:
         report = authoring.authoring()
         authoring.show(report)
         keep({"authoring": report})
+    if "trust" in wanted:
+        keep({"trust": trust.tried()})
 
 
 def keep(report: dict[str, Any]) -> None:

@@ -19,6 +19,9 @@ ROUNDS = 5
 GATES = {
     "invocation / bare httpx2": 0.45,
     "host's own part (us)": 110,
+    "the store's part of it (us)": 80,
+    "the intent's part of that (us)": 40,
+    "intents of a read-only command": 0,
     "64 at once (per second)": 3000,
     "64 at once, p99 (ms)": 40,
     "written per invocation, alone (bytes)": 13_000,
@@ -99,6 +102,9 @@ def measured() -> dict[str, float]:
         found |= {
             "invocation / bare httpx2": one["ratio"],
             "host's own part (us)": one["own_us"],
+            "the store's part of it (us)": one["store"]["us"],
+            "the intent's part of that (us)": one["store"]["intent_us"],
+            "intents of a read-only command": one["store"]["read_only_intents"],
             "64 at once (per second)": one["at_once"]["per_second"],
             "64 at once, p99 (ms)": one["at_once"]["p99_ms"],
             "written per invocation, alone (bytes)": one["bytes_alone"],

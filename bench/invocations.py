@@ -111,6 +111,46 @@ async def at_once(work: Callable[[], Awaitable[Any]], times: int) -> dict[str, f
     }
 
 
+class Weighed:
+    """A history's store, and the CPU microseconds that it took to tell of what begins, and to keep what came of it."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.begun: list[float] = []
+        self.kept: list[float] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def begin(self, *given: Any) -> None:
+        """Tell of a run."""
+        begun = time.process_time()
+        await self._store.begin(*given)
+        self.begun.append((time.process_time() - begun) * 1e6)
+
+    async def append(self, *given: Any) -> None:
+        """Keep runs."""
+        begun = time.process_time()
+        await self._store.append(*given)
+        self.kept.append((time.process_time() - begun) * 1e6)
+
+
+async def store_share(session: Any) -> dict[str, float]:
+    """CPU microseconds of the store's part of a run that acts, of its intent alone, and intents of one that reads."""
+    history = session._core.history
+    store = history._store = Weighed(history._store)
+    try:
+        for _ in range(10 * BLOCK):
+            await session.run("pagerduty", "create_event", "bench", INPUTS)
+        acted = statistics.median(store.begun), statistics.median(store.kept)
+        store.begun.clear()
+        for _ in range(BLOCK):
+            await session.run("pagerduty", "get_user", "bench", {"user_id": "P1"})
+        return {"intent_us": acted[0], "us": sum(acted), "read_only_intents": len(store.begun)}
+    finally:
+        history._store = store._store
+
+
 async def measure(base: str) -> dict[str, Any]:
     """Measure everything."""
     with tempfile.TemporaryDirectory() as made:
@@ -147,6 +187,7 @@ async def measure(base: str) -> dict[str, Any]:
             report["bytes_at_once"] = (written() - before) / (64 * 100)
             report["bare_at_once"] = await at_once(post, 64 * 30)
             report["wal_mb"] = largest_log(Path(made))
+            report["store"] = await store_share(alone)
     return report
 
 
