@@ -111,6 +111,14 @@ def test_the_page_of_the_command_line_is_made_of_it_and_every_option_says_what_i
     assert not [line for line in made.splitlines() if line.startswith("| `--") and line.endswith("|  |")]
 
 
+def test_the_page_of_who_reads_what_is_tried_on_a_host() -> None:
+    import runpy
+
+    made = runpy.run_path(str(bundled() / "docs" / "reference" / "make_rights.py"))["page"]()
+    page = (bundled() / "docs" / "reference" / "rights.md").read_text("utf-8")
+    assert page == made, "python docs/reference/make_rights.py"
+
+
 def test_the_page_of_settings_names_each_setting_and_each_variable() -> None:
     import re
 
