@@ -1,6 +1,5 @@
 """Writes rights.md: every call that reads, as each caller, tried on a host that is made for it."""
 
-import logging
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -47,7 +46,6 @@ def page() -> str:
 
 
 async def _tried() -> dict[str, list[str]]:
-    logging.getLogger("connector_host").setLevel(logging.ERROR)
     sandbox = plugin_module(App().plugins.plugin("pagerduty"), "sandbox").build()
     with tempfile.TemporaryDirectory() as home, serving(sandbox) as base:
         async with open_host(Configuration(home=Path(home))) as host:
