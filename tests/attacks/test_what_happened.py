@@ -364,7 +364,7 @@ LIMITED = """\
 id: acme
 name: Acme
 version: 1.0.0
-servers: {api: {url: $.connection.url, limit: {per: key, requests: 60, seconds: 4}}}
+servers: {api: {url: $.connection.url, limit: {per: key, requests: 60, seconds: 6}}}
 connection:
   required: [url, key]
   properties:
@@ -394,7 +394,7 @@ anyio.run(main)
 
 
 def test_two_programs_keep_one_limit_and_use_it(tmp_path: Path) -> None:
-    """60 in 4 seconds, for 14 seconds."""
+    """60 in 6 seconds, for 14 seconds; what a busy machine delays on its way comes up to 0.15 seconds late."""
     from tests.world import serving_app
 
     came: list[float] = []
@@ -416,10 +416,10 @@ def test_two_programs_keep_one_limit_and_use_it(tmp_path: Path) -> None:
         children = [subprocess.Popen(words) for _ in range(2)]
         for child in children:
             assert child.wait(60) == 0
-    most = max(sum(1 for other in came if one <= other < one + 3.95) for one in came)
+    most = max(sum(1 for other in came if one <= other < one + 5.85) for one in came)
     assert most <= 60
     used = len([one for one in came if came[0] + 2 <= one < came[0] + 14])
-    assert used >= 0.9 * 60 * 3 * 0.95
+    assert used >= 0.9 * 60 * 2 * 0.95
 
 
 def test_the_id_of_another_run_is_given_with_a_key(tmp_path: Path) -> None:

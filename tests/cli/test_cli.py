@@ -289,7 +289,7 @@ def test_keys_rotate_and_retire(prod: Sandbox) -> None:
 def test_plugins_are_listed_shown_and_validated(tmp_path: Path) -> None:
     assert re.search(r"^pagerduty +PagerDuty 1.2.0, 58 commands$", cli("plugins", "list").stdout, re.MULTILINE)
     listed, *vaults = json.loads(cli("plugins", "list", "--output", "json").stdout)
-    assert (listed["id"], listed["state"], listed["commands"]) == ("pagerduty", "ready", 45)
+    assert (listed["id"], listed["state"], listed["commands"]) == ("pagerduty", "ready", 58)
     assert {one["state"] for one in vaults} == {"ready"}
     document = json.loads(cli("plugins", "show", "pagerduty", "--output", "json").stdout)
     assert next(iter(document["commands"])) == "acknowledge_event"
