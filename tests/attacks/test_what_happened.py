@@ -20,7 +20,7 @@ from connector_host.model.errors import InvocationExists, KeyReused, StoreError,
 from connector_host.model.invocation import Options
 from connector_host.model.result import Status
 from tests.own import HEAD, own, run
-from tests.world import Sandbox, World, http, raw_server
+from tests.world import FastClock, Sandbox, World, http, raw_server
 
 DO = """
   do_it:
@@ -72,14 +72,14 @@ def test_an_answer_that_is_lost_is_told_as_unknown_and_asked_for_once(tmp_path: 
 )
 def test_each_answer_says_what_it_did(tmp_path: Path, answer: bytes, told: Any) -> None:
     with raw_server(answer) as (base, received):
-        world = own(tmp_path, DO, base)
+        world = own(tmp_path, DO, base, clock=FastClock())
         assert effects(run(world, "do_it", {"what": "x"})) == told
         assert sum(one.startswith(b"POST") for one in received) == 1, "a gateway's 503 makes no second incident"
         assert run(world, "look").effect.value == "none"
 
 
 def test_what_was_never_sent_did_nothing(tmp_path: Path) -> None:
-    world = own(tmp_path, DO, "http://127.0.0.1:1")
+    world = own(tmp_path, DO, "http://127.0.0.1:1", clock=FastClock())
     assert effects(run(world, "do_it", {"what": "x"})) == ("Failed", "none", ["none"])
 
 

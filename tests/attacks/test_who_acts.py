@@ -16,7 +16,7 @@ from connector_host.model.errors import BadSetting, ConnectorHostError, NotAllow
 from connector_host.model.invocation_errors import RequestRefused
 from connector_host.model.result import Status
 from tests.own import HEAD, SECRET, own
-from tests.world import API_KEY, Sandbox, World, http, raw_server
+from tests.world import API_KEY, FastClock, Sandbox, World, http, raw_server
 
 NOW = dt.datetime.now(dt.UTC)
 WHEN = {
@@ -224,7 +224,7 @@ commands:
 def _regional(folder: Any) -> World:
     (folder / "acme").mkdir()
     (folder / "acme" / "manifest.yaml").write_text(REGIONAL.format(version="1.0.0"))
-    return World(folder / "home", plugin_folders=(folder / "acme",))
+    return World(folder / "home", plugin_folders=(folder / "acme",), clock=FastClock())
 
 
 def test_a_parameter_that_a_server_is_made_of_leads_no_secret_away(tmp_path: Any) -> None:

@@ -79,7 +79,7 @@ PARAMETERS = [
 
 @pytest.mark.parametrize(("command", "name"), PARAMETERS, ids=[f"{command}.{name}" for command, name in PARAMETERS])
 def test_bad_values_of_a_parameter(prod: World, sandbox: Sandbox, command: str, name: str) -> None:
-    found = App().plugins.plugin("pagerduty").commands[command]
+    found = COMMANDS[command]
     schema = found.input["properties"][name]
     title = schema.get("error_title", schema["title"])
 
@@ -212,7 +212,7 @@ JSON = st.recursive(
 @given(data=st.data())
 def test_verdict_and_explanation_agree(command: str, data: st.DataObject) -> None:
     """jsonschema-rs gives the verdict, jsonschema the reasons: they must never contradict each other."""
-    found = App().plugins.plugin("pagerduty").commands[command]
+    found = COMMANDS[command]
     names = [*found.input["properties"], "other"]
     inputs = data.draw(st.dictionaries(st.sampled_from(names), JSON, max_size=4))
     checker = Checker(found.input)
@@ -225,7 +225,7 @@ def test_verdict_and_explanation_agree(command: str, data: st.DataObject) -> Non
 def test_whatever_comes_is_accepted_or_refused_as_input(command: str, data: st.DataObject) -> None:
     from connector_host.model.invocation_errors import InvalidInput
 
-    found = App().plugins.plugin("pagerduty").commands[command]
+    found = COMMANDS[command]
     form = InputForm(found.input, DateTimeSetting(), Limits())
     values = JSON | st.binary() | st.floats() | st.text(st.characters(codec=None))
     inputs = data.draw(st.dictionaries(st.sampled_from([*found.input["properties"], "other"]), values, max_size=3))
