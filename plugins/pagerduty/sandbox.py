@@ -12,16 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .sandbox_account import Account
-from .sandbox_directory import DirectoryApi
-from .sandbox_events import Judge, judge_change, judge_event
-from .sandbox_faults import Faults
-from .sandbox_people import populate
-from .sandbox_rest import Handler, RestApi, as_json
-from .sandbox_routes import rest_routes
-from .sandbox_schedules import SchedulesApi
-from .sandbox_setup import SetupApi
-from .sandbox_team import TeamApi
+from .stand_in.account import Account
+from .stand_in.directory import DirectoryApi
+from .stand_in.events import Judge, judge_change, judge_event
+from .stand_in.faults import Faults
+from .stand_in.people import populate
+from .stand_in.rest import Handler, RestApi, as_json
+from .stand_in.routes import rest_routes
+from .stand_in.schedules import SchedulesApi
+from .stand_in.setup import SetupApi
+from .stand_in.team import TeamApi
 
 OPTIONS: Mapping[str, Any] = {
     "users": {

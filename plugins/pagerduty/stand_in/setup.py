@@ -6,10 +6,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .sandbox_account import Account, Stored, of_user
-from .sandbox_objects import new_id, reference
-from .sandbox_people import links
-from .sandbox_rest import Handler, Refusal, RestApi, as_json, body_of, invalid
+from .account import Account, Stored, of_user
+from .objects import new_id, reference
+from .people import links
+from .rest import Handler, Refusal, RestApi, as_json, body_of, invalid
 
 CONTACTS = {f"{kind}_contact_method" for kind in ("email", "phone", "sms", "push_notification")}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from .sandbox_objects import alert_of, incident_of, log_entry_of, new_id, now, reference
+from .objects import alert_of, incident_of, log_entry_of, new_id, now, reference
 
 DEFAULT_RANGE = timedelta(days=30)
 SELECTING = ["statuses[]", "urgencies[]", "service_ids[]", "team_ids[]", "user_ids[]"]

@@ -8,8 +8,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .sandbox_account import Account, Stored, of_user
-from .sandbox_included import included
+from .account import Account, Stored, of_user
+from .included import included
 
 Handler = Callable[[Request], Awaitable[Response]]
 PAGE, LARGEST_PAGE, WINDOW, BATCH = 25, 100, 10_000, 250

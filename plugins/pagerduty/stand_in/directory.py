@@ -6,10 +6,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .sandbox_account import Account, Stored, of_user
-from .sandbox_objects import new_id, reference
-from .sandbox_people import links, mail_method, settle
-from .sandbox_rest import RestApi, as_json, body_of, invalid
+from .account import Account, Stored, of_user
+from .objects import new_id, reference
+from .people import links, mail_method, settle
+from .rest import RestApi, as_json, body_of, invalid
 
 ROLES = {"admin", "limited_user", "observer", "owner", "read_only_user", "restricted_access", "user"}
 ROLES |= {"read_only_limited_user"}

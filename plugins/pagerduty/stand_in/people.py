@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .sandbox_account import Account, Stored
-from .sandbox_objects import alert_of, incident_of, new_id, reference
+from .account import Account, Stored
+from .objects import alert_of, incident_of, new_id, reference
 
 FIRST = ("Earline", "Kyler", "Priya", "Tomasz", "Aisha", "Mateo", "Ingrid", "Kenji", "Zola", "Declan")
 LAST = ("Greenholt", "Kuhn", "Raman", "Nowak", "Diallo", "Alvarez", "Lindqvist", "Sato", "Mbeki", "Byrne")

@@ -7,9 +7,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .sandbox_account import Account
-from .sandbox_objects import incident_of, new_id, now, reference
-from .sandbox_rest import Refusal, RestApi, as_json, body_of, invalid
+from .account import Account
+from .objects import incident_of, new_id, now, reference
+from .rest import Refusal, RestApi, as_json, body_of, invalid
 
 STATUSES = {"acknowledged", "resolved", "triggered"}
 

@@ -7,9 +7,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .sandbox_account import Account, Stored
-from .sandbox_objects import new_id, reference
-from .sandbox_rest import Handler, RestApi, as_json, body_of, invalid
+from .account import Account, Stored
+from .objects import new_id, reference
+from .rest import Handler, RestApi, as_json, body_of, invalid
 
 TURN = timedelta(days=7)
 BEGIN = datetime(2021, 1, 4, tzinfo=UTC)  # a Monday, from which turns count

@@ -1,8 +1,8 @@
 """Which path of the stand-in leads where."""
 
-from .sandbox_directory import DirectoryApi
-from .sandbox_rest import Handler, RestApi
-from .sandbox_team import TeamApi
+from .directory import DirectoryApi
+from .rest import Handler, RestApi
+from .team import TeamApi
 
 
 def rest_routes(api: RestApi, team: TeamApi, directory: DirectoryApi) -> list[tuple[str, str, Handler]]:
