@@ -211,13 +211,13 @@ async def _read(reader: Reader, writer: Writer, connection: int, number: int) ->
     line, *rest = (await reader.readuntil(b"\r\n\r\n"))[:-4].decode("latin-1").split("\r\n")
     method, path, _ = line.split(" ", 2)
     headers = {name.lower(): value.strip() for name, _, value in (text.partition(":") for text in rest)}
-    length, body = int(headers.get("content-length", 0)), b""
+    length, body = int(headers.get("content-length", 0)), bytearray()
     while "slowly" in path and length > len(body):
         body += await reader.readexactly(min(256 << 10, length - len(body)))
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.04)
     body += await reader.readexactly(length - len(body))
     shown = writer.get_extra_info("peercert")
-    return Seen(connection, number, method, path, headers, body, bool(shown))
+    return Seen(connection, number, method, path, headers, bytes(body), bool(shown))
 
 
 async def _pipe(source: Reader, target: Writer) -> None:

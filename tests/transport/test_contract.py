@@ -506,6 +506,6 @@ async def test_what_is_in_use_when_its_wire_is_closed_is_not_kept(opened: Opened
 
 @pytest.mark.parametrize("kind", ["plain", "tls"])
 async def test_an_upload_that_moves_is_not_silent(opened: Opened, server: Scripted, kind: str) -> None:
-    async with opened(read_seconds=2.4) as client:
+    async with opened(read_seconds=4) as client:
         reply = await client.ask("slowly taken", kind=kind, method="POST", body=b"x" * (32 << 20), seconds=40)
         assert reply.status == 200
