@@ -18,7 +18,7 @@ from bench.house import ROOT
 from connector_host import Change, Configuration
 from connector_host.app import App
 from connector_host.ports.hookspecs import plug
-from connector_host.ports.parts import Reply, Request, Tls
+from connector_host.ports.parts import Permit, Reply, Request, Tls
 
 KEY = "a" * 32
 INPUTS = {"summary": "s", "source": "s", "severity": "Info", "dedup_key": "warm"}
@@ -40,7 +40,7 @@ class Nothing:
             202, {"content-type": "application/json"}, b'{"status":"success","message":"ok","dedup_key":"warm"}'
         )
 
-    def open(self, _tls: Tls) -> "Nothing":
+    def open(self, _tls: Tls, _permit: Permit) -> "Nothing":
         """Return itself."""
         return self
 
