@@ -22,6 +22,7 @@ WINDOW = timedelta(days=150)  # longer pauses are caught up in several; products
 AHEAD = timedelta(days=1)  # of what is known of the product's clock
 EVERYTHING = 1_000_000
 Run = Callable[[Mapping[str, Any]], Awaitable[Result]]
+Move = Callable[[datetime], Awaitable[None]]
 
 
 async def take_in(core: Core, connection: Connection, command: Command, inputs: Mapping[str, Any], run: Run) -> Result:
@@ -29,40 +30,68 @@ async def take_in(core: Core, connection: Connection, command: Command, inputs: 
     cursor = command.intake.cursor if command.intake is not None else None
     if cursor is None or {cursor.since, cursor.until} & inputs.keys():
         return await run(inputs)
-    return await _go_on(core, connection, command, inputs, cursor, run)
-
-
-async def _go_on(
-    core: Core, connection: Connection, command: Command, inputs: Mapping[str, Any], cursor: Cursor, run: Run
-) -> Result:
-    """Run an intake from where it ended, window by window, each moving the cursor once it came whole."""
     name, store = _name(connection, inputs, cursor), core.store.intake
     known = await store.position(connection.id, command.id, name)
-    overlap, now = timedelta(minutes=cursor.overlap_minutes), core.clock.now()
-    at = datetime.fromisoformat(known) if known else now - FIRST + overlap
-    if known is None:  # a first run that fails is repeated from where it began
+
+    async def move(at: datetime) -> None:
         await store.move(connection.id, command.id, name, iso(at))
-    result: Result | None = None
-    while True:
-        since = at - overlap
-        until = min(since + WINDOW, now + AHEAD)
-        times = {cursor.since: iso(since), cursor.until: iso(until)}
+
+    return await _Subscription(cursor, move, known, core.clock.now()).go_on(inputs, run)
+
+
+class _Subscription:
+    """One cursor, and where it stands; `now` is the product's time as far as is known, before an answer our own."""
+
+    def __init__(self, cursor: Cursor, move: Move, known: str | None, now: datetime) -> None:
+        self._cursor = cursor
+        self._move = move
+        self._new = known is None
+        self._now = now
+        self._overlap = timedelta(minutes=cursor.overlap_minutes)
+        self._at = datetime.fromisoformat(known) if known else now - FIRST + self._overlap
+
+    async def go_on(self, inputs: Mapping[str, Any], run: Run) -> Result:
+        """Run from where it ended, window by window, each moving the cursor once it came whole."""
+        if self._new:  # a first run that fails is repeated from where it began
+            await self._move(self._at)
+        result: Result | None = None
+        while True:
+            since = self._at - self._overlap
+            until = min(since + WINDOW, self._now + AHEAD)
+            one = await run({**inputs, **self._range(inputs, since, until)})
+            result = one if result is None else _together(result, one)
+            ahead = await self._set_right(since, one)
+            if one.status is not Status.PASSED:
+                return result
+            if ahead:
+                continue
+            behind = until < self._now
+            await self._passed(one, until if behind else self._at)
+            if not behind:
+                return result
+
+    def _range(self, inputs: Mapping[str, Any], since: datetime, until: datetime) -> dict[str, Any]:
+        cursor = self._cursor
         limit = {cursor.limit: EVERYTHING} if cursor.limit and cursor.limit not in inputs else {}
-        one = await run({**inputs, **times, **limit})
-        result = one if result is None else _together(result, one)
-        if one.status is not Status.PASSED:
-            return result
-        ends = datetime.fromisoformat(one.raw_data["product_time"])
-        if since > ends:  # our clock was ahead when the cursor was set
-            now, at = ends, ends - FIRST + overlap
-            continue
-        now = ends
-        latest = datetime.fromisoformat(one.raw_data["latest"]) if one.raw_data["latest"] else at
-        behind = until < ends
-        at = min(max(at, latest, until if behind else at), ends)
-        await store.move(connection.id, command.id, name, iso(at))
-        if not behind:
-            return result
+        return {cursor.since: iso(since), cursor.until: iso(until), **limit}
+
+    async def _set_right(self, since: datetime, result: Result) -> bool:
+        """Take the product's time; where our clock was ahead of it when the cursor was set, set it back."""
+        told = result.raw_data["product_time"] if result.raw_data else None
+        if told is None:
+            return False
+        self._now = datetime.fromisoformat(told)
+        ahead = since > (self._now - FIRST + self._overlap if self._new else self._now)
+        if ahead:
+            self._at = self._now - FIRST + self._overlap
+            await self._move(self._at)
+        return ahead
+
+    async def _passed(self, result: Result, at: datetime) -> None:
+        """Move on, to the newest record at most, and never ahead of the product's clock."""
+        latest = result.raw_data["latest"]
+        self._at = min(max(self._at, at, datetime.fromisoformat(latest) if latest else at), self._now)
+        await self._move(self._at)
 
 
 def _name(connection: Connection, inputs: Mapping[str, Any], cursor: Cursor) -> str:
