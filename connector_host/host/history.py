@@ -57,29 +57,38 @@ class History:
         self._batch: _Batch | None = None
         self._unwritten: list[Written] = []
 
-    async def begin(self, invocation: Invocation, inputs: str, seconds: float) -> None:
-        """Tell of a run that may change something, before it does; raises StoreError, and then nothing may be sent."""
-        await self._store.begin(_begun(invocation, inputs), seconds)
+    async def begin(self, invocation: Invocation, inputs: str) -> None:
+        """Tell of a run that may change something, before it does; raises StoreError, and then nothing may be sent.
+
+        What waits to be written is written first: where that cannot be, this one's result could not be either.
+        """
+        if self._unwritten:
+            with anyio.CancelScope(shield=True):
+                await self._write_rest()
+        await self._store.begin(_begun(invocation, inputs))
 
     async def record(self, result: Result, invocation: Invocation, inputs: str, *, intended: bool) -> None:
         """Keep one result, and its audit record; `inputs` is JSON text, redacted as the result is. Raises StoreError.
 
         With `intended` it was begun; what cannot be written now is kept, and written later.
         """
-        if not self._pruned:
-            await self._prune()
         record = _record_of(result, invocation, inputs, self._settings.limits.kept_result_bytes)
         kept = invocation.options.record
         run = Written(record, self._entry(record, "invocation.finished"), intended, kept=kept)
         try:
-            if self.under_way > 1:
-                await self._write_together(run)
-            else:
-                await self._store.append([*self._unwritten, run])
-                self._unwritten.clear()
+            with anyio.CancelScope(shield=True):  # it has ended, whoever is cancelled now
+                await self._write(run)
         except StoreError:
             self._unwritten.append(run)
             raise
+
+    async def _write(self, run: Written) -> None:
+        if not self._pruned:
+            await self._prune()
+        if self.under_way > 1:
+            await self._write_together(run)
+        else:
+            await self._write_rest(run)
 
     async def sweep(self) -> int:
         """End what programs that died had begun: whether it was done nobody knows; how many."""
@@ -98,6 +107,14 @@ class History:
             with suppress(StoreError):
                 await self._store.append(self._unwritten)
 
+    async def _write_rest(self, *more: Written) -> None:
+        rest, self._unwritten = self._unwritten, []
+        try:
+            await self._store.append([*rest, *more])
+        except StoreError:
+            self._unwritten = [*rest, *self._unwritten]
+            raise
+
     def _entry(self, record: HistoryRecord, action: str) -> AuditEntry:
         details = {"plugin": record.plugin, "command": record.command, "status": record.status}
         if record.effect:
@@ -112,23 +129,17 @@ class History:
             await batch.written.wait()
         else:
             batch = self._batch = _Batch([run])
-            try:
-                await anyio.sleep(LINGER_SECONDS if self.under_way >= MANY else 0)
-            finally:  # whoever joined is waiting, also where this one is cancelled
-                self._batch = None
-                await self._write(batch)
-        if run.record.invocation_id in batch.failed:
-            raise batch.failed[run.record.invocation_id]
-
-    async def _write(self, batch: _Batch) -> None:
-        """Write all, also while the first is cancelled; each by itself where they cannot be written together."""
-        with anyio.CancelScope(shield=True):
+            await anyio.sleep(LINGER_SECONDS if self.under_way >= MANY else 0)
+            self._batch = None
             try:
                 await self._append(batch, batch.runs)
             finally:
                 batch.written.set()
+        if run.record.invocation_id in batch.failed:
+            raise batch.failed[run.record.invocation_id]
 
     async def _append(self, batch: _Batch, runs: Sequence[Written]) -> None:
+        """Write all, each by itself where they cannot be written together."""
         try:
             await self._store.append(runs)
         except StoreError as error:

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from connector_host.host.core import Core
-from connector_host.model.errors import InvocationExists, KeyReused
+from connector_host.model.errors import KeyReused
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import DeadlinePassed
 from connector_host.model.result import HistoryRecord, Result, result_of
@@ -22,11 +22,11 @@ async def first_result(core: Core, invocation: Invocation) -> Result | None:
     where the invocation's id is another's.
     """
     key = invocation.options.idempotency_key
-    if key is None:
-        if invocation.options.invocation_id is not None and await core.store.history.get(invocation.id) is not None:
-            raise InvocationExists
-        return None
     mine = KeyUse(invocation.id, _digest(invocation.inputs_text or "{}"), running=True)
+    if key is None:
+        if invocation.options.invocation_id is not None:
+            await core.store.idempotency.take_id(mine, core.clock.now().timestamp())
+        return None
     seconds = invocation.options.deadline_seconds or core.settings.limits.deadline_seconds
     until = core.clock.monotonic() + seconds
     while True:

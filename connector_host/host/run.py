@@ -14,8 +14,6 @@ from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import InvocationError, NotRecordable
 from connector_host.model.result import Result
 
-WAIT_SECONDS = 10.0  # for the database, before anything is sent
-
 
 class Run(Struct, eq=False):
     """An invocation under way: what it did so far, when it began, whether its inputs were taken, and the store told."""
@@ -48,13 +46,11 @@ class Run(Struct, eq=False):
         """Tell the store what is about to run; raises NotRecordable, and then nothing may be sent."""
         if not self.acts:
             return
-        left = self.invocation.deadline - self.core.clock.monotonic()
-        self.intended = True  # also where it is cancelled while the store writes it
         try:
-            await self.core.history.begin(self.invocation, inputs, min(left, WAIT_SECONDS))
+            await self.core.history.begin(self.invocation, inputs)
         except StoreError as error:
-            self.intended = False
             raise NotRecordable(f"Nothing was sent, because it could not be recorded. {error}") from error
+        self.intended = True
 
     def report(self, rules: CommandRules, output: Collector) -> Result:
         """Return the result as it stands."""

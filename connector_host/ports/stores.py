@@ -131,8 +131,11 @@ class AuditStore(Protocol):
 class HistoryStore(Protocol):
     """What ran, and how it ended."""
 
-    async def begin(self, record: HistoryRecord, seconds: float) -> None:
-        """Tell, durably, of a run that may change something, before it does; waits so long for the database."""
+    async def begin(self, record: HistoryRecord) -> None:
+        """Tell, durably, of a run that may change something, before it does; waits for nobody.
+
+        Raises StoreError, and InvocationExists where its id is that of another that is under way.
+        """
 
     async def abandoned(self) -> Sequence[HistoryRecord]:
         """Return those that were begun by programs which run no more, and never ended."""
@@ -161,10 +164,11 @@ class IdempotencyStore(Protocol):
     async def take(self, scope: str, key: str, mine: KeyUse, now: float) -> KeyUse | None:
         """Keep the key for an invocation unless another has it; return that one. Keys are kept for a day.
 
-        Raises InvocationExists where the id is that of another invocation.
-
-        `now` is in Unix seconds.
+        The invocation's id is kept too. `now` is in Unix seconds. Raises InvocationExists where the id is another's.
         """
+
+    async def take_id(self, mine: KeyUse, now: float) -> None:
+        """Keep an id that its caller gave, and no key; raises InvocationExists where it is another's."""
 
 
 ANYWHERE = "*"  # no site is called so

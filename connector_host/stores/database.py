@@ -1,6 +1,7 @@
 """The open SQLite file: WAL, of this program's schema; the event loop never waits for its lock; a fault is told."""
 
 import asyncio
+import errno
 import os
 import sqlite3
 import threading
@@ -114,6 +115,14 @@ class Database:
             back_up(self.path, target)
 
     @contextmanager
+    def beside(self) -> Iterator[None]:
+        """Write something that belongs to it beside the file, where the file is there and this is the place."""
+        self._check_place()
+        self._check_files()
+        with told(self.path, "failed"):
+            yield
+
+    @contextmanager
     def reading(self) -> Iterator[Statements]:
         """Lend it for statements that only read."""
         self._check_place()
@@ -200,7 +209,8 @@ def told(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError, UnicodeError) as error:
-        words = _WORDS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        full = getattr(error, "errno", None) == errno.ENOSPC
+        words = _WORDS.get(sqlite3.SQLITE_FULL if full else getattr(error, "sqlite_errorcode", 0) & 0xFF)
         if isinstance(error, sqlite3.Error) and is_taken(error):
             words = "another program has kept it locked all the time. Try again, or see what holds it"
         raise StoreError(f"The store {path} {what}: {words or error}.") from error

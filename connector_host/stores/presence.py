@@ -15,15 +15,15 @@ class Presence:
 
     def __init__(self, folder: Path) -> None:
         self.id = ""
-        self._folder = folder
+        self.folder = folder
         self._lock: FileLock | None = None
 
     def claim(self) -> str:
         """Be there; return this program's id."""
         if self._lock is None:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.id = uuid.uuid4().hex
-            self._lock = FileLock(self._folder / self.id)
+            self._lock = FileLock(self.folder / self.id)
             self._lock.acquire(wait=False)
             os.register_at_fork(after_in_child=self._lock.release)  # the child is another program
         return self.id
@@ -32,7 +32,7 @@ class Presence:
         """Whether a program still runs; the file of one that does not is removed."""
         if program == self.id:
             return True
-        file = self._folder / program
+        file = self.folder / program
         if not program.isalnum() or not file.exists():
             return False
         lock = FileLock(file)
@@ -44,7 +44,7 @@ class Presence:
 
     def left_over(self) -> bool:
         """Whether a program ended without a word; the files of such are removed."""
-        dead = [file.name for file in self._folder.glob("*") if not self.is_alive(file.name)]
+        dead = [file.name for file in self.folder.glob("*") if file.name.isalnum() and not self.is_alive(file.name)]
         return bool(dead)
 
     def leave(self) -> None:

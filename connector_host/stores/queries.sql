@@ -279,26 +279,6 @@ select unique_key, raw, mapped, site from intake_record
 where connection = :connection and command = :command and (:anywhere or site is :site)
 order by number desc limit :limit;
 
--- name: begin_intent
-insert into intent (
-    id, process, plugin, command, connection, caller, started_at, inputs, connection_id,
-    actor_kind, actor_id, actor_site, actor_tenant
-) values (
-    :id, :process, :plugin, :command, :connection, :caller, :started_at, :inputs, :connection_id,
-    :actor_kind, :actor_id, :actor_site, :actor_tenant
-);
-
--- name: end_intent
-delete from intent where id = :id;
-
--- name: intent_by_id
-select 1 from intent where id = :id;
-
--- name: open_intents
-select process, id, plugin, command, connection, caller, started_at, inputs, connection_id,
-    actor_kind, actor_id, actor_site, actor_tenant
-from intent order by id;
-
 -- name: key_of
 select invocation_id, inputs, process, at from idempotency_key where scope = :scope and key = :key;
 

@@ -11,6 +11,7 @@ from connector_host.model.errors import StoreError
 from connector_host.ports.parts import Surroundings
 from connector_host.stores.audit_end import AuditEnd
 from connector_host.stores.database import Database
+from connector_host.stores.journal import Journal
 from connector_host.stores.presence import Presence
 from connector_host.stores.sqlite_connections import SqliteConnections
 from connector_host.stores.sqlite_health import SqliteHealth
@@ -36,7 +37,8 @@ class SqliteStore:
         path = Path(url.removeprefix(_PREFIX)) if url else surroundings.home / FILE
         own = path == surroundings.home / FILE
         self.name = FILE if own else f"database-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-        self._database = Database(path, power=surroundings.options("store").get("durability") == "power")
+        power = surroundings.options("store").get("durability") == "power"
+        self._database = Database(path, power=power)
         self.connections = SqliteConnections(self._database)
         self.keys = SqliteKeys(self._database)
         self.sites = SqliteSites(self._database)
@@ -44,17 +46,19 @@ class SqliteStore:
         end = AuditEnd(path.with_name(f"{path.name}.audit-end"), _teller(surroundings))
         self.audit = SqliteAudit(self._database, end)
         self._presence = Presence(path.with_name(f"{path.name}.processes"))
+        self._journal = Journal(self._presence, power=power)
         if self._presence.left_over():
             self._database.refuse_damaged()
-        self.history = SqliteHistory(self._database, self._presence)
+        self.history = SqliteHistory(self._database, self._journal)
         self.leases = SqliteLeases(self._database)
-        self.idempotency = SqliteIdempotency(self._database, self._presence)
+        self.idempotency = SqliteIdempotency(self._database, self._presence, self._journal)
         self.intake = SqliteIntakeLog(self._database)
 
     async def close(self) -> None:
         """Close the file."""
         if self._database.is_ours:
             self.audit.close()
+            self._journal.leave()
             self._presence.leave()
         self._database.close()
 

@@ -4,17 +4,18 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec.json
 from msgspec.structs import asdict, replace
 
 from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord, digest_of
 from connector_host.model.caller import Actor
-from connector_host.model.errors import StoreError
+from connector_host.model.errors import InvocationExists, StoreError
 from connector_host.model.invocation import id_at
 from connector_host.model.result import HistoryRecord, iso
 from connector_host.model.stored import Pruned, Written
 from connector_host.stores.audit_end import AuditEnd
 from connector_host.stores.database import Database
-from connector_host.stores.presence import Presence
+from connector_host.stores.journal import Journal
 from connector_host.stores.statements import Statements
 
 
@@ -108,37 +109,38 @@ DAY = 24 * 3600.0  # seconds
 class SqliteHistory:
     """What ran."""
 
-    def __init__(self, database: Database, presence: Presence) -> None:
+    def __init__(self, database: Database, journal: Journal) -> None:
         self._database = database
-        self._presence = presence
+        self._journal = journal
 
-    async def begin(self, record: HistoryRecord, seconds: float) -> None:
+    async def begin(self, record: HistoryRecord) -> None:
         """Tell of a run before it changes something."""
-        columns = _columns_of(record)
-        values = {name: columns[name] for name in _INTENDED}
-        process = self._presence.claim()
-        await self._database.write(lambda db: db.change("begin_intent", process=process, **values), seconds)
+        if self._journal.is_under_way(record.invocation_id):
+            raise InvocationExists
+        with self._database.beside():
+            self._journal.begin(record.invocation_id, msgspec.json.encode(record))
 
     async def abandoned(self) -> Sequence[HistoryRecord]:
-        """Return those of programs that run no more."""
-        with self._database.reading() as db:
-            rows = db.rows("open_intents")
-        alive = {process: self._presence.is_alive(process) for process in {row[0] for row in rows}}
-        return [_intent_of(row[1:]) for row in rows if not alive[row[0]]]
+        """Return those of programs that run no more, and forget of them what is recorded already."""
+        found: list[HistoryRecord] = []
+        for program, begun in self._journal.left().items():
+            with self._database.reading() as db:
+                lost = {name: text for name, text in begun.items() if db.row("invocation_by_id", id=name) is None}
+            found += [msgspec.json.decode(text, type=HistoryRecord) for text in lost.values()]
+            if not lost:
+                self._journal.forget(program)
+        return found
 
     async def append(self, runs: Sequence[Written]) -> None:
         """Keep them, each with its audit record."""
 
         def work(db: Statements) -> None:
-            entries = []
-            for run in runs:
-                ended = not run.intended or db.change("end_intent", id=run.record.invocation_id)
-                if run.kept and (ended or not run.swept):
-                    db.change("add_invocation", **_columns_of(run.record))
-                    entries.append(run.entry)
-            append_all(db, entries)
+            kept = [run for run in runs if run.kept]
+            new = [db.change("add_invocation", **_columns_of(run.record)) for run in kept]
+            append_all(db, [run.entry for run, added in zip(kept, new, strict=True) if added or not run.swept])
 
         await self._database.write(work)
+        self._journal.end(run.record.invocation_id for run in runs if run.intended)
 
     async def recent(
         self, limit: int, connection_id: str | None = None, actor: Actor | None = None
@@ -185,18 +187,6 @@ def _trusted(db: Statements, now: float) -> tuple[float, float]:
     first = doubted is None or now < doubted
     db.change("note_time", at=at, doubted=now if first else doubted)
     return min(at, now), now - at if first else 0.0
-
-
-_INTENDED = (
-    *("id", "plugin", "command", "connection", "caller", "started_at", "inputs", "connection_id"),
-    *("actor_kind", "actor_id", "actor_site", "actor_tenant"),
-)
-
-
-def _intent_of(row: Sequence[Any]) -> HistoryRecord:
-    invocation, plugin, command, connection, caller, started_at, inputs, connection_id, *actor = row
-    record = HistoryRecord(invocation, plugin, command, connection, caller, "", started_at, 0, inputs)
-    return replace(record, connection_id=connection_id, actor=Actor(*actor))
 
 
 _BEFORE_ACTOR = 12  # columns of a row

@@ -246,7 +246,9 @@ def test_whoever_polls_without_times_loses_nothing_and_doubles_nothing(
     chance = product.random
     chance.seed(seed)
     product.lag = chance.choice((0, 0, 30, 400))
-    clock = SkewedClock(product, chance.choice((0, 0, -1800, 1800, 60, 3 * DAY, -3 * DAY, DAY, DAY / 2, 366 * DAY, -366 * DAY)))
+    clock = SkewedClock(
+        product, chance.choice((0, 0, -1800, 1800, 60, 3 * DAY, -3 * DAY, DAY, DAY / 2, 366 * DAY, -366 * DAY))
+    )
     world = own(tmp_path, COMMANDS, served, clock=clock)
     truth: set[str] = set()
     stored: dict[str, Any] = {}

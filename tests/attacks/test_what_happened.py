@@ -1,14 +1,14 @@
 """What happened at the product is never denied: lost answers, cut runs, dead programs, full disks, repeated calls."""
 
 import json
+import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ import pytest
 from connector_host.model.caller import Caller
 from connector_host.model.errors import InvocationExists, KeyReused, StoreError, WrongUse
 from connector_host.model.invocation import Options
-from connector_host.model.result import Status
-from tests.own import HEAD, own, run
+from connector_host.model.result import Result, Status
+from tests.own import HEAD, add, own, run
 from tests.world import FastClock, Sandbox, World, http, raw_server
 
 DO = """
@@ -148,26 +148,20 @@ def test_a_run_that_is_cancelled_is_recorded(tmp_path: Path) -> None:
     assert "cancelled" in json.loads(record.error or "")["message"]
 
 
-@contextmanager
-def spoiled(world: World, statement: str) -> Iterator[None]:
-    with sqlite3.connect(world.home / "connector-host.db") as database:
-        database.execute(statement)
-    database.close()
-    yield
-    with sqlite3.connect(world.home / "connector-host.db") as database:
-        database.execute("drop trigger spoiled")
-    database.close()
-
-
 def test_what_cannot_be_recorded_is_not_sent(tmp_path: Path) -> None:
     with raw_server(GOOD) as (base, received):
         world = own(tmp_path, DO, base)
-        with spoiled(world, "create trigger spoiled before insert on intent begin select raise(abort, 'x'); end"):
-            for record in (True, False):
-                result = run(world, "do_it", {"what": "x"}, options=Options(record=record))
-                assert effects(result) == ("Failed", "none", ["none"])
-                assert "could not be recorded" in result.errors[0].message
-        assert received == []
+
+        async def without_a_place(host: Any) -> list[Result]:
+            await host.run("acme", "do_it", "own", {"what": "first"})
+            shutil.rmtree(world.home / "connector-host.db.processes")
+            return [await host.run("acme", "do_it", "own", {}, options=Options(record=kept)) for kept in (True, False)]
+
+        for result in world.use(without_a_place):
+            assert effects(result) == ("Failed", "none", ["none"])
+            assert "could not be recorded" in result.errors[0].message
+            assert "was removed while it was in use" in result.errors[0].message
+        assert sum(one.startswith(b"POST") for one in received) == 1
 
 
 def test_a_disk_that_is_full_stops_what_acts_and_says_so(tmp_path: Path) -> None:
@@ -188,7 +182,72 @@ def test_a_disk_that_is_full_stops_what_acts_and_says_so(tmp_path: Path) -> None
     assert all("the disk is full" in result.errors[0].message for result in failed)
     done = [result for result in results if result.status is Status.PASSED]
     assert sum(one.startswith(b"POST") for one in received) == len(done)
-    assert {one.invocation_id for one in done} <= {one.invocation_id for one in records}
+    noted = [one for one in done if one.notes]
+    assert len(noted) == 1, "the first that the disk has no room for; after it nothing is sent"
+    assert "the disk is full" in noted[0].notes[-1]
+    assert {one.invocation_id for one in done} - {noted[0].invocation_id} <= {one.invocation_id for one in records}
+    assert {one.invocation_id for one in done} <= {
+        one.invocation_id for one in world.use(lambda host: host.history(100))
+    }
+
+
+def test_a_disk_without_room_for_a_line_stops_what_acts(tmp_path: Path) -> None:
+    with raw_server(GOOD) as (base, received):
+        world = own(tmp_path, DO, base)
+
+        async def full(host: Any) -> list[Result]:
+            first = await host.run("acme", "do_it", "own", {"what": "x"})
+            before = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))
+            try:
+                second = await host.run("acme", "do_it", "own", {"what": "y" * 1000})
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            return [first, second, await host.run("acme", "do_it", "own", {"what": "z"})]
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        first, second, third = world.use(full)
+        assert [one.status.value for one in (first, second, third)] == ["Passed", "Failed", "Passed"]
+        assert effects(second) == ("Failed", "none", ["none"])
+        assert sum(one.startswith(b"POST") for one in received) == 2
+
+
+def test_a_journal_that_grew_is_left_for_the_next_and_loses_nothing(tmp_path: Path) -> None:
+    """A thousand runs of a kilobyte each, one of them under way all the time; then the program is killed."""
+    with raw_server(GOOD) as (base, _), raw_server(None) as (silent, waiting):
+        world = own(tmp_path, DO, base)
+        add(world, "slow", silent)
+        child = subprocess.Popen([sys.executable, "-c", LONG, str(world.home), str(world.configuration.manifest)])
+        until = time.monotonic() + 60
+        while not (world.home / "done").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert waiting
+        files = list((world.home / "connector-host.db.processes").glob("*.*"))
+        assert 2 <= len(files) <= 3
+        child.kill()
+        child.wait()
+    records = world.use(lambda host: host.history(2000))
+    assert [one.effect for one in records if one.connection == "slow"] == ["unknown"]
+    assert len(records) == 601
+    world.use(lambda host: host.history())
+    assert list((world.home / "connector-host.db.processes").glob("*.*")) == []
+
+
+LONG = """
+import sys, anyio
+from pathlib import Path
+from connector_host import Configuration, open_host
+async def main():
+    async with open_host(Configuration(home=Path(sys.argv[1]), manifest=Path(sys.argv[2]))) as host:
+        session = host.as_operator()
+        async with anyio.create_task_group() as group:
+            group.start_soon(session.run, "acme", "do_it", "slow", {"what": "x"})
+            await anyio.sleep(0.5)
+            for number in range(600):
+                await session.run("acme", "do_it", "own", {"what": "x" * 1000})
+            Path(sys.argv[1], "done").touch()
+anyio.run(main)
+"""
 
 
 def test_a_result_that_cannot_be_recorded_is_returned_and_recorded_later(tmp_path: Path) -> None:
@@ -481,8 +540,7 @@ def test_runs_are_cancelled_while_their_intents_are_written(tmp_path: Path) -> N
         world = own(tmp_path, DO, base)
         world.use(cut)
     assert len(world.use(lambda host: host.history(100))) == 28
-    with sqlite3.connect(world.home / "connector-host.db") as database:
-        assert database.execute("select count(*) from intent").fetchone() == (0,)
+    assert list((world.home / "connector-host.db.processes").iterdir()) == []
 
 
 def test_what_cannot_be_written_hangs_no_other_writer(tmp_path: Path) -> None:

@@ -23,22 +23,6 @@ alter table invocation add column actor_site text;
 alter table invocation add column actor_tenant text;
 alter table invocation add column effect text not null default '';
 
-create table intent (                                -- an invocation that may change something, while it runs
-    id text primary key,
-    process text not null,                           -- the program that runs it; its file is locked while it lives
-    plugin text not null,
-    command text not null,
-    connection text not null,
-    caller text not null,
-    started_at text not null,
-    inputs text not null,
-    connection_id text not null,
-    actor_kind text not null,
-    actor_id text not null,
-    actor_site text,
-    actor_tenant text
-) without rowid;
-
 create table idempotency_key (                       -- the first invocation that was given a key, for a day
     scope text not null,
     key text not null,
