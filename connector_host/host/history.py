@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Any
 
 import anyio
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from connector_host.host.audit import Audit
@@ -26,69 +25,35 @@ from connector_host.ports.parts import Clock
 from connector_host.ports.stores import HealthStore, HistoryStore
 
 log = logging.getLogger("connector_host")
-MANY = 16  # invocations under way, from which a record waits a little for others to be written with
-LINGER_SECONDS = 0.006
 PRUNED = 1000  # runs forgotten at once
 SMALLEST_RECORD = 100  # bytes; a list of more records than fit need not be written out to be weighed
 
 
-class _Batch(Struct, eq=False):
-    """Runs that are written together: the first who comes writes for all who come before it is their turn."""
-
-    runs: list[Written] = field(default_factory=list)
-    written: anyio.Event = field(default_factory=anyio.Event)
-    failed: dict[str, StoreError] = field(default_factory=dict)  # by invocation
-
-
 class History:
-    """Writes what is about to run and what came of it, and forgets what is past the retention.
-
-    `under_way` counts the invocations that run now: where there are several, those that end in the same turn of the
-    event loop share one transaction. A run that could not be written is kept, and tried again with the next.
-    """
+    """Writes what is about to run and what came of it, and forgets what is past the retention."""
 
     def __init__(self, store: HistoryStore, audit: Audit, settings: Settings, clock: Clock) -> None:
-        self.under_way = 0
         self._store = store
         self._audit = audit
         self._settings = settings
         self._clock = clock
         self._pruned = False
-        self._batch: _Batch | None = None
-        self._unwritten: list[Written] = []
 
     async def begin(self, invocation: Invocation, inputs: str) -> None:
-        """Tell of a run that may change something, before it does; raises StoreError, and then nothing may be sent.
-
-        What waits to be written is written first: where that cannot be, this one's result could not be either.
-        """
-        if self._unwritten:
-            with anyio.CancelScope(shield=True):
-                await self._write_rest()
+        """Tell of a run that may change something, before it does; raises StoreError, and then nothing may be sent."""
         await self._store.begin(_begun(invocation, inputs))
 
-    async def record(self, result: Result, invocation: Invocation, inputs: str, *, intended: bool) -> None:
+    async def record(self, result: Result, invocation: Invocation, inputs: str) -> None:
         """Keep one result, and its audit record; `inputs` is JSON text, redacted as the result is. Raises StoreError.
 
-        With `intended` it was begun; what cannot be written now is kept, and written later.
+        What cannot be kept now is kept later.
         """
         record = _record_of(result, invocation, inputs, self._settings.limits.kept_result_bytes)
-        kept = invocation.options.record
-        run = Written(record, self._entry(record, "invocation.finished"), intended, kept=kept)
-        try:
-            with anyio.CancelScope(shield=True):  # it has ended, whoever is cancelled now
-                await self._write(run)
-        except StoreError:
-            self._unwritten.append(run)
-            raise
-
-    async def _write(self, run: Written) -> None:
-        if not self._pruned:
-            await self._prune()
-        if self.under_way > 1:
-            await self._write_together(run)
-        else:
-            await self._write_rest(run)
+        run = Written(record, self._entry(record, "invocation.finished"), invocation.options.record)
+        with anyio.CancelScope(shield=True):  # it has ended, whoever is cancelled now
+            await self._store.end(run)
+            with suppress(StoreError):  # another time
+                await self._prune()
 
     async def sweep(self) -> int:
         """End what programs that died had begun: whether it was done nobody knows; how many."""
@@ -96,24 +61,10 @@ class History:
         runs = []
         for begun in abandoned:
             record = replace(begun, status=Status.FAILED.value, effect=Effect.UNKNOWN.value, error=json_text(_LOST))
-            runs.append(Written(record, self._entry(record, "invocation.abandoned"), intended=True, swept=True))
+            runs.append(Written(record, self._entry(record, "invocation.abandoned")))
         if runs:
             await self._store.append(runs)
         return len(runs)
-
-    async def close(self) -> None:
-        """Write what could not be written before; what cannot be written now either stays begun."""
-        if self._unwritten:
-            with suppress(StoreError):
-                await self._store.append(self._unwritten)
-
-    async def _write_rest(self, *more: Written) -> None:
-        rest, self._unwritten = self._unwritten, []
-        try:
-            await self._store.append([*rest, *more])
-        except StoreError:
-            self._unwritten = [*rest, *self._unwritten]
-            raise
 
     def _entry(self, record: HistoryRecord, action: str) -> AuditEntry:
         details = {"plugin": record.plugin, "command": record.command, "status": record.status}
@@ -122,35 +73,10 @@ class History:
         entry = self._audit.entry(action, record.actor, record.connection, **details, invocation=record.invocation_id)
         return replace(entry, subject_id=record.connection_id)
 
-    async def _write_together(self, run: Written) -> None:
-        batch = self._batch
-        if batch is not None:
-            batch.runs.append(run)
-            await batch.written.wait()
-        else:
-            batch = self._batch = _Batch([run])
-            await anyio.sleep(LINGER_SECONDS if self.under_way >= MANY else 0)
-            self._batch = None
-            try:
-                await self._append(batch, batch.runs)
-            finally:
-                batch.written.set()
-        if run.record.invocation_id in batch.failed:
-            raise batch.failed[run.record.invocation_id]
-
-    async def _append(self, batch: _Batch, runs: Sequence[Written]) -> None:
-        """Write all, each by itself where they cannot be written together."""
-        try:
-            await self._store.append(runs)
-        except StoreError as error:
-            if len(runs) == 1:
-                batch.failed[runs[0].record.invocation_id] = error
-                return
-            for run in runs:
-                await self._append(batch, [run])
-
     async def _prune(self) -> None:
         """Forget some of what is past the retention: a slice with each run, until nothing is left for today."""
+        if self._pruned:
+            return
         pruned = await self._store.prune(self._clock.now(), self._settings.retention_days, PRUNED)
         self._pruned = pruned.forgotten < PRUNED
         if pruned.jumped:

@@ -54,7 +54,6 @@ class Host:
     async def close(self) -> None:
         """Close every wire and the store."""
         await self._core.pool.close()
-        await self._core.history.close()
         await self._core.store.close()
 
 

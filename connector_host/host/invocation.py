@@ -40,7 +40,6 @@ async def invoke(core: Core, invocation: Invocation, reveal: Reveal | None = Non
     told to the store before it begins, and is not begun where that fails. `reveal` is told what a vault hands out.
     Raises WrongUse for an idempotency key that was given with other inputs, and for an id that was used.
     """
-    core.history.under_way += 1
     effects = Effects()
     token, told = EFFECTS.set(effects), UNDER_WAY.set(_who(invocation))
     try:
@@ -48,7 +47,6 @@ async def invoke(core: Core, invocation: Invocation, reveal: Reveal | None = Non
     finally:
         EFFECTS.reset(token)
         UNDER_WAY.reset(told)
-        core.history.under_way -= 1
 
 
 def _who(invocation: Invocation) -> Mapping[str, Any]:

@@ -95,7 +95,7 @@ class Run(Struct, eq=False):
         try:
             if invocation.options.record or self.intended:
                 inputs = output.redactor.text(invocation.inputs_text or "{}")
-                await core.history.record(self._kept(result), invocation, inputs, intended=self.intended)
+                await core.history.record(self._kept(result), invocation, inputs)
             if invocation.draft is None:
                 failures = [failure for _, failure in output.failures]
                 await note_health(core.store.health, invocation.command, connection, result, failures)

@@ -14,15 +14,10 @@ class Lease(Struct, frozen=True):
 
 
 class Written(Struct, frozen=True):
-    """A run to be kept, with its audit record; `intended` where begin() told of it before it ran.
-
-    With `swept` it is kept only if nobody else ended it meanwhile; without `kept` only its end is.
-    """
+    """A run to be kept, with its audit record; without `kept` only its end is, where it was begun."""
 
     record: HistoryRecord
     entry: AuditEntry
-    intended: bool = False
-    swept: bool = False
     kept: bool = True
 
 

@@ -138,10 +138,16 @@ class HistoryStore(Protocol):
         """
 
     async def abandoned(self) -> Sequence[HistoryRecord]:
-        """Return those that were begun by programs which run no more, and never ended."""
+        """Return those that were begun by programs which run no more, and never ended; keep those that ended."""
+
+    async def end(self, run: Written) -> None:
+        """Keep what came of a run; durable against the process's death once done, and soon seen by other programs.
+
+        Raises StoreError where it cannot be kept yet: it is tried again.
+        """
 
     async def append(self, runs: Sequence[Written]) -> None:
-        """Keep them in one transaction; durable against the process's death once done."""
+        """Keep runs in one transaction, each that is not kept yet."""
 
     async def recent(
         self, limit: int, connection_id: str | None = None, actor: Actor | None = None

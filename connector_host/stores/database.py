@@ -5,16 +5,18 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 
 from connector_host.model.errors import StoreError, WrongLoop, WrongProcess
+from connector_host.model.stored import Written
 from connector_host.stores.migrating import back_up, migrate, schema_of
 from connector_host.stores.statements import Statements
+from connector_host.stores.waiting import Waiting
 from connector_host.stores.writer import Writer, is_taken, transaction
 
 T = TypeVar("T")
@@ -41,14 +43,16 @@ def opened(path: Path, *, power: bool, seconds: float = OPENING_SECONDS) -> sqli
 class Database:
     """The open file; `power` waits for the disk with each write, not only for the process.
 
-    It belongs to the process and the thread that opened it. `committed` is called after each write.
+    It belongs to the process and the thread that opened it. `committed` is called after each write; what is `waiting`
+    is written with the next.
     """
 
     def __init__(self, path: Path, *, power: bool = False) -> None:
         self.path = path
         self.committed: Callable[[], None] = _nothing
+        self.waiting: Waiting | None = None
         self._power = power
-        self._process, self._thread, self._loop = os.getpid(), threading.get_ident(), _loop()
+        self._process, self._thread, self.loop = os.getpid(), threading.get_ident(), _loop()
         with told(path, "cannot be opened"):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             raw = opened(path, power=power)
@@ -116,9 +120,8 @@ class Database:
 
     @contextmanager
     def beside(self) -> Iterator[None]:
-        """Write something that belongs to it beside the file, where the file is there and this is the place."""
+        """Write something that belongs to it beside the file; raises StoreError where that fails."""
         self._check_place()
-        self._check_files()
         with told(self.path, "failed"):
             yield
 
@@ -137,24 +140,49 @@ class Database:
         """
         self._check_place()
         self._check_files()
+        whole, runs = (work, ()) if self.waiting is None else self.waiting.with_work(work)
         with told(self.path, "failed"):
-            if self._writer.idle:
-                try:
-                    done = transaction(self._here, work)
-                except sqlite3.OperationalError as error:
-                    if not is_taken(error):
-                        raise
-                else:
-                    self.committed()
-                    return done
-            done = await self._writer.do(work, anyio.current_time() + seconds)
+            done: Any = self._at_once(whole) if self._writer.idle else _TAKEN
+            if done is _TAKEN:
+                done = await self._writer.do(whole, anyio.current_time() + seconds)
+        self._committed(runs)
+        return done  # type: ignore[no-any-return] # it is the work's
+
+    async def drain(self) -> None:
+        """Write what waits, if anything does; raises StoreError."""
+        if self.waiting is not None and self.waiting.runs:
+            await self.write(_nothing_more)
+
+    def drain_now(self) -> bool:
+        """Write what waits, here and now; whether the lock was free."""
+        if self.waiting is None or not self.waiting.runs:
+            return True
+        self._check_place()
+        self._check_files()
+        work, runs = self.waiting.with_work(_nothing_more)
+        with told(self.path, "failed"):
+            if not self._writer.idle or self._at_once(work) is _TAKEN:
+                return False
+        self._committed(runs)
+        return True
+
+    def _at_once(self, work: Callable[[Statements], Any]) -> Any:
+        try:
+            return transaction(self._here, work)
+        except sqlite3.OperationalError as error:
+            if not is_taken(error):
+                raise
+            return _TAKEN
+
+    def _committed(self, runs: Sequence[Written]) -> None:
+        if runs and self.waiting is not None:
+            self.waiting.written(runs)
         self.committed()
-        return done
 
     def _check_place(self) -> None:
         if os.getpid() != self._process:
             raise WrongProcess
-        if threading.get_ident() != self._thread or _loop() is not self._loop:
+        if threading.get_ident() != self._thread or _loop() is not self.loop:
             raise WrongLoop
 
     def _check_files(self) -> None:
@@ -167,12 +195,19 @@ class Database:
                 )
 
 
-def _loop() -> object:
+def _loop() -> asyncio.AbstractEventLoop | None:
     """Return asyncio's running loop; None where another, or none, runs."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+_TAKEN = object()
+
+
+def _nothing_more(_db: Statements) -> None:
+    """Write nothing but what waits."""
 
 
 def _nothing() -> None:

@@ -1,84 +1,84 @@
-"""What programs begin, in files of their own beside the one whose lock says that they live.
+"""What programs begin and end, in files of their own beside the one whose lock says that they live.
 
-A line is added when something begins, and one when it ended: a hundredth of what a transaction takes. A dead program's
-files are read by the others. A file that grew is left for the next, and removed once all that began in it has ended.
+A line costs a tenth of a transaction, and waits for nobody; what ended is written into the database soon after, many
+together. A dead program's files are read by the others. A file that grew is left for the next, and removed once all
+that stands in it is done.
 """
 
 import errno
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from connector_host.stores.presence import Presence
 
-LARGEST = 256 * 1024  # bytes of a file, from which the next one is begun
-_BEGUN, _ENDED = b"+", b"-"
+LARGEST = 1024 * 1024  # bytes of a file, from which the next one is begun
+_BEGUN, _ENDED, _DONE = b"+", b"=", b"-"
 
 
 class _File(Struct, eq=False):
-    """One of this program's files: open, its size, and how many that began in it have not ended."""
+    """One of this program's files: open, its size, and how much of what stands in it is not done."""
 
     path: Path
     descriptor: int
     size: int = 0
-    under_way: int = 0
+    open: int = 0
+
+
+class Left(Struct, frozen=True):
+    """What a dead program left, by id: what it began and did not end, and what ended and may not be recorded."""
+
+    begun: Mapping[str, bytes]
+    ended: Mapping[str, bytes]
 
 
 class Journal:
-    """What this program began and did not end, and what those that died left; an id stands before each record."""
+    """What this program began and ended, and what those that died left; each text is one line."""
 
     def __init__(self, presence: Presence, *, power: bool) -> None:
         self._presence = presence
         self._power = power
-        self._under_way: dict[str, _File] = {}
+        self._open: dict[str, _File] = {}
         self._file: _File | None = None
         self._number = 0
 
-    def is_under_way(self, name: str) -> bool:
-        """Whether this program began it, and did not end it yet."""
-        return name in self._under_way
+    def is_open(self, name: str) -> bool:
+        """Whether this program began it, or ended it, and it is not done yet."""
+        return name in self._open
 
-    def begin(self, name: str, record: bytes) -> None:
-        """Write down, durably, what begins; `record` is one line. Raises OSError, and then nothing is written."""
-        file = self._room()
-        self._add(file, b"%b%b %b\n" % (_BEGUN, name.encode(), record))
-        if self._power:
-            os.fsync(file.descriptor)
-        file.under_way += 1
-        self._under_way[name] = file
+    def begin(self, name: str, text: str | bytes) -> None:
+        """Write down, durably, what begins; raises OSError, and then nothing is written."""
+        self._add(_BEGUN, name, text)
 
-    def end(self, names: Iterable[str]) -> None:
-        """Write down what ended; a disk that is full is no reason to keep it: what is recorded elsewhere has ended."""
+    def end(self, name: str, text: str | bytes) -> None:
+        """Write down, durably, what came of it, whether it was begun or not; raises OSError."""
+        self._add(_ENDED, name, text)
+
+    def done(self, names: Iterable[str]) -> None:
+        """Forget what is recorded elsewhere, or need not be."""
+        lines: dict[int, tuple[_File, list[bytes]]] = {}
         for name in names:
-            file = self._under_way.pop(name, None)
-            if file is None:
-                continue
-            file.under_way -= 1
-            if not file.under_way and file is not self._file:
-                self._remove(file)
-                continue
-            with suppress(OSError):
-                self._add(file, b"%b%b\n" % (_ENDED, name.encode()))
+            file = self._open.pop(name, None)
+            if file is not None:
+                file.open -= 1
+                lines.setdefault(file.descriptor, (file, []))[1].append(b"%b%b\n" % (_DONE, name.encode()))
+        for file, said in lines.values():
+            if not file.open and file is not self._file:
+                _remove(file)
+            else:  # on a full disk it is recorded twice at most, which the database does not do
+                _write(file, b"".join(said))
 
-    def left(self) -> Mapping[str, Mapping[str, bytes]]:
-        """Return what dead programs began and did not end, by program and id; files with nothing left are removed."""
-        found: dict[str, dict[str, bytes]] = {}
-        for path in sorted(self._presence.folder.glob("*.*")):
-            program = path.name.partition(".")[0]
-            if self._presence.is_alive(program):
-                continue
-            begun = _begun(path)
-            found.setdefault(program, {}).update(begun)
-            if not begun:
-                path.unlink(missing_ok=True)
-        return found
+    def left(self) -> Mapping[str, Left]:
+        """Return what dead programs left, by program."""
+        programs = {path.name.partition(".")[0] for path in self._presence.folder.glob("*.*")}
+        return {name: self._left_by(name) for name in sorted(programs) if not self._presence.is_alive(name)}
 
     def was_left(self, program: str, name: str) -> bool:
-        """Whether a dead program began it, and nobody recorded it yet."""
-        return any(name in _begun(path) for path in self._presence.folder.glob(f"{program}.*"))
+        """Whether something of a dead program is not recorded yet."""
+        left = self._left_by(program)
+        return name in left.begun or name in left.ended
 
     def forget(self, program: str) -> None:
         """Remove the files of a dead program, of which all is recorded."""
@@ -86,20 +86,46 @@ class Journal:
             path.unlink(missing_ok=True)
 
     def leave(self) -> None:
-        """Be gone; what has not ended stays for others to read."""
-        files = {id(file): file for file in (*self._under_way.values(), *([self._file] if self._file else []))}
+        """Be gone; what is not done stays for others to read."""
+        files = {file.descriptor: file for file in (*self._open.values(), *([self._file] if self._file else []))}
         for file in files.values():
-            if file.under_way:
+            if file.open:
                 os.close(file.descriptor)
             else:
-                self._remove(file)
+                _remove(file)
         self._file = None
-        self._under_way.clear()
+        self._open.clear()
+
+    def _left_by(self, program: str) -> Left:
+        begun: dict[str, bytes] = {}
+        ended: dict[str, bytes] = {}
+        for path in sorted(self._presence.folder.glob(f"{program}.*"), key=lambda path: int(path.suffix[1:])):
+            *lines, _ = path.read_bytes().split(b"\n")  # half a line was never written
+            for line in lines:
+                name, _, text = line[1:].decode().partition(" ")
+                begun.pop(name, None)
+                ended.pop(name, None)
+                if line[:1] != _DONE:
+                    (begun if line[:1] == _BEGUN else ended)[name] = text.encode()
+        return Left(begun, ended)
+
+    def _add(self, kind: bytes, name: str, text: str | bytes) -> None:
+        file = self._open.get(name) or self._room()
+        if not os.fstat(file.descriptor).st_nlink:
+            raise FileNotFoundError(f"{file.path} was removed while it was in use")
+        line = b"%b%b %b\n" % (kind, name.encode(), text.encode() if isinstance(text, str) else text)
+        if not _write(file, line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if self._power:
+            os.fsync(file.descriptor)
+        if name not in self._open:
+            file.open += 1
+            self._open[name] = file
 
     def _room(self) -> _File:
-        """Return the file to write to; raises OSError where it was removed."""
+        """Return the file to write to."""
         file = self._file
-        if file is not None and file.size >= LARGEST and not file.under_way:
+        if file is not None and file.size >= LARGEST and not file.open:
             os.ftruncate(file.descriptor, 0)
             file.size = 0
         if file is None or file.size >= LARGEST:
@@ -107,34 +133,24 @@ class Journal:
             self._number += 1
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             file = self._file = _File(path, os.open(path, flags, 0o600))
-        if not os.fstat(file.descriptor).st_nlink:
-            raise FileNotFoundError(f"{file.path} was removed while it was in use")
         return file
 
-    def _add(self, file: _File, line: bytes) -> None:
+
+def _write(file: _File, line: bytes) -> bool:
+    """Add a line, all of it or nothing; whether there was room."""
+    try:
+        written = os.write(file.descriptor, line)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise
         written = 0
-        try:
-            written = os.write(file.descriptor, line)
-        finally:
-            if written < len(line):
-                os.ftruncate(file.descriptor, file.size)
-        if written < len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        file.size += written
-
-    def _remove(self, file: _File) -> None:
-        os.close(file.descriptor)
-        file.path.unlink(missing_ok=True)
+    if written < len(line):
+        os.ftruncate(file.descriptor, file.size)
+        return False
+    file.size += written
+    return True
 
 
-def _begun(path: Path) -> dict[str, bytes]:
-    """Return what began in a file and did not end; half a line, of a program that died over it, never began."""
-    found: dict[str, bytes] = {}
-    *lines, _ = path.read_bytes().split(b"\n")
-    for line in lines:
-        name, _, record = line[1:].partition(b" ")
-        if line[:1] == _BEGUN:
-            found[name.decode()] = record
-        else:
-            found.pop(name.decode(), None)
-    return found
+def _remove(file: _File) -> None:
+    os.close(file.descriptor)
+    file.path.unlink(missing_ok=True)

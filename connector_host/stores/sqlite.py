@@ -13,13 +13,14 @@ from connector_host.stores.audit_end import AuditEnd
 from connector_host.stores.database import Database
 from connector_host.stores.journal import Journal
 from connector_host.stores.presence import Presence
+from connector_host.stores.sqlite_audit import SqliteAudit
 from connector_host.stores.sqlite_connections import SqliteConnections
 from connector_host.stores.sqlite_health import SqliteHealth
+from connector_host.stores.sqlite_history import SqliteHistory
 from connector_host.stores.sqlite_idempotency import SqliteIdempotency
 from connector_host.stores.sqlite_intake import SqliteIntakeLog
 from connector_host.stores.sqlite_keys import SqliteKeys
 from connector_host.stores.sqlite_leases import SqliteLeases
-from connector_host.stores.sqlite_records import SqliteAudit, SqliteHistory
 from connector_host.stores.sqlite_sites import SqliteSites
 
 FILE = "connector-host.db"
@@ -57,6 +58,7 @@ class SqliteStore:
     async def close(self) -> None:
         """Close the file."""
         if self._database.is_ours:
+            await self.history.close()
             self.audit.close()
             self._journal.leave()
             self._presence.leave()

@@ -17,10 +17,10 @@ from connector_host.model.connection import (
     WrappedKey,
 )
 from connector_host.model.errors import BadSetting, ConnectionChanged, ConnectionExists, StoreError
+from connector_host.stores.audit_rows import append
 from connector_host.stores.connection_rows import columns_of, facts_of, health_of, stored_of
 from connector_host.stores.database import Database
 from connector_host.stores.sqlite_keys import refuse_retired
-from connector_host.stores.sqlite_records import append
 from connector_host.stores.statements import Statements
 
 REMEMBERED = 1024

@@ -55,4 +55,4 @@ class SqliteIdempotency:
         return row if known else None
 
     def _known(self, db: Statements, invocation: str) -> bool:
-        return self._journal.is_under_way(invocation) or db.row("invocation_by_id", id=invocation) is not None
+        return self._journal.is_open(invocation) or db.row("invocation_by_id", id=invocation) is not None

@@ -8,8 +8,8 @@ from connector_host.model.audit import AuditEntry
 from connector_host.model.caller import Site, SiteMap, Tenant
 from connector_host.model.errors import BadSetting, StoreError, UnknownSite
 from connector_host.ports.stores import Sign
+from connector_host.stores.audit_rows import append
 from connector_host.stores.database import Database
-from connector_host.stores.sqlite_records import append
 from connector_host.stores.statements import Statements
 
 
