@@ -71,6 +71,7 @@ class SqliteStore:
 
     async def back_up(self, target: Path) -> None:
         """Write all into a new file."""
+        await self._database.drain()
         await anyio.to_thread.run_sync(self._database.back_up, target)
 
 
