@@ -18,7 +18,7 @@ TARGETS = {
 
 HELD = {
     **TARGETS,
-    "files": 190,
+    "files": 195,
     "lines of code": 17_500,
     "protocols": 22,
     "import depth": 28,

@@ -58,13 +58,10 @@ class History:
     async def sweep(self) -> int:
         """End what programs that died had begun: whether it was done nobody knows; how many."""
         abandoned = await self._store.abandoned()
-        runs = []
         for begun in abandoned:
             record = replace(begun, status=Status.FAILED.value, effect=Effect.UNKNOWN.value, error=json_text(_LOST))
-            runs.append(Written(record, self._entry(record, "invocation.abandoned")))
-        if runs:
-            await self._store.append(runs)
-        return len(runs)
+            await self._store.end(Written(record, self._entry(record, "invocation.abandoned")))
+        return len(abandoned)
 
     def _entry(self, record: HistoryRecord, action: str) -> AuditEntry:
         details = {"plugin": record.plugin, "command": record.command, "status": record.status}

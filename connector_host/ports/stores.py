@@ -146,9 +146,6 @@ class HistoryStore(Protocol):
         Raises StoreError where it cannot be kept yet: it is tried again.
         """
 
-    async def append(self, runs: Sequence[Written]) -> None:
-        """Keep runs in one transaction, each that is not kept yet."""
-
     async def recent(
         self, limit: int, connection_id: str | None = None, actor: Actor | None = None
     ) -> Sequence[HistoryRecord]:

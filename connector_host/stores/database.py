@@ -151,7 +151,7 @@ class Database:
     async def drain(self) -> None:
         """Write what waits, if anything does; raises StoreError."""
         if self.waiting is not None and self.waiting.runs:
-            await self.write(_nothing_more)
+            await self.write(lambda _db: None)
 
     def drain_now(self) -> bool:
         """Write what waits, here and now; whether the lock was free."""
@@ -159,7 +159,7 @@ class Database:
             return True
         self._check_place()
         self._check_files()
-        work, runs = self.waiting.with_work(_nothing_more)
+        work, runs = self.waiting.with_work(lambda _db: None)
         with told(self.path, "failed"):
             if not self._writer.idle or self._at_once(work) is _TAKEN:
                 return False
@@ -204,10 +204,6 @@ def _loop() -> asyncio.AbstractEventLoop | None:
 
 
 _TAKEN = object()
-
-
-def _nothing_more(_db: Statements) -> None:
-    """Write nothing but what waits."""
 
 
 def _nothing() -> None:

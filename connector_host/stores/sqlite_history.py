@@ -74,10 +74,6 @@ class SqliteHistory:
                 self._journal.forget(program)
         return found
 
-    async def append(self, runs: Sequence[Written]) -> None:
-        """Write runs into the database, each with its audit record."""
-        await self._database.write(lambda db: put(db, runs))
-
     async def close(self) -> None:
         """Write what waits; what cannot be written stays in the journal."""
         if self._timer is not None:

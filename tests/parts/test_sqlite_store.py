@@ -183,7 +183,7 @@ def test_history_is_kept_for_the_retention(prod: World) -> None:
     record = HistoryRecord("0000", "pagerduty", "list_users", "prod", "operator", "Passed", old, 1, "{}")
 
     async def age(host: Any) -> int:
-        await host._core.store.history.append([Written(record, AuditEntry(old, "test", "invocation.finished"))])
+        await host._core.store.history.end(Written(record, AuditEntry(old, "test", "invocation.finished")))
         return len(await host.history())
 
     assert prod.use(age) == 1
