@@ -2,13 +2,21 @@
 
 import sys
 
-from connector_host.cli.main import run
+from connector_host.model.errors import ExtraMissing
+from connector_host.model.extras import require
 
 
 def main() -> int:
     """Run one command line; its exit code."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # text streams, unless embedded
+    try:
+        require("cli", "click", "The command line")
+    except ExtraMissing as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    from connector_host.cli.main import run  # noqa: PLC0415 - it imports click
+
     return run(sys.argv[1:])
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from connector_host.model.errors import BadSetting
+from connector_host.model.extras import require
 from connector_host.model.manifest import COMMANDS, MANIFEST, SAMPLES
 
 LINE = 120  # no line is longer
@@ -20,7 +21,8 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def formatted(text: str) -> str:
-    """Return YAML in the one form; formatting it again changes nothing. Raises BadSetting for what is not YAML."""
+    """Return YAML in the one form; formatting it again changes nothing. Raises BadSetting, and ExtraMissing."""
+    require("cli", "ruamel.yaml", "A writer of YAML")
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415 - nobody else needs a writer of YAML
 
     try:

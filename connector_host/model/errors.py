@@ -14,6 +14,7 @@ ConnectorHostError                 the root: catch this one at the rim
 │   ├── WrongLoop                 a host was used from another thread or event loop
 │   ├── InvocationExists          an invocation's id was given before
 │   ├── KeyReused                 an idempotency key was given with other inputs
+│   ├── ExtraMissing              a part that is installed as an extra is not there
 │   └── BadSetting
 ├── ManifestError                  the plugin author's mistake, with file and line
 ├── StoreError                     the database cannot be used
@@ -68,6 +69,10 @@ class UnknownPlugin(WrongUse):
 
 class BrokenPlugin(WrongUse):
     """The plugin cannot be used because its manifest or its code is wrong."""
+
+
+class ExtraMissing(WrongUse):
+    """What was asked for is installed as an extra, and is not there."""
 
 
 class UnknownCommand(WrongUse):

@@ -23,6 +23,7 @@ from connector_host.authoring.kit.values import change_of, connection_values
 from connector_host.model.boundary import authors_code, fault_of
 from connector_host.model.connection import Change
 from connector_host.model.errors import BrokenPlugin, WrongUse
+from connector_host.model.extras import require
 from connector_host.model.manifest import Manifest
 from connector_host.model.requests import ErrorPaths, Server
 from connector_host.running.python import plugin_module
@@ -58,10 +59,11 @@ OPTIONS: Mapping[str, Any] = {
 
 
 def stand_in_of(manifest: Manifest) -> StandIn:
-    """Return a plugin's stand-in; raises WrongUse where it has neither a sandbox nor samples.
+    """Return a plugin's stand-in; raises WrongUse where it has neither a sandbox nor samples, or the extra is missing.
 
     Its own sandbox is its author's code: raises BrokenPlugin where that fails.
     """
+    require("cli", "starlette", "A stand-in server")
     if manifest.sandbox is not None:
         return _own(manifest, manifest.sandbox)
     if not any(command.samples for command in manifest.commands.values()):
