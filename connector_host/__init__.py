@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from connector_host.model.requests import Paging
     from connector_host.model.result import (
         Choice,
+        CommandFailed,
         Completeness,
         ErrorEntry,
         HistoryRecord,
@@ -100,6 +101,7 @@ __all__ = [
     "ChangedOutside",
     "Choice",
     "CommandBug",
+    "CommandFailed",
     "Completeness",
     "Configuration",
     "Connection",
@@ -188,7 +190,9 @@ if not TYPE_CHECKING:  # where they are known without being brought in
         ),
         "connector_host.model.invocation": "Options",
         "connector_host.model.requests": "Paging",
-        "connector_host.model.result": "Choice Completeness ErrorEntry HistoryRecord IntakeRecord Result Status",
+        "connector_host.model.result": (
+            "Choice CommandFailed Completeness ErrorEntry HistoryRecord IntakeRecord Result Status"
+        ),
         "connector_host.ports.calls": "AsyncCall Call",
     }
     _LATE = dict.fromkeys(__all__, "connector_host.model.errors")

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from typing import Any
 
 import anyio
@@ -20,7 +21,7 @@ from connector_host.model.failure import Failure, Kind
 from connector_host.model.invocation import Invocation
 from connector_host.model.manifest import Command
 from connector_host.model.result import HistoryRecord, Result, Status, iso, json_text
-from connector_host.model.stored import Written
+from connector_host.model.stored import EndedRun
 from connector_host.ports.parts import Clock
 from connector_host.ports.stores import HealthStore, HistoryStore
 
@@ -37,7 +38,7 @@ class History:
         self._audit = audit
         self._settings = settings
         self._clock = clock
-        self._pruned = False
+        self._pruned: date | None = None  # the day on which nothing was left to forget
 
     async def begin(self, invocation: Invocation, inputs: str) -> None:
         """Tell of a run that may change something, before it does; raises StoreError, and then nothing may be sent."""
@@ -49,7 +50,7 @@ class History:
         What cannot be kept now is kept later.
         """
         record = _record_of(result, invocation, inputs, self._settings.limits.kept_result_bytes)
-        run = Written(record, self._entry(record, "invocation.finished"), invocation.options.record)
+        run = EndedRun(record, self._entry(record, "invocation.finished"), invocation.options.record)
         with anyio.CancelScope(shield=True):  # it has ended, whoever is cancelled now
             await self._store.end(run)
             with suppress(StoreError):  # another time
@@ -60,7 +61,7 @@ class History:
         abandoned = await self._store.abandoned()
         for begun in abandoned:
             record = replace(begun, status=Status.FAILED.value, effect=Effect.UNKNOWN.value, error=json_text(_LOST))
-            await self._store.end(Written(record, self._entry(record, "invocation.abandoned")))
+            await self._store.end(EndedRun(record, self._entry(record, "invocation.abandoned")))
         return len(abandoned)
 
     def _entry(self, record: HistoryRecord, action: str) -> AuditEntry:
@@ -72,10 +73,12 @@ class History:
 
     async def _prune(self) -> None:
         """Forget some of what is past the retention: a slice with each run, until nothing is left for today."""
-        if self._pruned:
+        now = self._clock.now()
+        if self._pruned == now.date():
             return
-        pruned = await self._store.prune(self._clock.now(), self._settings.retention_days, PRUNED)
-        self._pruned = pruned.forgotten < PRUNED
+        pruned = await self._store.prune(now, self._settings.retention_days, PRUNED)
+        if pruned.forgotten < PRUNED:
+            self._pruned = now.date()
         if pruned.jumped:
             days = pruned.jumped / 86_400
             log.warning(

@@ -16,6 +16,7 @@ ConnectorHostError                 the root: catch this one at the rim
 │   ├── KeyReused                 an idempotency key was given with other inputs
 │   ├── ExtraMissing              a part that is installed as an extra is not there
 │   └── BadSetting
+├── CommandFailed                  a result that did not pass, for Result.raise_for_failure()
 ├── ManifestError                  the plugin author's mistake, with file and line
 ├── StoreError                     the database cannot be used
 │   └── StoreTooNew

@@ -18,7 +18,7 @@ class FileLock:
 
     def acquire(self, *, wait: bool = True) -> bool:
         """Take it, and say whether it was taken; with `wait` once it is free. Raises OSError."""
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         try:
             if fcntl is not None:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

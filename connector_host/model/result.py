@@ -11,6 +11,8 @@ from msgspec import Struct, field, to_builtins
 
 from connector_host.model.caller import Actor
 from connector_host.model.effects import Effect
+from connector_host.model.errors import ConnectorHostError
+from connector_host.model.failure import Kind
 
 
 class Status(StrEnum):
@@ -51,9 +53,17 @@ class ErrorEntry(Struct, frozen=True):
     effect: str = "none"
     pointer: str | None = None
 
+    @property
+    def retryable(self) -> bool:
+        """Whether the same call may go well another time; where its effect is not none, repeat it with a key."""
+        return self.kind in _PASSING
+
     def __str__(self) -> str:
         sentence = f"{self.failure_indicator} Status Code: {self.status_code}. Message: {self.message}"
         return " ".join(part for part in (sentence, self.detail, self.assistance) if part)
+
+
+_PASSING = frozenset({Kind.RATE_LIMITED, Kind.SERVER_ERROR, Kind.UNREACHABLE, Kind.TIMEOUT})
 
 
 class Result(Struct, frozen=True):
@@ -77,6 +87,12 @@ class Result(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     errors: tuple[ErrorEntry, ...] = ()
     effect: Effect = Effect.NONE
+
+    def raise_for_failure(self, *, partial_ok: bool = False) -> "Result":
+        """Return the result where it Passed, or with `partial_ok` was Partially Successful; raises CommandFailed."""
+        if self.status is Status.FAILED or (self.status is Status.PARTIAL and not partial_ok):
+            raise CommandFailed(self)
+        return self
 
     def document(self) -> dict[str, Any]:
         """Return the result as a JSON document; what stands in the raw data is not copied."""
@@ -108,6 +124,19 @@ class Result(Struct, frozen=True):
     def json(self, *, indent: int | None = None) -> str:
         """Return the document as JSON text."""
         return json_text(self.document(), indent=indent)
+
+
+class CommandFailed(ConnectorHostError):
+    """A command that did not pass, for programs that want an exception; `result` tells all."""
+
+    def __init__(self, result: Result) -> None:
+        told = "; ".join(map(str, result.errors[:_TOLD]))
+        more = f" And {len(result.errors) - _TOLD} more." if len(result.errors) > _TOLD else ""
+        super().__init__(f"{result.status}. {told}{more}")
+        self.result = result
+
+
+_TOLD = 3  # entries in an exception's words
 
 
 class Choice(Struct, frozen=True):

@@ -13,7 +13,7 @@ class Lease(Struct, frozen=True):
     seconds: float
 
 
-class Written(Struct, frozen=True):
+class EndedRun(Struct, frozen=True):
     """A run to be kept, with its audit record; without `kept` only its end is, where it was begun."""
 
     record: HistoryRecord

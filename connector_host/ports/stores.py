@@ -11,7 +11,7 @@ from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord
 from connector_host.model.caller import Actor, Principal, Site, SiteMap, Tenant
 from connector_host.model.connection import ConnectionHealth, Selection, StoredConnection, WrappedKey
 from connector_host.model.result import HistoryRecord, IntakeRecord
-from connector_host.model.stored import KeyUse, Lease, Pruned, Written
+from connector_host.model.stored import EndedRun, KeyUse, Lease, Pruned
 from connector_host.ports.parts import Allowance
 
 
@@ -140,7 +140,7 @@ class HistoryStore(Protocol):
     async def abandoned(self) -> Sequence[HistoryRecord]:
         """Return those that were begun by programs which run no more, and never ended; keep those that ended."""
 
-    async def end(self, run: Written) -> None:
+    async def end(self, run: EndedRun) -> None:
         """Keep what came of a run; durable against the process's death once done, and soon seen by other programs.
 
         Raises StoreError where it cannot be kept yet: it is tried again.

@@ -5,18 +5,17 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import anyio
 
 from connector_host.model.errors import StoreError, WrongLoop, WrongProcess
-from connector_host.model.stored import Written
 from connector_host.stores.migrating import back_up, migrate, schema_of
+from connector_host.stores.pending import PendingRuns, Taken
 from connector_host.stores.statements import Statements
-from connector_host.stores.waiting import Waiting
 from connector_host.stores.writer import Writer, is_taken, transaction
 
 T = TypeVar("T")
@@ -43,14 +42,14 @@ def opened(path: Path, *, power: bool, seconds: float = OPENING_SECONDS) -> sqli
 class Database:
     """The open file; `power` waits for the disk with each write, not only for the process.
 
-    It belongs to the process and the thread that opened it. `committed` is called after each write; what is `waiting`
-    is written with the next.
+    It belongs to the process and the thread that opened it. `committed` is called after each write; runs that are
+    pending are written with the next.
     """
 
-    def __init__(self, path: Path, *, power: bool = False) -> None:
+    def __init__(self, path: Path, pending: PendingRuns, *, power: bool = False) -> None:
         self.path = path
         self.committed: Callable[[], None] = _nothing
-        self.waiting: Waiting | None = None
+        self._pending = pending
         self._power = power
         self._process, self._thread, self.loop = os.getpid(), threading.get_ident(), _loop()
         with told(path, "cannot be opened"):
@@ -140,43 +139,50 @@ class Database:
         """
         self._check_place()
         self._check_files()
-        whole, runs = (work, ()) if self.waiting is None else self.waiting.with_work(work)
+        both, taken = self._pending.along_with(work)
         with told(self.path, "failed"):
-            done: Any = self._at_once(whole) if self._writer.idle else _TAKEN
-            if done is _TAKEN:
-                done = await self._writer.do(whole, anyio.current_time() + seconds)
-        self._committed(runs)
-        return done  # type: ignore[no-any-return] # it is the work's
+            done: T = await self._do(both, seconds)
+        self._committed(taken)
+        return done
 
-    async def drain(self) -> None:
-        """Write what waits, if anything does; raises StoreError."""
-        if self.waiting is not None and self.waiting.runs:
-            await self.write(lambda _db: None)
+    async def drain(self, seconds: float = OPENING_SECONDS) -> None:
+        """Write the pending runs, if there are any; raises StoreError."""
+        if self._pending.runs:
+            self._check_place()
+            self._check_files()
+            with told(self.path, "failed"):
+                taken = await self._do(self._pending.put, seconds)
+            self._committed(taken)
 
     def drain_now(self) -> bool:
-        """Write what waits, here and now; whether the lock was free."""
-        if self.waiting is None or not self.waiting.runs:
-            return True
-        self._check_place()
-        self._check_files()
-        work, runs = self.waiting.with_work(lambda _db: None)
-        with told(self.path, "failed"):
-            if not self._writer.idle or self._at_once(work) is _TAKEN:
-                return False
-        self._committed(runs)
+        """Write the pending runs here and now; whether the lock was free. Raises StoreError."""
+        if self._pending.runs:
+            self._check_place()
+            self._check_files()
+            with told(self.path, "failed"):
+                if not self._writer.idle:
+                    return False
+                try:
+                    taken = transaction(self._here, self._pending.put)
+                except sqlite3.OperationalError as error:
+                    if is_taken(error):
+                        return False
+                    raise
+            self._committed(taken)
         return True
 
-    def _at_once(self, work: Callable[[Statements], Any]) -> Any:
-        try:
-            return transaction(self._here, work)
-        except sqlite3.OperationalError as error:
-            if not is_taken(error):
-                raise
-            return _TAKEN
+    async def _do(self, work: Callable[[Statements], T], seconds: float) -> T:
+        """Do work here and now, or in the writer's thread where the lock is taken or others wait."""
+        if self._writer.idle:
+            try:
+                return transaction(self._here, work)
+            except sqlite3.OperationalError as error:
+                if not is_taken(error):
+                    raise
+        return await self._writer.do(work, anyio.current_time() + seconds)
 
-    def _committed(self, runs: Sequence[Written]) -> None:
-        if runs and self.waiting is not None:
-            self.waiting.written(runs)
+    def _committed(self, taken: Taken) -> None:
+        self._pending.forget(taken)
         self.committed()
 
     def _check_place(self) -> None:
@@ -201,9 +207,6 @@ def _loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-_TAKEN = object()
 
 
 def _nothing() -> None:

@@ -8,6 +8,7 @@ that stands in it is done.
 import errno
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -65,14 +66,15 @@ class Journal:
                 file.open -= 1
                 lines.setdefault(file.descriptor, (file, []))[1].append(b"%b%b\n" % (_DONE, name.encode()))
         for file, said in lines.values():
-            if not file.open and file is not self._file:
-                _remove(file)
-            else:  # on a full disk it is recorded twice at most, which the database does not do
-                _write(file, b"".join(said))
+            with suppress(OSError):  # what is recorded may stand here too: the database takes it once
+                if not file.open and file is not self._file:
+                    _remove(file)
+                else:
+                    _write(file, b"".join(said))
 
     def left(self) -> Mapping[str, Left]:
         """Return what dead programs left, by program."""
-        programs = {path.name.partition(".")[0] for path in self._presence.folder.glob("*.*")}
+        programs = {path.name.partition(".")[0] for path in self._files("*")}
         return {name: self._left_by(name) for name in sorted(programs) if not self._presence.is_alive(name)}
 
     def was_left(self, program: str, name: str) -> bool:
@@ -82,8 +84,13 @@ class Journal:
 
     def forget(self, program: str) -> None:
         """Remove the files of a dead program, of which all is recorded."""
-        for path in self._presence.folder.glob(f"{program}.*"):
+        for path in self._files(program):
             path.unlink(missing_ok=True)
+
+    def _files(self, program: str) -> list[Path]:
+        """Return a program's files, in their order."""
+        found = [path for path in self._presence.folder.glob(f"{program}.*") if path.suffix[1:].isdecimal()]
+        return sorted(found, key=lambda path: int(path.suffix[1:]))
 
     def leave(self) -> None:
         """Be gone; what is not done stays for others to read."""
@@ -99,14 +106,13 @@ class Journal:
     def _left_by(self, program: str) -> Left:
         begun: dict[str, bytes] = {}
         ended: dict[str, bytes] = {}
-        for path in sorted(self._presence.folder.glob(f"{program}.*"), key=lambda path: int(path.suffix[1:])):
-            *lines, _ = path.read_bytes().split(b"\n")  # half a line was never written
-            for line in lines:
-                name, _, text = line[1:].decode().partition(" ")
-                begun.pop(name, None)
-                ended.pop(name, None)
+        for path in self._files(program):
+            for line in _lines(path):
+                name, _, text = line[1:].partition(b" ")
+                begun.pop(name.decode("latin-1"), None)
+                ended.pop(name.decode("latin-1"), None)
                 if line[:1] != _DONE:
-                    (begun if line[:1] == _BEGUN else ended)[name] = text.encode()
+                    (begun if line[:1] == _BEGUN else ended)[name.decode("latin-1")] = text
         return Left(begun, ended)
 
     def _add(self, kind: bytes, name: str, text: str | bytes) -> None:
@@ -131,8 +137,10 @@ class Journal:
         if file is None or file.size >= LARGEST:
             path = self._presence.folder / f"{self._presence.claim()}.{self._number}"
             self._number += 1
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
             file = self._file = _File(path, os.open(path, flags, 0o600))
+            if self._power:
+                _sync_folder(path.parent)
         return file
 
 
@@ -149,6 +157,24 @@ def _write(file: _File, line: bytes) -> bool:
         return False
     file.size += written
     return True
+
+
+def _lines(path: Path) -> list[bytes]:
+    """Return the whole lines of a file; half a line was never written. Another program may have removed it."""
+    try:
+        return path.read_bytes().split(b"\n")[:-1]
+    except OSError:
+        return []
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait for the disk to have a new file's name."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _remove(file: _File) -> None:

@@ -22,11 +22,18 @@ class Presence:
         """Be there; return this program's id."""
         if self._lock is None:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.id = uuid.uuid4().hex
-            self._lock = FileLock(self.folder / self.id)
-            self._lock.acquire(wait=False)
+            self._lock = self._taken()
             os.register_at_fork(after_in_child=self._lock.release)  # the child is another program
         return self.id
+
+    def _taken(self) -> FileLock:
+        """Make the file and lock it; another program that looks between the two takes it for a dead one's."""
+        while True:
+            self.id = uuid.uuid4().hex
+            lock = FileLock(self.folder / self.id)
+            if lock.acquire(wait=False) and lock.path.exists():
+                return lock
+            lock.release()
 
     def is_alive(self, program: str) -> bool:
         """Whether a program still runs; the file of one that does not is removed."""

@@ -223,7 +223,7 @@ insert into invocation (
 -- name: recent_invocations
 select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
     actor_kind, actor_id, actor_site, actor_tenant, effect
-from invocation order by id desc limit :limit;
+from invocation order by started_at desc, id desc limit :limit;
 
 -- name: recent_invocations_of
 -- Of one connection; of one kind of actor, and of one actor alone.
@@ -235,7 +235,7 @@ where connection_id = :connection_id and (:kind is null or actor_kind = :kind)
         :id is null
         or (actor_id = :id and actor_site is :site and actor_tenant is :tenant)
     )
-order by id desc limit :limit;
+order by started_at desc, id desc limit :limit;
 
 -- name: invocation_by_id
 select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
@@ -243,9 +243,13 @@ select id, plugin, command, connection, caller, status, started_at, duration_ms,
 from invocation where id = :id;
 
 -- name: prune_invocations
--- Ids sort by time, so the oldest stand first; the bound on the id spares the rest.
-delete from invocation where id in (
-    select id from invocation where id < :bound and started_at < :before order by id limit :most
+-- What was kept before the first that is young enough: a run that says it is old, and came later, had a wrong clock.
+delete from invocation where rowid in (
+    select rowid from invocation
+    where rowid < coalesce(
+        (select rowid from invocation where started_at >= :before order by rowid limit 1), 9223372036854775807
+    )
+    order by rowid limit :most
 );
 
 -- name: noted_time

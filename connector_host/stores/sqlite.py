@@ -1,7 +1,8 @@
-"""The store on SQLite: safe with several processes; its calls take microseconds, so they run inline."""
+"""The store on SQLite: safe with several processes; a call takes microseconds, and a thread where the lock is taken."""
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import anyio.to_thread
@@ -12,6 +13,7 @@ from connector_host.ports.parts import Surroundings
 from connector_host.stores.audit_end import AuditEnd
 from connector_host.stores.database import Database
 from connector_host.stores.journal import Journal
+from connector_host.stores.pending import PendingRuns
 from connector_host.stores.presence import Presence
 from connector_host.stores.sqlite_audit import SqliteAudit
 from connector_host.stores.sqlite_connections import SqliteConnections
@@ -39,30 +41,32 @@ class SqliteStore:
         own = path == surroundings.home / FILE
         self.name = FILE if own else f"database-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
         power = surroundings.options("store").get("durability") == "power"
-        self._database = Database(path, power=power)
+        self._presence = Presence(path.with_name(f"{path.name}.processes"))
+        self._journal = Journal(self._presence, power=power)
+        pending = PendingRuns(self._journal)
+        self._database = Database(path, pending, power=power)
         self.connections = SqliteConnections(self._database)
         self.keys = SqliteKeys(self._database)
         self.sites = SqliteSites(self._database)
         self.health = SqliteHealth(self._database)
         end = AuditEnd(path.with_name(f"{path.name}.audit-end"), _teller(surroundings))
         self.audit = SqliteAudit(self._database, end)
-        self._presence = Presence(path.with_name(f"{path.name}.processes"))
-        self._journal = Journal(self._presence, power=power)
         if self._presence.left_over():
             self._database.refuse_damaged()
-        self.history = SqliteHistory(self._database, self._journal)
+        self.history = SqliteHistory(self._database, self._journal, pending)
         self.leases = SqliteLeases(self._database)
         self.idempotency = SqliteIdempotency(self._database, self._presence, self._journal)
         self.intake = SqliteIntakeLog(self._database)
 
     async def close(self) -> None:
         """Close the file."""
-        if self._database.is_ours:
-            await self.history.close()
-            self.audit.close()
-            self._journal.leave()
-            self._presence.leave()
-        self._database.close()
+        with ExitStack() as whatever_fails:
+            whatever_fails.callback(self._database.close)
+            if self._database.is_ours:
+                whatever_fails.callback(self._presence.leave)
+                whatever_fails.callback(self._journal.leave)
+                whatever_fails.callback(self.audit.note_end)
+                await self.history.close()
 
     async def check(self) -> Sequence[str]:
         """Return what is damaged."""

@@ -1,11 +1,15 @@
 """The audit on SQLite, and its newest end noted beside the database."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord
+from connector_host.model.errors import StoreError
 from connector_host.stores.audit_end import AuditEnd
 from connector_host.stores.audit_rows import append
 from connector_host.stores.database import Database
+
+READING_SECONDS = 0.1  # for the lock, before what is pending is left for later
 
 
 class SqliteAudit:
@@ -23,7 +27,7 @@ class SqliteAudit:
 
     async def read(self, after: int, limit: int) -> Sequence[AuditRecord]:
         """Return at most `limit` records after number `after`."""
-        await self._database.drain()
+        await self._drained()
         with self._database.reading() as db:
             return [
                 AuditRecord(number, AuditEntry(*fields), previous, digest)
@@ -32,7 +36,7 @@ class SqliteAudit:
 
     async def head(self) -> AuditHead:
         """How far the audit reaches."""
-        await self._database.drain()
+        await self._drained()
         with self._database.reading() as db:
             return AuditHead(*(db.row("audit_head") or ()))
 
@@ -40,14 +44,18 @@ class SqliteAudit:
         """Return the noted end that was not there."""
         return self._end.lost()
 
-    def close(self) -> None:
+    async def _drained(self) -> None:
+        with suppress(StoreError):  # what cannot be written yet is seen later
+            await self._database.drain(READING_SECONDS)
+
+    def note_end(self) -> None:
         """Note how far it reaches."""
         with self._database.reading() as db:
             self._end.note(AuditHead(*(db.row("audit_head") or ())))
 
     def _committed(self) -> None:
         if self._end.due:
-            self.close()
+            self.note_end()
 
     def _look(self) -> None:
         """Keep the noted end for good where the database does not have it."""

@@ -1,37 +1,41 @@
 """What ran, on SQLite: what begins and ends stands in the journal at once, what ended in the database soon after."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import msgspec.json
 from msgspec.structs import asdict, replace
 
 from connector_host.model.caller import Actor
 from connector_host.model.errors import InvocationExists, StoreError
-from connector_host.model.invocation import id_at
 from connector_host.model.result import HistoryRecord, iso
-from connector_host.model.stored import Pruned, Written
+from connector_host.model.stored import EndedRun, Pruned
 from connector_host.stores.database import Database
 from connector_host.stores.journal import Journal
+from connector_host.stores.pending import PendingRuns, put
 from connector_host.stores.statements import Statements
-from connector_host.stores.waiting import Waiting, put
 
+log = logging.getLogger("connector_host")
 DAY = 24 * 3600.0  # seconds
 SOON_SECONDS = 0.02  # after which what ended is in the database, for other programs to see
-PRUNING_SECONDS = 0.1  # for the lock; else another time
+LATER_SECONDS = 1.0  # the same, where it failed
+PRUNING_SECONDS = READING_SECONDS = 0.1  # for the lock; else another time
+MOST = 1024  # runs that wait while the database cannot be written to; no more are kept
 MANY = 64  # runs that wait, from which they are written at once
 
 
 class SqliteHistory:
     """What ran. What ended is durable at once, in the journal, and in the database within moments."""
 
-    def __init__(self, database: Database, journal: Journal) -> None:
+    def __init__(self, database: Database, journal: Journal, pending: PendingRuns) -> None:
         self._database = database
         self._journal = journal
-        self._waiting = database.waiting = Waiting(journal)
+        self._pending = pending
         self._timer: asyncio.TimerHandle | None = None
         self._failed = False
 
@@ -40,77 +44,83 @@ class SqliteHistory:
         if self._journal.is_open(record.invocation_id):
             raise InvocationExists
         if self._failed:
-            await self._flush()
+            await self._drain()
         with self._database.beside():
             self._journal.begin(record.invocation_id, msgspec.json.encode(record))
 
-    async def end(self, run: Written) -> None:
-        """Keep what came of a run."""
+    async def end(self, run: EndedRun) -> None:
+        """Keep what came of a run; where the database failed before, there first."""
         name = run.record.invocation_id
         if not run.kept:
             self._journal.done([name])
             return
         with self._database.beside():
             text = msgspec.json.encode(run)
-            self._waiting.runs[name] = run
+            if self._failed and len(self._pending.runs) >= MOST:
+                await self._drain()
+            self._pending.runs[name] = run
             try:
                 self._journal.end(name, text)
             except OSError:
-                await self._flush()
-            else:
-                await self._soon()
+                await self._drain()
+        if self._failed:
+            await self._drain()
+        elif self._database.loop is None or len(self._pending.runs) >= MANY:
+            self._due()
+        elif self._timer is None:
+            self._timer = self._database.loop.call_later(SOON_SECONDS, self._due)
 
     async def abandoned(self) -> Sequence[HistoryRecord]:
         """Return what programs that run no more began; what they ended is recorded now."""
         found: list[HistoryRecord] = []
         for program, left in self._journal.left().items():
-            ended = [msgspec.json.decode(text, type=Written) for text in left.ended.values()]
-            if ended:
-                await self._database.write(lambda db, runs=ended: put(db, runs))  # type: ignore[misc]
+            await self._take_over(_decoded(left.ended, EndedRun))
+            begun = _decoded(left.begun, HistoryRecord)
             with self._database.reading() as db:
-                lost = {name: text for name, text in left.begun.items() if db.row("invocation_by_id", id=name) is None}
-            found += [msgspec.json.decode(text, type=HistoryRecord) for text in lost.values()]
+                lost = [one for one in begun if db.row("invocation_by_id", id=one.invocation_id) is None]
+            found += lost
             if not lost:
-                self._journal.forget(program)
+                with self._database.beside():
+                    self._journal.forget(program)
         return found
+
+    async def _take_over(self, ended: Sequence[EndedRun]) -> None:
+        if ended:
+            await self._database.write(lambda db: put(db, ended))
 
     async def close(self) -> None:
         """Write what waits; what cannot be written stays in the journal."""
         if self._timer is not None:
             self._timer.cancel()
         with suppress(StoreError):
-            await self._flush()
+            await self._database.drain()
 
-    async def _flush(self) -> None:
+    async def _drain(self) -> None:
+        self._failed = True
         await self._database.drain()
         self._failed = False
 
-    async def _soon(self) -> None:
-        """See to it that what waits is written: at once where it is much, or nothing tells the time."""
-        loop = self._database.loop
-        if loop is None or len(self._waiting.runs) >= MANY:
-            try:
-                await self._flush()
-            except StoreError:
-                self._failed = True
-        elif self._timer is None:
-            self._timer = loop.call_later(SOON_SECONDS, self._due)
-
     def _due(self) -> None:
-        self._timer = None
+        """Write what is pending; where another program holds the lock, or it fails, a little later."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         try:
-            written = self._database.drain_now()
-        except StoreError:
-            self._failed = True
-        else:
-            if not written and self._database.loop is not None:
-                self._timer = self._database.loop.call_later(SOON_SECONDS, self._due)
+            again = 0.0 if self._database.drain_now() else SOON_SECONDS
+            self._failed = False
+        except StoreError as error:
+            if not self._failed:
+                log.warning("What ended cannot be written yet, and stands in the journal: %s", error)
+            self._failed, again = True, LATER_SECONDS
+        if again and self._database.loop is not None:
+            self._timer = self._database.loop.call_later(again, self._due)
 
     async def recent(
         self, limit: int, connection_id: str | None = None, actor: Actor | None = None
     ) -> Sequence[HistoryRecord]:
         """Return the newest, newest first."""
-        await self._flush()
+        with suppress(StoreError):  # what cannot be written yet is seen later
+            await self._database.drain(READING_SECONDS)
         with self._database.reading() as db:
             if connection_id is None:
                 rows = db.rows("recent_invocations", limit=limit)
@@ -122,9 +132,9 @@ class SqliteHistory:
 
     async def get(self, invocation_id: str) -> HistoryRecord | None:
         """One by its id."""
-        if invocation_id in self._waiting.runs:
-            waiting: HistoryRecord = self._waiting.runs[invocation_id].record
-            return waiting
+        if invocation_id in self._pending.runs:
+            pending: HistoryRecord = self._pending.runs[invocation_id].record
+            return pending
         with self._database.reading() as db:
             row = db.row("invocation_by_id", id=invocation_id)
             return _record_of(row) if row else None
@@ -135,7 +145,7 @@ class SqliteHistory:
         def work(db: Statements) -> Pruned:
             at, jumped = _trusted(db, now.timestamp())
             before = iso(datetime.fromtimestamp(at, UTC) - timedelta(days=days))
-            return Pruned(db.change("prune_invocations", bound=id_at(before), before=before, most=most), jumped)
+            return Pruned(db.change("prune_invocations", before=before, most=most), jumped)
 
         pruned = await self._database.write(work, PRUNING_SECONDS)
         if 0 < pruned.forgotten < most:
@@ -163,3 +173,17 @@ _BEFORE_ACTOR = 12  # columns of a row
 def _record_of(row: Sequence[Any]) -> HistoryRecord:
     *actor, effect = row[_BEFORE_ACTOR:]
     return replace(HistoryRecord(*row[:_BEFORE_ACTOR]), actor=Actor(*actor), effect=effect)
+
+
+T = TypeVar("T")
+
+
+def _decoded(texts: Mapping[str, bytes], kind: type[T]) -> list[T]:
+    """Return what lines of a journal hold; what a damaged disk, or somebody, made of them is told and left out."""
+    found = []
+    for name, text in texts.items():
+        try:
+            found.append(msgspec.json.decode(text, type=kind))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            log.warning("A line of the journal cannot be read: %.40s", name)
+    return found

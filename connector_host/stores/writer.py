@@ -1,5 +1,6 @@
 """One thread that writes what the event loop must not wait for: in batches, each piece of work all or nothing."""
 
+import math
 import sqlite3
 from collections.abc import Callable
 from functools import partial
@@ -30,7 +31,7 @@ def transaction(db: Statements, work: Callable[[Statements], T]) -> T:
     return done
 
 
-class _Waiting(Struct, eq=False):
+class _Queued(Struct, eq=False):
     """A piece of work, until when it may wait, and what came of it."""
 
     work: Work
@@ -46,7 +47,7 @@ class Writer:
     def __init__(self, connect: Callable[[], Statements]) -> None:
         self._connect = connect
         self._db: Statements | None = None
-        self._queue: list[_Waiting] = []
+        self._queue: list[_Queued] = []
         self._turn = anyio.Lock()
 
     @property
@@ -56,7 +57,7 @@ class Writer:
 
     async def do(self, work: Callable[[Statements], T], until: float) -> T:
         """Do work in its turn; raises what it raises, and SQLite's own error where the lock stays taken."""
-        mine = _Waiting(work, until)
+        mine = _Queued(work, until)
         self._queue.append(mine)
         try:
             async with self._turn:
@@ -66,6 +67,7 @@ class Writer:
                     if not mine.over:
                         await anyio.sleep(NAP_SECONDS)
         finally:
+            mine.until = -math.inf  # nobody waits for it any more, also where another's turn has it in hand
             if mine in self._queue:
                 self._queue.remove(mine)
         if mine.failed is not None:
@@ -84,7 +86,7 @@ class Writer:
             else:
                 waiting.failed, waiting.over = waiting.failed or failed, True
 
-    def _try(self, batch: list[_Waiting]) -> None:
+    def _try(self, batch: list[_Queued]) -> None:
         if self._db is None:
             self._db = self._connect()
 
@@ -100,7 +102,7 @@ class Writer:
             self._db.raw.close()
 
 
-def _one(db: Statements, waiting: _Waiting) -> None:
+def _one(db: Statements, waiting: _Queued) -> None:
     """Do one piece of a batch: what fails takes nothing else along."""
     db.raw.execute("savepoint one")
     waiting.done, waiting.failed = outcome(lambda: waiting.work(db))

@@ -25,7 +25,7 @@ from connector_host.model.errors import (
     WrongUse,
 )
 from connector_host.model.result import HistoryRecord, Status
-from connector_host.model.stored import Written
+from connector_host.model.stored import EndedRun
 from tests.world import Sandbox, World
 
 ADDS_FOR_EVER = """
@@ -183,7 +183,7 @@ def test_history_is_kept_for_the_retention(prod: World) -> None:
     record = HistoryRecord("0000", "pagerduty", "list_users", "prod", "operator", "Passed", old, 1, "{}")
 
     async def age(host: Any) -> int:
-        await host._core.store.history.end(Written(record, AuditEntry(old, "test", "invocation.finished")))
+        await host._core.store.history.end(EndedRun(record, AuditEntry(old, "test", "invocation.finished")))
         return len(await host.history())
 
     assert prod.use(age) == 1

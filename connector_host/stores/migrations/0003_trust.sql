@@ -23,6 +23,10 @@ alter table invocation add column actor_site text;
 alter table invocation add column actor_tenant text;
 alter table invocation add column effect text not null default '';
 
+drop index invocation_by_connection;
+create index invocation_by_connection on invocation (connection_id, started_at);
+create index invocation_by_time on invocation (started_at);  -- an id may be its caller's own, of any kind
+
 create table idempotency_key (                       -- the first invocation that was given a key, for a day
     scope text not null,
     key text not null,
@@ -32,6 +36,8 @@ create table idempotency_key (                       -- the first invocation tha
     at real not null,
     primary key (scope, key)
 ) without rowid;
+
+create index idempotency_key_by_time on idempotency_key (at);
 
 create table noted_time (                            -- the latest time at which this store is known to have been in use
     number integer primary key check (number = 1),

@@ -1,0 +1,80 @@
+"""Runs that have ended, and stand in the journal, until they are written into the database with what comes next."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from connector_host.model.errors import StoreError
+from connector_host.model.result import HistoryRecord
+from connector_host.model.stored import EndedRun
+from connector_host.stores.audit_rows import append_all
+from connector_host.stores.journal import Journal
+from connector_host.stores.statements import Statements
+
+
+class Taken(Struct, eq=False):
+    """Runs that a transaction takes along, and whether it could write them: another's work does not fail for them."""
+
+    runs: Sequence[EndedRun]
+    written: bool = False
+
+
+class PendingRuns:
+    """The runs that wait, by id, oldest first."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.runs: dict[str, EndedRun] = {}
+        self._journal = journal
+
+    def along_with(self, work: Callable[[Statements], Any]) -> tuple[Callable[[Statements], Any], Taken]:
+        """Return work that takes along those that wait now, and what became of them."""
+        taken = Taken(list(self.runs.values()))
+
+        def both(db: Statements) -> Any:
+            _try(db, taken)
+            return work(db)
+
+        return (both if taken.runs else work), taken
+
+    def put(self, db: Statements) -> Taken:
+        """Write all, or fail as the database does."""
+        taken = Taken(list(self.runs.values()), written=True)
+        put(db, taken.runs)
+        return taken
+
+    def forget(self, taken: Taken) -> None:
+        """Forget those that are in the database now."""
+        names = [run.record.invocation_id for run in taken.runs] if taken.written else []
+        for name in names:
+            self.runs.pop(name, None)
+        self._journal.done(names)
+
+
+def _try(db: Statements, taken: Taken) -> None:
+    db.raw.execute("savepoint pending")
+    try:
+        put(db, taken.runs)
+        taken.written = True
+    except (sqlite3.Error, StoreError):
+        if not db.raw.in_transaction:  # a full disk has rolled back everything
+            raise
+        db.raw.execute("rollback to pending")
+    db.raw.execute("release pending")
+
+
+def put(db: Statements, runs: Sequence[EndedRun]) -> None:
+    """Write runs, each once, with their audit records, within the open transaction."""
+    new = [run for run in runs if db.change("add_invocation", **columns_of(run.record))]
+    if new:
+        append_all(db, [run.entry for run in new])
+
+
+def columns_of(record: HistoryRecord) -> dict[str, Any]:
+    """Return a record as the table has it."""
+    columns = asdict(record)
+    actor = columns.pop("actor")
+    columns["id"] = columns.pop("invocation_id")
+    return {**columns, **{f"actor_{name}": value for name, value in asdict(actor).items()}}
