@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from connector_host.host.mapping import Mapper
@@ -19,9 +20,24 @@ from connector_host.model.errors import StoreError
 from connector_host.model.invocation import Invocation, Progress
 from connector_host.model.invocation_errors import InvocationError, UnexpectedReply
 from connector_host.model.manifest import Command
-from connector_host.model.result import Completeness, IntakeCounts, IntakeRecord, iso, json_text
+from connector_host.model.result import Completeness, IntakeRecord, iso, json_text
 from connector_host.ports.parts import Body
 from connector_host.ports.stores import IntakeStore
+
+
+class IntakeCounts(Struct, frozen=True):
+    """What an intake run did: records fetched, new in the store, changed since they were stored, and known as they are.
+
+    `latest` is the newest record's time (ISO 8601), where the intake says where it stands; `product_time` the time of
+    the run's end by the product's own clock, or by ours where it tells none.
+    """
+
+    fetched: int = 0
+    new: int = 0
+    updated: int = 0
+    known: int = 0
+    latest: str | None = None
+    product_time: str | None = None
 
 
 class IntakeCollector(Collector):

@@ -212,21 +212,6 @@ class IntakeRecord(Struct, frozen=True):
     site: str | None = None
 
 
-class IntakeCounts(Struct, frozen=True):
-    """What an intake run did: records fetched, new in the store, changed since they were stored, and known as they are.
-
-    `latest` is the newest record's time (ISO 8601), where the intake says where it stands; `product_time` the time of
-    the run's end by the product's own clock, or by ours where it tells none.
-    """
-
-    fetched: int = 0
-    new: int = 0
-    updated: int = 0
-    known: int = 0
-    latest: str | None = None
-    product_time: str | None = None
-
-
 def json_text(document: Any, *, indent: int | None = None) -> str:
     """Return JSON text of a document; characters beyond ASCII are kept unless they are no valid Unicode.
 

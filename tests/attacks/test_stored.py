@@ -427,7 +427,6 @@ def test_a_clock_that_jumps_forgets_nothing_and_goes_on_checking(prod: World, da
 
 
 def test_many_old_runs_are_forgotten_in_slices(prod: World) -> None:
-    prod.run("list_users")
     with sqlite3.connect(prod.home / "connector-host.db") as database:
         columns = "plugin, command, connection, caller, status, started_at, duration_ms, inputs, connection_id"
         database.execute(
