@@ -18,7 +18,7 @@ TARGETS = {
 
 HELD = {
     **TARGETS,
-    "files": 195,
+    "files": 198,
     "lines of code": 17_500,
     "protocols": 22,
     "import depth": 28,

@@ -70,5 +70,5 @@ def run(part: Part) -> dict[str, Any]:
         suite = ET.parse(out).getroot()[0].attrib
     if done.returncode:
         print(done.stdout[-4000:], done.stderr[-1000:])
-    failed = int(suite["failures"]) + int(suite["errors"])
+    failed = int(suite["failures"]) + int(suite["errors"]) or int(done.returncode != 0)
     return {"tests": int(suite["tests"]), "failed": failed, "seconds": time.monotonic() - begun}

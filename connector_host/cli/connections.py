@@ -1,6 +1,5 @@
 """`connections …`: add, edit, copy, remove and test one; what is about many stands beside it."""
 
-import sys
 from typing import Any
 
 import click
@@ -8,7 +7,7 @@ import click
 from connector_host.app import App
 from connector_host.cli.connection_options import change_of, field_options
 from connector_host.cli.connections_many import diagnose, edit_many, export, list_all, show_one, take, upgrade
-from connector_host.cli.running import exit_code, output_option, say, with_session
+from connector_host.cli.running import confirm, exit_code, output_option, say, with_session
 from connector_host.cli.test_command import show
 from connector_host.host.host import Session
 from connector_host.model.connection import Change, HealthCheck
@@ -129,8 +128,7 @@ def copy(app: App, /, name: str, new_name: str, output: str, **given: Any) -> No
 @click.pass_obj
 def remove(app: App, name: str, yes: bool, output: str) -> None:  # noqa: FBT001 - click passes it by name
     """Remove a connection and its secrets."""
-    if not yes and sys.stdin.isatty():
-        click.confirm(f"Remove connection '{name}' and its secrets?", abort=True)
+    confirm(f"Remove connection '{name}' and its secrets?", yes=yes)
     with_session(app, lambda session: session.connections.remove(name))
     say(output, {"removed": name}, f"Removed connection '{name}'.")
 

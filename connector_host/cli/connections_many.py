@@ -11,7 +11,7 @@ import click
 
 from connector_host.app import App
 from connector_host.cli.connection_options import change_of, field_options, selection_of, selection_options
-from connector_host.cli.running import acting_caller, output_option, print_rows, say, tell, with_session
+from connector_host.cli.running import acting_caller, confirm, output_option, print_rows, say, tell, with_session
 from connector_host.host.host import Session
 from connector_host.model.connection import ImportPreview, StoredConnection
 from connector_host.model.errors import WrongUse
@@ -173,9 +173,8 @@ def take(app: App, file: Path, private_key: Path | None, replace: bool, yes: boo
         raise WrongUse(f"{file} is no YAML: {error}") from error
     key = _read(private_key) if private_key else None
     if replace:
-        _show(with_session(app, lambda session: session.transfer.preview(document)))
-        if not yes and sys.stdin.isatty():
-            click.confirm("Make them so?", abort=True)
+        _show(with_session(app, lambda session: session.transfer.preview(document, private_key=key)))
+        confirm("Make them so?", yes=yes)
 
     async def work(session: Session) -> Any:
         return await session.transfer.take(document, private_key=key, replace_existing=replace)

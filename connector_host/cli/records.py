@@ -93,12 +93,13 @@ def listed(records: Sequence[HistoryRecord], output: str) -> None:
             one.connection,
             one.caller,
             one.status,
+            one.effect,
             one.duration_ms,
             one.invocation_id,
         )
         for one in records
     ]
-    columns = ("Started", "Plugin", "Command", "Connection", "Caller", "Status", "ms", "Invocation")
+    columns = ("Started", "Plugin", "Command", "Connection", "Caller", "Status", "Effect", "ms", "Invocation")
     print_rows(output, columns, rows, [one.document() for one in records])
 
 

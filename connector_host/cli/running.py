@@ -22,6 +22,16 @@ from connector_host.model.connection import BulkOutcome
 from connector_host.model.errors import WrongUse
 from connector_host.model.result import Result, Status
 
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask, unless `yes` was given; aborts for a no, and raises WrongUse where there is nobody to ask."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise WrongUse(f"{question} There is no terminal to answer on: give --yes to go on. Nothing was changed.")
+    click.confirm(question, abort=True)
+
+
 PATIENCE = 0.7  # seconds before a bar appears
 
 

@@ -53,10 +53,14 @@ class Egress(Struct, frozen=True):
     def check(self, host: str, address: Address | None, *, by_operator: bool) -> None:
         """Raise RequestRefused; an address that is not known is taken for one outside."""
         if self.denied.hold(host, address):
-            raise RequestRefused(f"The host manifest denies requests to {host}.")
+            where = host if address is None or str(address) == host else f"{host} ({address})"
+            raise RequestRefused(
+                f"The host manifest denies requests to {where}.",
+                assistance="Ask the operator of the host: it says so under egress, denied.",
+            )
         if by_operator or address is None or self.allowed.hold(host, address):
             return
-        if _is_inside(_readings(address)[-1]):
+        if any(_is_inside(one) for one in _readings(address)[-1:]) or _is_local_translation(address):
             raise RequestRefused(
                 f"{host} is an address inside ({address}), and not the operator named it as a server.",
                 assistance="Have the operator set it, or allow it in the host manifest: egress: {allowed: [...]}.",
@@ -83,6 +87,14 @@ def _readings(address: Address) -> list[Address]:
     if inner is None and any(address in network for network in _WRAPPING):
         inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return [address] if inner is None else [address, inner]
+
+
+def _is_local_translation(address: Address) -> bool:
+    """Whether only this network knows where in it the IPv4 address stands (RFC 8215)."""
+    return isinstance(address, ipaddress.IPv6Address) and address in _LOCAL_TRANSLATION
+
+
+_LOCAL_TRANSLATION = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 
 def _is_inside(address: Address) -> bool:

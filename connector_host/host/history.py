@@ -127,7 +127,7 @@ def _begun(invocation: Invocation, inputs: str) -> HistoryRecord:
 
 def _record_of(result: Result, invocation: Invocation, inputs: str, most: int) -> HistoryRecord:
     document = result.document()
-    error = document["error"]
+    error = _bounded(document["error"], most)
     return replace(
         _begun(invocation, inputs),
         status=document["status"],
@@ -136,6 +136,18 @@ def _record_of(result: Result, invocation: Invocation, inputs: str, most: int) -
         result=_kept(document, most),
         effect=document["effect"],
     )
+
+
+def _bounded(error: Mapping[str, Any] | None, most: int) -> Mapping[str, Any] | None:
+    """Return an error tab as it is kept: of very many entries the first, and how many there were."""
+    if error is None:
+        return None
+    entries: list[Any] = error["entries"]
+    if len(entries) * SMALLEST_RECORD <= most and len(json_text(error)) <= most:
+        return error
+    kept = entries[: max(1, most // len(json_text(entries[0])) // 2)]
+    note = f"{error['message']} ({len(entries)} entries; the first {len(kept)} are kept.)"
+    return {**error, "message": note, "entries": kept}
 
 
 def _kept(document: Mapping[str, Any], limit: int) -> str:

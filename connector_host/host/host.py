@@ -143,20 +143,21 @@ class Session:
         if found.intake is None:
             raise WrongUse(f"The command '{command}' of {manifest.name} is no intake.")
 
-        async def run(given: Mapping[str, Any]) -> Result:
+        async def run(given: Mapping[str, Any], options: Options) -> Result:
             invocation = self._invocation(manifest, found, stored, given, options)
             invocation.ingest = True
             return await invoke(self._core, invocation)
 
-        return await take_in(self._core, stored.connection, found, inputs or {}, run)
+        return await take_in(self._core, stored.connection, found, inputs or {}, options, run)
 
     async def ingested(self, command: str, connection: str, limit: int = 100) -> Sequence[IntakeRecord]:
-        """Return the newest records taken in through a connection, newest first; raises UnknownConnection.
+        """Return the records that were taken in last, last first; raises UnknownConnection, UnknownCommand.
 
         A record belongs to a site: who is elsewhere, and does not administer the connection, does not see it.
         """
         stored = await find(self._core, connection, self._caller)
-        return await ingested_of(self._core, stored, self._caller, command, limit)
+        found = self._core.registry.command(stored.connection.plugin, command)[1]
+        return await ingested_of(self._core, stored, self._caller, found.id, limit)
 
     async def choices(self, plugin: str, command: str, parameter: str, connection: str) -> list[Choice]:
         """Return a parameter's options, fetched from the service where the plugin says so; raises WrongUse."""

@@ -14,12 +14,12 @@ from connector_host.model.stored import KeyUse
 LOOK_SECONDS = 0.05  # between two looks at whether the first has ended
 
 
-async def first_result(core: Core, invocation: Invocation) -> Result | None:
+async def first_result(core: Core, invocation: Invocation, seconds: float) -> Result | None:
     """Return the result of the first invocation that was given this one's key; None where this is the first.
 
-    While the first runs it is waited for, until this one's deadline. A key is one tenant's and one user's, for one
-    connection and command, for a day. Raises KeyReused where it was given with other inputs, and InvocationExists
-    where the invocation's id is another's.
+    While the first runs it is waited for, until this one's deadline, by default after `seconds`. A key is one tenant's
+    and one user's, for one connection and command, for a day. Raises KeyReused where it was given with other inputs,
+    and InvocationExists where the invocation's id is another's.
     """
     key = invocation.options.idempotency_key
     mine = KeyUse(invocation.id, _digest(invocation.inputs_text or "{}"), running=True)
@@ -27,8 +27,7 @@ async def first_result(core: Core, invocation: Invocation) -> Result | None:
         if invocation.options.invocation_id is not None:
             await core.store.idempotency.take_id(mine, core.clock.now().timestamp())
         return None
-    seconds = invocation.options.deadline_seconds or core.settings.limits.deadline_seconds
-    until = core.clock.monotonic() + seconds
+    until = core.clock.monotonic() + (invocation.options.deadline_seconds or seconds)
     while True:
         first = await core.store.idempotency.take(_scope(invocation), key, mine, core.clock.now().timestamp())
         if first is None:

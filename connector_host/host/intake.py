@@ -82,6 +82,8 @@ class IntakeCollector(Collector):
                 self.fail(item.value, item.key)
                 return
             item = Page([item.value])
+        if self._broken is not None:  # what cannot be kept need not be fetched
+            raise self._broken
         self.succeeded += 1
         self._counts = replace(
             self._counts,

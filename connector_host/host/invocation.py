@@ -18,7 +18,7 @@ from connector_host.manifests.registry import PluginRegistry
 from connector_host.model.caller import OPERATOR, actor_of
 from connector_host.model.connection import StoredConnection
 from connector_host.model.effects import EFFECTS, Effects
-from connector_host.model.errors import BadSetting, WrongUse
+from connector_host.model.errors import BadSetting, StoreError, WrongUse
 from connector_host.model.failure import Kind
 from connector_host.model.invocation import UNDER_WAY, UNRECORDED, Invocation, new_id
 from connector_host.model.invocation_errors import (
@@ -26,6 +26,7 @@ from connector_host.model.invocation_errors import (
     ConnectionUnavailable,
     DeadlinePassed,
     InvocationError,
+    NotRecordable,
 )
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.result import Result
@@ -66,6 +67,9 @@ async def _invoke(core: Core, run: Run, reveal: Reveal | None) -> Result:
         run.fail(output, error)
     except WrongUse:  # nothing was begun
         raise
+    except StoreError as error:
+        known = None
+        run.fail(output, NotRecordable(str(error)))
     except BaseException:
         await _record_cancelled(run, rules, output)
         raise
@@ -88,7 +92,7 @@ async def _known_or_run(run: Run, rules: CommandRules, output: Collector) -> Res
     _accept_inputs(core, invocation, rules, output)
     run.accepted = True
     _check_path(invocation)
-    known = await first_result(core, invocation)
+    known = await first_result(core, invocation, rules.deadline_seconds)
     if known is None:
         await _carry_out(run, rules, output)
     return known

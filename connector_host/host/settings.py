@@ -128,6 +128,8 @@ def _check_shape(value: Mapping[str, Any]) -> None:
         ]
         if type(setting) is not kind or wrong or (name == "durability" and setting not in DURABILITIES):
             raise BadSetting(f"The setting '{name}' of the host manifest must be {words}.")
+    for name in set(value.get("egress", {})) - {"allowed", "denied"}:
+        raise BadSetting(f"The setting 'egress' of the host manifest has no '{name}'. It has: allowed, denied.")
     for slot in value.get("slots", {}):
         if slot not in DEFAULT_SLOTS:
             raise BadSetting(f"There is no slot '{slot}' to choose a part for. There are: {', '.join(DEFAULT_SLOTS)}.")

@@ -1,8 +1,8 @@
 """Intake as a subscription: a run without times goes on where the last whole one ended, and loses nothing on the way.
 
-The cursor is the time of the newest record taken in, by the product's own clock, which it never runs ahead of; each run
-reads an overlap before it again, for what the product shows late. It moves only when a run came whole, so a run that
-was cut is repeated.
+The cursor is the time of the newest record taken in, and never ahead of the product's clock; each run reads an overlap
+before it again, for what the product shows late. It moves only when a run came whole, so a run that was cut is
+repeated, and only to a record's time: a clock that is wrong once leads it nowhere.
 """
 
 import json
@@ -14,29 +14,39 @@ from msgspec.structs import replace
 
 from connector_host.host.core import Core
 from connector_host.model.connection import Connection
+from connector_host.model.errors import WrongUse
+from connector_host.model.invocation import Options
 from connector_host.model.manifest import Command, Cursor
 from connector_host.model.result import Result, Status, iso
 
 FIRST = timedelta(days=1)  # how far back the first run reads
 WINDOW = timedelta(days=150)  # longer pauses are caught up in several; products refuse ranges of over six months
 AHEAD = timedelta(days=1)  # of what is known of the product's clock
+BELIEVED = timedelta(days=3660)  # between the product's clock and ours; what is farther is no clock
 EVERYTHING = 1_000_000
-Run = Callable[[Mapping[str, Any]], Awaitable[Result]]
+Run = Callable[[Mapping[str, Any], Options], Awaitable[Result]]
 Move = Callable[[datetime], Awaitable[None]]
 
 
-async def take_in(core: Core, connection: Connection, command: Command, inputs: Mapping[str, Any], run: Run) -> Result:
-    """Run an intake; from where it ended, where its times are not given and it knows how to go on."""
+async def take_in(
+    core: Core, connection: Connection, command: Command, inputs: Mapping[str, Any], options: Options, run: Run
+) -> Result:
+    """Run an intake; from where it ended, where its times are not given and it knows how to go on.
+
+    Raises WrongUse for an idempotency key then: what goes on where it ended may be repeated as it is.
+    """
     cursor = command.intake.cursor if command.intake is not None else None
     if cursor is None or {cursor.since, cursor.until} & inputs.keys():
-        return await run(inputs)
+        return await run(inputs, options)
+    if options.idempotency_key is not None:
+        raise WrongUse("An intake without times goes on where it ended, so repeat it as it is: it needs no key.")
     name, store = _name(connection, inputs, cursor), core.store.intake
     known = await store.position(connection.id, command.id, name)
 
     async def move(at: datetime) -> None:
         await store.move(connection.id, command.id, name, iso(at))
 
-    return await _Subscription(cursor, move, known, core.clock.now()).go_on(inputs, run)
+    return await _Subscription(cursor, move, known, core.clock.now()).go_on(inputs, options, run)
 
 
 class _Subscription:
@@ -46,29 +56,33 @@ class _Subscription:
         self._cursor = cursor
         self._move = move
         self._new = known is None
-        self._now = now
+        self._now = self._ours = now
         self._overlap = timedelta(minutes=cursor.overlap_minutes)
         self._at = datetime.fromisoformat(known) if known else now - FIRST + self._overlap
 
-    async def go_on(self, inputs: Mapping[str, Any], run: Run) -> Result:
+    async def go_on(self, inputs: Mapping[str, Any], options: Options, run: Run) -> Result:
         """Run from where it ended, window by window, each moving the cursor once it came whole."""
         if self._new:  # a first run that fails is repeated from where it began
             await self._move(self._at)
         result: Result | None = None
+        was_ahead, begin = False, self._at - self._overlap
         while True:
-            since = self._at - self._overlap
-            until = min(since + WINDOW, self._now + AHEAD)
-            one = await run({**inputs, **self._range(inputs, since, until)})
+            since = max(begin, self._at - self._overlap)
+            until = min(since + WINDOW, max(self._now, since) + AHEAD)
+            one = await run({**inputs, **self._range(inputs, since, until)}, options)
+            options = replace(options, invocation_id=None)  # it was the first window's
             result = one if result is None else _together(result, one)
-            ahead = await self._set_right(since, one)
+            ahead = await self._set_right(since, one) and not was_ahead
+            was_ahead = ahead
             if one.status is not Status.PASSED:
                 return result
             if ahead:
+                begin = self._at - self._overlap
                 continue
-            behind = until < self._now
-            await self._passed(one, until if behind else self._at)
-            if not behind:
+            await self._passed(one)
+            if until >= self._now:
                 return result
+            begin = until - self._overlap  # an empty window is passed in this run alone
 
     def _range(self, inputs: Mapping[str, Any], since: datetime, until: datetime) -> dict[str, Any]:
         cursor = self._cursor
@@ -80,17 +94,21 @@ class _Subscription:
         told = result.raw_data["product_time"] if result.raw_data else None
         if told is None:
             return False
-        self._now = datetime.fromisoformat(told)
+        now = datetime.fromisoformat(told)
+        if abs(now - self._ours) > BELIEVED:
+            return False
+        self._now = now
         ahead = since > (self._now - FIRST + self._overlap if self._new else self._now)
         if ahead:
             self._at = self._now - FIRST + self._overlap
             await self._move(self._at)
         return ahead
 
-    async def _passed(self, result: Result, at: datetime) -> None:
-        """Move on, to the newest record at most, and never ahead of the product's clock."""
+    async def _passed(self, result: Result) -> None:
+        """Move on, to the newest record, and never ahead of the product's clock."""
         latest = result.raw_data["latest"]
-        self._at = min(max(self._at, at, datetime.fromisoformat(latest) if latest else at), self._now)
+        if latest is not None:
+            self._at = max(self._at, min(datetime.fromisoformat(latest), self._now))
         await self._move(self._at)
 
 

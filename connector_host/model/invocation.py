@@ -1,5 +1,6 @@
 """The noun of an invocation: one call of one command through one connection, from the call to the record."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -40,7 +41,10 @@ class Options(Guarded, frozen=True):
     idempotency_key: str | None = None
 
     def id_for_run(self) -> str:
-        """Return the invocation's id: the caller's own, or a new one; raises WrongUse for what is none."""
+        """Return the invocation's id: the caller's own, or a new one; raises WrongUse for what makes no sense."""
+        seconds = self.deadline_seconds
+        if seconds is not None and not (isinstance(seconds, int | float) and 0 < seconds < math.inf):
+            raise WrongUse(f"A deadline is a number of seconds above 0, not {seconds!r:.40}.")
         key = self.idempotency_key
         if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
             raise WrongUse(f"An idempotency key has 1 to {LONGEST_KEY} printable characters.")

@@ -132,9 +132,10 @@ class HistoryStore(Protocol):
     """What ran, and how it ended."""
 
     async def begin(self, record: HistoryRecord) -> None:
-        """Tell, durably, of a run that may change something, before it does; waits for nobody.
+        """Tell, durably, of a run that may change something, before it does.
 
-        Raises StoreError, and InvocationExists where its id is that of another that is under way.
+        Where what ended before could not be written yet, that is first. Raises StoreError, and InvocationExists where
+        its id is that of another that is under way.
         """
 
     async def abandoned(self) -> Sequence[HistoryRecord]:

@@ -81,14 +81,19 @@ class KeyPager:
 
     def unread(self, page: Page) -> Page:
         """Return a page without the records that came before; only those of one second can come twice."""
-        first = self._id.first(page.records[0]) if page.records else ABSENT
+        first = self._id_of(page.records[0]) if page.records else ABSENT
         self._gap = bool(page.records) and first not in self._read
         kept = page.keep(self._is_fresh)
         self._fresh = len(kept.records)
         return kept
 
+    def _id_of(self, record: Any) -> Any:
+        """Return what tells a record apart; ABSENT where that is no text and no number."""
+        found = self._id.first(record)
+        return found if isinstance(found, str | int) else ABSENT
+
     def _is_fresh(self, record: Any) -> bool:
-        second, found = _second_of(self._time.first(record)), self._id.first(record)
+        second, found = _second_of(self._time.first(record)), self._id_of(record)
         if second != self._second:
             self._second, self._read = second, set()
         if found is ABSENT or found in self._read:

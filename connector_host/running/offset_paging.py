@@ -18,6 +18,7 @@ from connector_host.running.pages import NextPage, Pager, Stop
 OVERLAP_FROM = 20  # records on a page; shorter ones are a sample's, or a list that hardly moves
 MOST_GAPS = 100  # found in one list
 _CHANGED = "The list changed while it was read, and nothing tells its records apart: some may be missing."
+_UNSURE = "Some of its records have no id, so that nothing tells whether the list changed while it was read."
 
 
 class MovingPager(Pager):
@@ -29,7 +30,7 @@ class MovingPager(Pager):
         self._read: set[Any] = set()  # ids of all records so far
         self._first: Sequence[Any] | None = None  # the first page's ids, or texts; None where nothing may be missing
         self._have_ids = True
-        self._checking = False
+        self._checking = self._unsure = False
         self._back, self._gaps = 1, 0
         self._usual = self._size
 
@@ -39,7 +40,8 @@ class MovingPager(Pager):
             return page.keep(lambda _record: False)
         ids = self._ids(page.records)
         if ids is None:
-            return page
+            self._unsure = bool(self._read)  # until here they were told apart, and the last one was asked for again
+            return page.keep(self._is_new) if self._unsure else page
         overlaps = self._paging.style == "offset" and self._first is not None
         self.moving = overlaps and (not ids or ids[0] not in self._read)
         if self.moving:  # read again once it is known what stands before it
@@ -55,6 +57,10 @@ class MovingPager(Pager):
         self._have_ids = self._have_ids and all(isinstance(one, str | int) for one in ids)
         return ids if self._have_ids else None
 
+    def _is_new(self, record: Any) -> bool:
+        found = self._id.first(record)
+        return not isinstance(found, str | int) or found not in self._read
+
     def _shown(self, content: ListReply) -> list[Any]:
         return self._ids(content.records or []) or list(content.texts)
 
@@ -64,6 +70,8 @@ class MovingPager(Pager):
             return Stop() if self._shown(content) == self._first else Stop(_CHANGED)
         following = super().next(content, headers, position)
         records = content.records or []
+        if self._unsure:
+            return Stop(_UNSURE) if following == Stop() else following
         if position is None and len(records) >= OVERLAP_FROM and isinstance(following, NextPage):
             self._first = self._shown(content)
         if self._first is None:

@@ -111,12 +111,13 @@ class Pager:
         """Without a word of the server on how many pages there are, an empty one is the end."""
         pages = self._paging.pages
         if pages is not None:
-            count = compile_path(pages).first(content.rest)
-            following = position + 1
+            count, following = compile_path(pages).first(content.rest), position + 1
             more = isinstance(count, int) and following - self._paging.first < count
-            return NextPage(following, self._size) if more else Stop()
-        told = compile_path(self._paging.more).first(content.rest)
-        more = bool(content.records) if told is ABSENT else told not in _NOTHING
+        else:
+            told = compile_path(self._paging.more).first(content.rest)
+            more = bool(content.records) if told is ABSENT else told not in _NOTHING
+        if more and not content.records:
+            return Stop("The server sent an empty page and says that there is more.")
         return NextPage(position + 1, self._size) if more else Stop()
 
     def _more(self, content: ListReply, returned: int) -> bool:

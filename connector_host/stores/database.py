@@ -1,7 +1,6 @@
 """The open SQLite file: WAL, of this program's schema; the event loop never waits for its lock; a fault is told."""
 
 import asyncio
-import errno
 import os
 import sqlite3
 import threading
@@ -13,6 +12,7 @@ from typing import TypeVar
 import anyio
 
 from connector_host.model.errors import StoreError, WrongLoop, WrongProcess
+from connector_host.stores.faults import told
 from connector_host.stores.migrating import back_up, migrate, schema_of
 from connector_host.stores.pending import PendingRuns, Taken
 from connector_host.stores.statements import Statements
@@ -23,12 +23,6 @@ OPENING_SECONDS = 10.0  # for which an open waits for the lock of another progra
 FREED_PAGES = 2000  # at once
 PAGE_BYTES = 1024  # of a new file: an invocation touches few bytes on several pages, and whole pages are written
 WAL_BYTES = 12 * 1024 * 1024  # pages that are written again and again reach the main file once in so many bytes
-_WORDS = {
-    sqlite3.SQLITE_FULL: "the disk is full. Make room; nothing that was acknowledged is lost",
-    sqlite3.SQLITE_READONLY: "it cannot be written to. Give its owner the right to, or move the data folder",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged. Run connector-host store check, and restore a backup",
-    sqlite3.SQLITE_NOTADB: "the file is damaged, or no database. Restore a backup",
-}
 
 
 def opened(path: Path, *, power: bool, seconds: float = OPENING_SECONDS) -> sqlite3.Connection:
@@ -50,6 +44,7 @@ class Database:
         self.path = path
         self.committed: Callable[[], None] = _nothing
         self._pending = pending
+        self._closed = False
         self._power = power
         self._process, self._thread, self.loop = os.getpid(), threading.get_ident(), _loop()
         with told(path, "cannot be opened"):
@@ -79,6 +74,7 @@ class Database:
 
     def close(self) -> None:
         """Close the file; another process than the one that opened it leaves it alone."""
+        self._closed = True
         if os.getpid() == self._process:
             self._writer.close()
             self._here.raw.close()
@@ -147,7 +143,7 @@ class Database:
 
     async def drain(self, seconds: float = OPENING_SECONDS) -> None:
         """Write the pending runs, if there are any; raises StoreError."""
-        if self._pending.runs:
+        while self._pending.runs:
             self._check_place()
             self._check_files()
             with told(self.path, "failed"):
@@ -155,7 +151,7 @@ class Database:
             self._committed(taken)
 
     def drain_now(self) -> bool:
-        """Write the pending runs here and now; whether the lock was free. Raises StoreError."""
+        """Write the oldest of the pending runs here and now; whether the lock was free. Raises StoreError."""
         if self._pending.runs:
             self._check_place()
             self._check_files()
@@ -170,6 +166,15 @@ class Database:
                     raise
             self._committed(taken)
         return True
+
+    async def aside(self, work: Callable[[Statements], T], seconds: float = OPENING_SECONDS) -> T:
+        """Do work that takes long in a transaction of its own, in the writer's thread; raises StoreError."""
+        self._check_place()
+        self._check_files()
+        with told(self.path, "failed"):
+            done = await self._writer.do(work, anyio.current_time() + seconds)
+        self.committed()
+        return done
 
     async def _do(self, work: Callable[[Statements], T], seconds: float) -> T:
         """Do work here and now, or in the writer's thread where the lock is taken or others wait."""
@@ -188,6 +193,8 @@ class Database:
     def _check_place(self) -> None:
         if os.getpid() != self._process:
             raise WrongProcess
+        if self._closed:
+            raise StoreError("The host is closed: open it again, with open_host().")
         if threading.get_ident() != self._thread or _loop() is not self.loop:
             raise WrongLoop
 
@@ -235,16 +242,3 @@ def _patiently(work: Callable[[], object]) -> None:
             time.sleep(0.02)
         else:
             return
-
-
-@contextmanager
-def told(path: Path, what: str) -> Iterator[None]:
-    """Raise a fault of the file as a StoreError in words."""
-    try:
-        yield
-    except (sqlite3.Error, OSError, UnicodeError) as error:
-        full = getattr(error, "errno", None) == errno.ENOSPC
-        words = _WORDS.get(sqlite3.SQLITE_FULL if full else getattr(error, "sqlite_errorcode", 0) & 0xFF)
-        if isinstance(error, sqlite3.Error) and is_taken(error):
-            words = "another program has kept it locked all the time. Try again, or see what holds it"
-        raise StoreError(f"The store {path} {what}: {words or error}.") from error

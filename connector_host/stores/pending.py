@@ -14,6 +14,9 @@ from connector_host.stores.audit_rows import append_all
 from connector_host.stores.journal import Journal
 from connector_host.stores.statements import Statements
 
+MANY = 64  # runs written at once, at most
+BATCH_BYTES = 256 * 1024  # the same, in about so many bytes: a few milliseconds
+
 
 class Taken(Struct, eq=False):
     """Runs that a transaction takes along, and whether it could write them: another's work does not fail for them."""
@@ -31,7 +34,7 @@ class PendingRuns:
 
     def along_with(self, work: Callable[[Statements], Any]) -> tuple[Callable[[Statements], Any], Taken]:
         """Return work that takes along those that wait now, and what became of them."""
-        taken = Taken(list(self.runs.values()))
+        taken = Taken(self._batch())
 
         def both(db: Statements) -> Any:
             _try(db, taken)
@@ -41,9 +44,19 @@ class PendingRuns:
 
     def put(self, db: Statements) -> Taken:
         """Write all, or fail as the database does."""
-        taken = Taken(list(self.runs.values()), written=True)
+        taken = Taken(self._batch(), written=True)
         put(db, taken.runs)
         return taken
+
+    def _batch(self) -> list[EndedRun]:
+        """Return the oldest, no more than the event loop has time for."""
+        found, size = [], 0
+        for run in self.runs.values():
+            found.append(run)
+            size += weight(run)
+            if len(found) >= MANY or size >= BATCH_BYTES:
+                break
+        return found
 
     def forget(self, taken: Taken) -> None:
         """Forget those that are in the database now."""
@@ -51,6 +64,12 @@ class PendingRuns:
         for name in names:
             self.runs.pop(name, None)
         self._journal.done(names)
+
+
+def weight(run: EndedRun) -> int:
+    """Return about how many bytes it takes."""
+    record = run.record
+    return 500 + len(record.inputs) + len(record.result or "") + len(record.error or "")
 
 
 def _try(db: Statements, taken: Taken) -> None:

@@ -223,7 +223,7 @@ insert into invocation (
 -- name: recent_invocations
 select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
     actor_kind, actor_id, actor_site, actor_tenant, effect
-from invocation order by started_at desc, id desc limit :limit;
+from invocation order by started_at desc, rowid desc limit :limit;
 
 -- name: recent_invocations_of
 -- Of one connection; of one kind of actor, and of one actor alone.
@@ -235,7 +235,7 @@ where connection_id = :connection_id and (:kind is null or actor_kind = :kind)
         :id is null
         or (actor_id = :id and actor_site is :site and actor_tenant is :tenant)
     )
-order by started_at desc, id desc limit :limit;
+order by started_at desc, rowid desc limit :limit;
 
 -- name: invocation_by_id
 select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,

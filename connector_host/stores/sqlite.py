@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 
 from connector_host.model.audit import AuditHead
@@ -26,6 +27,7 @@ from connector_host.stores.sqlite_leases import SqliteLeases
 from connector_host.stores.sqlite_sites import SqliteSites
 
 FILE = "connector-host.db"
+CLOSING_SECONDS = 2.0  # for what is pending, while another program holds the lock; then the journal keeps it
 _PREFIX = "sqlite:///"
 
 
@@ -51,8 +53,10 @@ class SqliteStore:
         self.health = SqliteHealth(self._database)
         end = AuditEnd(path.with_name(f"{path.name}.audit-end"), _teller(surroundings))
         self.audit = SqliteAudit(self._database, end)
-        if self._presence.left_over():
+        dead = self._presence.dead()
+        if dead:  # their files stay until the database is seen to be sound
             self._database.refuse_damaged()
+            self._presence.bury(dead)
         self.history = SqliteHistory(self._database, self._journal, pending)
         self.leases = SqliteLeases(self._database)
         self.idempotency = SqliteIdempotency(self._database, self._presence, self._journal)
@@ -60,7 +64,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Close the file."""
-        with ExitStack() as whatever_fails:
+        with anyio.move_on_after(CLOSING_SECONDS, shield=True), ExitStack() as whatever_fails:
             whatever_fails.callback(self._database.close)
             if self._database.is_ours:
                 whatever_fails.callback(self._presence.leave)
@@ -75,7 +79,7 @@ class SqliteStore:
 
     async def back_up(self, target: Path) -> None:
         """Write all into a new file."""
-        await self._database.drain()
+        await self.history.gather()
         await anyio.to_thread.run_sync(self._database.back_up, target)
 
 

@@ -17,7 +17,7 @@ from connector_host.model.result import HistoryRecord, iso
 from connector_host.model.stored import EndedRun, Pruned
 from connector_host.stores.database import Database
 from connector_host.stores.journal import Journal
-from connector_host.stores.pending import PendingRuns, put
+from connector_host.stores.pending import BATCH_BYTES, MANY, PendingRuns, put, weight
 from connector_host.stores.statements import Statements
 
 log = logging.getLogger("connector_host")
@@ -25,8 +25,8 @@ DAY = 24 * 3600.0  # seconds
 SOON_SECONDS = 0.02  # after which what ended is in the database, for other programs to see
 LATER_SECONDS = 1.0  # the same, where it failed
 PRUNING_SECONDS = READING_SECONDS = 0.1  # for the lock; else another time
-MOST = 1024  # runs that wait while the database cannot be written to; no more are kept
-MANY = 64  # runs that wait, from which they are written at once
+MOST = 1024  # runs that are kept in memory while the database cannot be written to; the journal has all
+TAKING_SECONDS = 10.0  # for the lock, before what dead programs ended is left for another time
 
 
 class SqliteHistory:
@@ -37,14 +37,16 @@ class SqliteHistory:
         self._journal = journal
         self._pending = pending
         self._timer: asyncio.TimerHandle | None = None
-        self._failed = False
+        self._failed = self._overflowed = False
+        self._size = 0  # of what came since it was written last
 
     async def begin(self, record: HistoryRecord) -> None:
         """Tell of a run before it changes something; not while those before it cannot be written."""
         if self._journal.is_open(record.invocation_id):
             raise InvocationExists
         if self._failed:
-            await self._drain()
+            self._database.drain_now()
+            self._failed = False
         with self._database.beside():
             self._journal.begin(record.invocation_id, msgspec.json.encode(record))
 
@@ -56,16 +58,18 @@ class SqliteHistory:
             return
         with self._database.beside():
             text = msgspec.json.encode(run)
-            if self._failed and len(self._pending.runs) >= MOST:
-                await self._drain()
-            self._pending.runs[name] = run
             try:
                 self._journal.end(name, text)
             except OSError:
-                await self._drain()
-        if self._failed:
-            await self._drain()
-        elif self._database.loop is None or len(self._pending.runs) >= MANY:
+                self._pending.runs[name] = run
+                await self._database.drain()
+                return
+        if len(self._pending.runs) < MOST:
+            self._pending.runs[name] = run
+        else:  # the journal has it
+            self._overflowed = True
+        self._size += weight(run)
+        if self._database.loop is None or len(self._pending.runs) % MANY == 0 or self._size >= BATCH_BYTES:
             self._due()
         elif self._timer is None:
             self._timer = self._database.loop.call_later(SOON_SECONDS, self._due)
@@ -84,9 +88,21 @@ class SqliteHistory:
                     self._journal.forget(program)
         return found
 
-    async def _take_over(self, ended: Sequence[EndedRun]) -> None:
-        if ended:
-            await self._database.write(lambda db: put(db, ended))
+    async def gather(self) -> None:
+        """Write what this and other programs ended, and is not in the database yet; what cannot be is seen later."""
+        with suppress(StoreError):
+            await self._database.drain(READING_SECONDS)
+        with self._database.beside():
+            elsewhere = self._journal.elsewhere()
+        with suppress(StoreError):
+            await self._take_over(_decoded(elsewhere, EndedRun), READING_SECONDS)
+
+    async def _take_over(self, ended: Sequence[EndedRun], seconds: float = TAKING_SECONDS) -> None:
+        with self._database.reading() as db:
+            new = [run for run in ended if db.row("invocation_by_id", id=run.record.invocation_id) is None]
+        for first in range(0, len(new), MANY):
+            some = new[first : first + MANY]
+            await self._database.aside(lambda db, runs=some: put(db, runs), seconds)  # type: ignore[misc]
 
     async def close(self) -> None:
         """Write what waits; what cannot be written stays in the journal."""
@@ -95,32 +111,33 @@ class SqliteHistory:
         with suppress(StoreError):
             await self._database.drain()
 
-    async def _drain(self) -> None:
-        self._failed = True
-        await self._database.drain()
-        self._failed = False
-
     def _due(self) -> None:
         """Write what is pending; where another program holds the lock, or it fails, a little later."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        again, self._size = SOON_SECONDS, 0
         try:
-            again = 0.0 if self._database.drain_now() else SOON_SECONDS
-            self._failed = False
+            if self._database.drain_now():
+                again = 0.0
+                self._failed = False
         except StoreError as error:
             if not self._failed:
                 log.warning("What ended cannot be written yet, and stands in the journal: %s", error)
             self._failed, again = True, LATER_SECONDS
-        if again and self._database.loop is not None:
+        if not self._pending.runs and self._overflowed:
+            self._overflowed = False
+            own = _decoded(self._journal.own_ended(), EndedRun)
+            self._pending.runs |= {run.record.invocation_id: run for run in own[:MOST]}
+            self._overflowed = len(own) > MOST
+        if self._pending.runs and self._database.loop is not None:
             self._timer = self._database.loop.call_later(again, self._due)
 
     async def recent(
         self, limit: int, connection_id: str | None = None, actor: Actor | None = None
     ) -> Sequence[HistoryRecord]:
         """Return the newest, newest first."""
-        with suppress(StoreError):  # what cannot be written yet is seen later
-            await self._database.drain(READING_SECONDS)
+        await self.gather()
         with self._database.reading() as db:
             if connection_id is None:
                 rows = db.rows("recent_invocations", limit=limit)
@@ -132,12 +149,13 @@ class SqliteHistory:
 
     async def get(self, invocation_id: str) -> HistoryRecord | None:
         """One by its id."""
-        if invocation_id in self._pending.runs:
-            pending: HistoryRecord = self._pending.runs[invocation_id].record
-            return pending
-        with self._database.reading() as db:
-            row = db.row("invocation_by_id", id=invocation_id)
-            return _record_of(row) if row else None
+        for look_elsewhere in (False, True):
+            with self._database.reading() as db:
+                row = db.row("invocation_by_id", id=invocation_id)
+            if row or look_elsewhere:
+                break
+            await self.gather()
+        return _record_of(row) if row else None
 
     async def prune(self, now: datetime, days: int, most: int) -> Pruned:
         """Forget some of those that are too old."""
@@ -147,7 +165,7 @@ class SqliteHistory:
             before = iso(datetime.fromtimestamp(at, UTC) - timedelta(days=days))
             return Pruned(db.change("prune_invocations", before=before, most=most), jumped)
 
-        pruned = await self._database.write(work, PRUNING_SECONDS)
+        pruned = await self._database.aside(work, PRUNING_SECONDS)
         if 0 < pruned.forgotten < most:
             self._database.give_back()
         return pruned

@@ -23,19 +23,24 @@ class SqliteIdempotency:
 
     async def take_id(self, mine: KeyUse, now: float) -> None:
         """Keep the id that a caller gave; raises InvocationExists where it is another's."""
-        if await self.take(IDS, mine.invocation_id, mine, now) is not None:
+        with self._database.beside():
+            known = self._journal.knows(mine.invocation_id)
+        with self._database.reading() as db:
+            known = known or self._known(db, mine.invocation_id)
+        if known or await self.take(IDS, mine.invocation_id, mine, now) is not None:
             raise InvocationExists
 
     async def take(self, scope: str, key: str, mine: KeyUse, now: float) -> KeyUse | None:
         """Keep the key for an invocation unless another has it; raises InvocationExists where its id is another's."""
-        process = self._presence.claim()
+        with self._database.beside():
+            process = self._presence.claim()
 
         def work(db: Statements) -> tuple[Any, ...] | None:
             row = self._holder(db, scope, key, now)
             if row is not None:
                 return row
             name = mine.invocation_id
-            if self._known(db, name) or ((scope, key) != (IDS, name) and self._holder(db, IDS, name, now) is not None):
+            if (scope, key) != (IDS, name) and self._is_used(db, scope, key, name, now):
                 raise InvocationExists
             db.change("forget_keys", before=now - DAY)
             values = {"invocation_id": name, "inputs": mine.digest, "process": process, "at": now}
@@ -51,8 +56,17 @@ class SqliteIdempotency:
         row: tuple[Any, ...] | None = db.row("key_of", scope=scope, key=key)
         if row is None or now - row[-1] >= DAY:
             return None
+        if scope == IDS:
+            return row
         known = self._known(db, row[0]) or self._presence.is_alive(row[2]) or self._journal.was_left(row[2], row[0])
         return row if known else None
+
+    def _is_used(self, db: Statements, scope: str, key: str, name: str, now: float) -> bool:
+        """Whether an id is another's; a program that died over this key, and begins again, has its own."""
+        if self._known(db, name) or self._journal.knows(name):
+            return True
+        claimed, mine = db.row("key_of", scope=IDS, key=name), db.row("key_of", scope=scope, key=key)
+        return claimed is not None and now - claimed[-1] < DAY and (mine is None or mine[0] != name)
 
     def _known(self, db: Statements, invocation: str) -> bool:
         return self._journal.is_open(invocation) or db.row("invocation_by_id", id=invocation) is not None

@@ -1,6 +1,7 @@
 """Creates an incident once, also where an answer is lost: by a key that is chosen before the first attempt."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,7 @@ from uuid import uuid4
 from connector_host import ApiError, AsyncCall, ConnectionLost, DeadlinePassed, TimedOut, UnexpectedReply
 
 SERVER_ERROR = 500
+LOST = (ApiError, ConnectionLost, TimedOut, UnexpectedReply)  # after which the incident may be there
 LOOKS = (1, 2, 4)  # seconds before each look for an incident that a list may show late
 SKEW = timedelta(minutes=5)  # between PagerDuty's clock and ours
 
@@ -29,8 +31,11 @@ async def created(call: AsyncCall, given: Mapping[str, Any], sender: str | None)
     begun, headers = call.now(), {"From": sender} if sender else None
     try:
         return await call.request("POST", "/incidents", headers=headers, json={"incident": incident}, idempotent=own)
-    except (ApiError, ConnectionLost, TimedOut, UnexpectedReply) as error:
-        found = await _found(call, incident, begun, own=own) if _may_be_made(error, own=own) else None
+    except LOST as error:
+        found = None
+        if _may_be_made(error, own=own):
+            with suppress(*LOST):  # what is told is why the answer is missing
+                found = await _found(call, incident, begun, own=own)
         if found is None:
             raise
     call.settled(happened=True)

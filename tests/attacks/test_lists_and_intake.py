@@ -18,10 +18,11 @@ import pytest
 
 from connector_host.authoring.checking import validate
 from connector_host.configuration import bundled
+from connector_host.model.errors import WrongUse
 from connector_host.model.invocation import Options
 from connector_host.model.result import Status
 from tests.own import HEAD, own, run
-from tests.world import FastClock, World, serving_app
+from tests.world import FastClock, World, http, raw_server, serving_app
 
 COMMANDS = """
   list_things:
@@ -94,6 +95,7 @@ class Product:
         self.lag = 0.0  # seconds for which a new thing is not listed
         self.now = 0.0
         self.drift: Any = lambda: None
+        self.date: str | None = None  # instead of `now`
 
     def add(self, seconds: float) -> str:
         name = f"T{len(self.things):05}"
@@ -111,7 +113,7 @@ class Product:
         self.pages += 1
         query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode()).items()}
         status, body = (500, {}) if self.pages in self.fail else (200, self._page(query))
-        date = format_datetime(BEGIN + dt.timedelta(seconds=self.now), usegmt=True)
+        date = self.date or format_datetime(BEGIN + dt.timedelta(seconds=self.now), usegmt=True)
         headers = [(b"content-type", b"application/json"), (b"date", date.encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(body).encode()})
@@ -373,3 +375,62 @@ def test_a_mistyped_path_of_an_intake_is_told(tmp_path: Path, wrong: str, right:
         (folder / "manifest.yaml").write_text(HEAD + text)
         found = [one for one in validate(folder, bundled() / "schemas").problems if one.rule == "unresolved-path"]
         assert [one.level.value for one in found] == told
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 01 Jan 2400 00:00:00 GMT", "in 400 days"])
+def test_a_products_clock_is_wrong_once_and_nothing_is_lost(
+    tmp_path: Path, product: Product, served: str, date: str
+) -> None:
+    clock = SkewedClock(product, 0)
+    world = own(tmp_path, COMMANDS, served, clock=clock)
+    truth = set()
+    for day in range(1, 8):
+        product.now = day * DAY / 2
+        truth.add(product.add(product.now - 100))
+        if day == 4:
+            far = format_datetime(BEGIN + dt.timedelta(days=400), usegmt=True) if date == "in 400 days" else date
+            product.date = far
+        result = world.use(lambda host: host.ingest("acme", "fetch", "own"))
+        assert result.status is Status.PASSED
+        product.date = None
+    records = world.use(lambda host: host.ingested("fetch", "own", 1000))
+    assert {one.unique_key for one in records} == truth
+    assert product.pages < 40
+
+
+def test_an_intake_without_times_needs_no_key_and_gives_an_own_id_to_its_first_run(
+    tmp_path: Path, product: Product, served: str
+) -> None:
+    product.now = 1000
+    world = own(tmp_path, COMMANDS, served, clock=SkewedClock(product, 400 * DAY))
+    key = Options(idempotency_key="k")
+    with pytest.raises(WrongUse, match="needs no key"):
+        world.use(lambda host: host.ingest("acme", "fetch", "own", options=key))
+    mine = Options(invocation_id="43eef49e-5e4b-4a5e-8a1b-0c8f3f6f7a11")
+    assert world.use(lambda host: host.ingest("acme", "fetch", "own", options=mine)).status is Status.PASSED
+    runs = world.use(lambda host: host.history())
+    assert len(runs) == 2, "our clock was ahead, so that it was read twice"
+    assert runs[-1].invocation_id == mine.invocation_id, "the newest first, whatever their ids are"
+
+
+def test_a_list_by_number_that_sends_empty_pages_for_ever_ends(tmp_path: Path) -> None:
+    first, second = (
+        http("200 OK", json.dumps({"things": [{"id": one}], "more": True}).encode(), "Content-Type: application/json")
+        for one in ("1", "2")
+    )
+    empty = http("200 OK", b'{"things": [], "more": true}', "Content-Type: application/json")
+    commands = """
+  all:
+    title: All
+    read_only: true
+    request:
+      server: api
+      path: /all
+      collect: things
+      paging: {style: page, more: $.more, position_parameter: page, first: 1, size: 100}
+"""
+    with raw_server(first, second, empty) as (base, received):
+        result = run(own(tmp_path, commands, base), "all", seconds=10)
+    assert result.status is Status.PARTIAL
+    assert "empty page" in result.errors[0].detail
+    assert len(received) == 3

@@ -161,7 +161,7 @@ def test_what_cannot_be_recorded_is_not_sent(tmp_path: Path) -> None:
         for result in world.use(without_a_place):
             assert effects(result) == ("Failed", "none", ["none"])
             assert "could not be recorded" in result.errors[0].message
-            assert "was removed while it was in use" in result.errors[0].message
+            assert "was removed or replaced while it was in use" in result.errors[0].message
         assert sum(one.startswith(b"POST") for one in received) == 1
 
 

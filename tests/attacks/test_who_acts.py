@@ -414,3 +414,24 @@ def test_a_new_version_of_a_plugin_makes_a_users_parameter_the_operators(tmp_pat
     assert result.status is Status.FAILED
     assert "an address inside" in result.errors[0].message
     assert received == []
+
+
+def test_the_operator_confirms_a_server_that_an_administrator_named(tmp_path: Path) -> None:
+    eve = Caller(user="eve", site="hq")
+    look = "  look: {title: Look, read_only: true, request: {server: api, path: /look}}\n"
+    with raw_server(http("200 OK", b"{}", "Content-Type: application/json")) as (base, _):
+        world = own(tmp_path, look, "https://acme.example")
+        world.use(lambda host: host.sites.put_tenant("us", master=True))
+        world.use(lambda host: host.sites.put_site("hq"))
+        world.use(lambda host: host.connections.edit("own", Change({"admin_users": ("eve",), "site": "hq"})))
+        inside = Change({}, {"url": base.replace("127.0.0.1", "localhost")}, {"key": SECRET})
+        world.use(lambda host: host.connections.edit("own", inside), eve)
+        assert "an address inside" in world.use(lambda host: host.run("acme", "look", "own")).errors[0].message
+        world.use(lambda host: host.connections.edit("own", inside))
+        assert world.use(lambda host: host.run("acme", "look", "own")).status is Status.PASSED
+
+
+@pytest.mark.parametrize("host", ["64:ff9b:1:7f00:0:100:808:808"])
+def test_a_network_that_translates_by_itself_is_inside(host: str) -> None:
+    with pytest.raises(RequestRefused, match="an address inside"):
+        Egress().check(host, address_of(host), by_operator=False)

@@ -203,7 +203,7 @@ def test_connections_from_add_to_remove(prod: Sandbox) -> None:
     assert (shown["active"], shown["health_check"], "default_from" in shown["parameters"]) == (True, None, False)
     assert [one["name"] for one in json.loads(cli("connections", "list", "--output", "json").stdout)] == ["main"]
     assert "main" in cli("connections", "list").stdout
-    assert cli("connections", "remove", "main").returncode == 0
+    assert cli("connections", "remove", "main", "--yes").returncode == 0
     assert json.loads(cli("connections", "list", "--output", "json").stdout) == []
 
 

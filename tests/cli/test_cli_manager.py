@@ -71,7 +71,7 @@ def test_acting_for_a_caller(placed: Sandbox) -> None:
     ran = cli("--as", "user=tom,site=shop", "test-command", "pagerduty", "list-users", "--connection", "one")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "There is no connection 'one' that you may use." in ran.stderr
-    ran = cli("--as", "user=bob,site=hq", "connections", "remove", "one")
+    ran = cli("--as", "user=bob,site=hq", "connections", "remove", "one", "--yes")
     assert (ran.returncode, "not change it" in ran.stderr) == (2, True)
     assert "takes user=NAME" in cli("--as", "bob", "connections", "list").stderr
     history = done("--as", "user=ann,site=hq", "test-command", "pagerduty", "list-users", "--connection", "one")
@@ -119,7 +119,7 @@ def test_many_at_once(placed: Sandbox, tmp_path: Path) -> None:
     copied = done("connections", "copy", "one", "three", "--active", "--site", "shop", "--tenant", "")
     assert (copied["active"], copied["site"], copied["tenants"]) == (True, "shop", [])
     assert done("connections", "upgrade") == []
-    assert done("connections", "remove", "three") == {"removed": "three"}
+    assert done("connections", "remove", "three", "--yes") == {"removed": "three"}
 
 
 def test_export_and_import(placed: Sandbox, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_export_and_import(placed: Sandbox, tmp_path: Path) -> None:
     assert done("connections", "export", file, "--seal-to", str(tmp_path / "public.pem"))["connections"] == 2
     assert API_KEY not in Path(file).read_text()
     for name in ("one", "two"):
-        done("connections", "remove", name)
+        done("connections", "remove", name, "--yes")
     outcomes = done("connections", "import", file, "--private-key", str(tmp_path / "private.pem"))
     assert [one["ok"] for one in outcomes] == [True, True]
     assert done("connections", "test", "one")["status"] == "Passed"
@@ -205,3 +205,13 @@ def test_a_key_from_the_vault(sandbox: Sandbox, tmp_path: Path) -> None:
             assert (ran.returncode, "vault reference" in ran.stderr) == (2, True)
     finally:
         bao.kill()
+
+
+def test_nothing_is_removed_or_replaced_where_nobody_can_be_asked(placed: Sandbox, tmp_path: Path) -> None:
+    file = tmp_path / "all.yaml"
+    done("connections", "export", str(file))
+    for words in (["connections", "remove", "one"], ["connections", "import", str(file), "--replace"]):
+        ran = cli(*words)
+        assert ran.returncode == 2
+        assert "give --yes" in ran.stderr
+    assert done("connections", "list")

@@ -57,15 +57,15 @@ async def drafted_edit(
     draft = draft_edit(manifest, before, old, change, references, core.settings, sites)
     if not isinstance(caller, Operator):
         refuse_leading_away(manifest, old, draft.connection, change)
-    named = replace(draft.connection, set_by=_set_by(manifest, before, old, draft.connection, caller))
+    named = replace(draft.connection, set_by=_set_by(manifest, before, old, draft.connection, caller, change))
     _check_egress(core, manifest, named)
     return stored, replace(draft, connection=named)
 
 
 def _set_by(
-    manifest: Manifest, before: Values, old: Connection, new: Connection, caller: Principal
+    manifest: Manifest, before: Values, old: Connection, new: Connection, caller: Principal, change: Change
 ) -> Mapping[str, Actor]:
-    """Return who set each parameter: whoever changed it last; the operator is not listed.
+    """Return who set each parameter: whoever changed it last; the operator, who also confirms one, is not listed.
 
     Of all parameters: a later version of the plugin may make a server of any.
     """
@@ -73,8 +73,10 @@ def _set_by(
     there, now = {**was.parameters, **was.vault}, {**new.parameters, **new.vault}
     changed = {name for name in there.keys() | now.keys() if there.get(name) != now.get(name)}
     known = names_now(manifest, old.plugin_version, old.set_by)
+    if isinstance(caller, Operator):
+        return {name: by for name, by in known.items() if name not in changed | set(change.parameters)}
     kept = {name: by for name, by in known.items() if name not in changed}
-    return kept if isinstance(caller, Operator) else {**kept, **dict.fromkeys(sorted(changed), actor_of(caller))}
+    return {**kept, **dict.fromkeys(sorted(changed), actor_of(caller))}
 
 
 def _check_egress(core: Core, manifest: Manifest, connection: Connection) -> None:

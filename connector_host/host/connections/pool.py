@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -95,7 +96,9 @@ class ConnectionPool:
         """Return the time by the product's clock, as its newest reply told it; ours where it told none."""
         told, at = pooled.dated
         date = http_date(told) if told else None
-        return self._clock.now() if date is None else date + timedelta(seconds=self._clock.monotonic() - at)
+        with suppress(OverflowError):  # the year 9999, say
+            return self._clock.now() if date is None else date + timedelta(seconds=self._clock.monotonic() - at)
+        return self._clock.now()
 
     def plan(self, pooled: PooledConnection, command: Command, agent: str | None) -> Plan:
         """Return how a command is carried out through a connection in use; made once."""

@@ -108,17 +108,21 @@ class Transfers:
                 outcomes.append(BulkOutcome(one["name"]))
         return outcomes
 
-    async def preview(self, document: Any) -> list[ImportPreview]:
+    async def preview(self, document: Any, *, private_key: bytes | None = None) -> list[ImportPreview]:
         """Return what take() with `replace_existing` would change, connection by connection; changes nothing."""
         operator_only(self._caller, "import connections")
-        return [await self._previewed(one) for one in _in_order(connections_of(document))]
+        wanted = format_of(document)
+        return [await self._previewed(wanted, one, private_key) for one in _in_order(connections_of(document))]
 
-    async def _previewed(self, one: Mapping[str, Any]) -> ImportPreview:
+    async def _previewed(
+        self, document_format: int, one: Mapping[str, Any], private_key: bytes | None
+    ) -> ImportPreview:
         stored = await self._core.store.connections.get(one["name"])
         if stored is None:
             return ImportPreview(one["name"], exists=False)
         try:
-            change = _replacing(stored.connection, one, {})
+            secrets = self._opened(document_format, one, private_key) if "sealed_secrets" in one else {}
+            change = _replacing(stored.connection, one, secrets)
             _, draft = await drafted_edit(self._core, self._caller, one["name"], change)
         except ConnectorHostError as error:
             return ImportPreview(one["name"], exists=True, changes=(f"refused: {error}",))
@@ -136,7 +140,9 @@ class Transfers:
             await connections.add(one["name"], one["plugin"], change)
             return
         if not replace_existing:
-            raise BadSetting(f"A connection '{one['name']}' exists already.")
+            raise BadSetting(
+                f"A connection '{one['name']}' exists already; it is made what the file says with --replace."
+            )
         if stored.connection.plugin != one["plugin"]:
             raise BadSetting(f"The connection '{one['name']}' that exists is one of {stored.connection.plugin}.")
         change = _replacing(stored.connection, one, secrets)

@@ -57,8 +57,12 @@ def confine(plugin: Path, temporary: Path) -> None:
 
 
 def _interpreter() -> set[str]:
-    """Return where Python, what it imports and the system's libraries stand."""
-    own: Iterable[str] = (sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values(), *sys.path)
+    """Return where Python, what it imports and the system's libraries stand.
+
+    Of what else is on the path, a project's root say, only this package: a data folder may stand beside it.
+    """
+    home = str(Path(__file__).parents[2])
+    own: Iterable[str] = (sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values(), home)
     return {path for path in (*own, *_LIBRARIES) if Path(path).is_absolute() and Path(path).exists()}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from shutil import copyfile, rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import anyio
 import anyio.to_thread
@@ -177,6 +178,10 @@ class PluginProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
 
 
+_NUMBERS = count()
+_OPENINGS: "WeakKeyDictionary[OpenConnection, str]" = WeakKeyDictionary()  # an address in memory comes again
+
+
 def _start(job: Job) -> dict[str, Any]:
     return {
         "command": job.command.id,
@@ -185,7 +190,7 @@ def _start(job: Job) -> dict[str, Any]:
         "inputs": {name: value for name, value in job.invocation.inputs.items() if name != job.command.each},
         "connection": dict(job.opened.values),
         "connection_id": job.opened.id,
-        "opening": str(id(job.opened)),
+        "opening": _OPENINGS.setdefault(job.opened, str(next(_NUMBERS))),
         "concurrency": job.invocation.concurrency,
         "now": job.opened.clock.now().isoformat(),
     }
