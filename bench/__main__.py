@@ -83,7 +83,7 @@ def keep(report: dict[str, Any]) -> None:
     """Add to the file what was measured."""
     known = json.loads(OUT.read_text()) if OUT.exists() else {}
     OUT.write_text(json.dumps({**known, **report}, indent=2) + "\n")
-    print(f"EndedRun to {OUT}\n")
+    print(f"Written to {OUT}\n")
 
 
 def many() -> dict[str, Any]:

@@ -8,9 +8,11 @@ import asyncio
 import json
 import ssl
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+NEWEST, APART = datetime(2026, 11, 20, 8, 15, tzinfo=UTC), 61  # of the incidents, and seconds between two
 EVENT = b'{"status":"success","message":"Event processed","dedup_key":"warm"}'
 RECORDS, PAGE = 10_000, 100
 _LOG = (
@@ -39,7 +41,7 @@ def incident(number: int) -> dict[str, Any]:
         "summary": f'[#{number}] payment-gateway: "charge" refused',
         "incident_number": number,
         "title": 'payment-gateway: "charge" refused',
-        "created_at": "2026-11-20T08:15:00Z",
+        "created_at": f"{NEWEST - timedelta(seconds=APART * number):%Y-%m-%dT%H:%M:%SZ}",
         "updated_at": "2026-11-20T08:16:00Z",
         "status": "triggered",
         "urgency": "high",
@@ -73,8 +75,12 @@ class Pages:
     def __init__(self) -> None:
         self._made: dict[tuple[str, int, int], bytes] = {}
 
-    def get(self, name: str, offset: int, limit: int) -> bytes:
-        """Return a page."""
+    def get(self, name: str, query: dict[str, str]) -> bytes:
+        """Return a page: of incidents those before `until`, the newest first."""
+        offset, limit = int(query.get("offset", 0)), int(query.get("limit", PAGE))
+        if name == "incidents" and "until" in query:
+            until = datetime.fromisoformat(query["until"])
+            offset += max(0, int((NEWEST - until).total_seconds() // APART) + 1)
         key = (name, offset, limit)
         if key not in self._made:
             make = incident if name == "incidents" else user
@@ -115,7 +121,7 @@ class Answering(asyncio.Protocol):
             status, body = b"202 Accepted", EVENT
         elif parts.path in {"/incidents", "/users"}:
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            page = self.pages.get(parts.path[1:], int(query.get("offset", 0)), int(query.get("limit", PAGE)))
+            page = self.pages.get(parts.path[1:], query)
             status, body = b"200 OK", page
         else:
             status, body = b"200 OK", b'{"abilities":["sso"],"user":{}}'

@@ -1,6 +1,7 @@
 """What happened at the product is never denied: lost answers, cut runs, dead programs, full disks, repeated calls."""
 
 import json
+import os
 import resource
 import shutil
 import signal
@@ -448,7 +449,7 @@ LIMITED = """\
 id: acme
 name: Acme
 version: 1.0.0
-servers: {api: {url: $.connection.url, limit: {per: key, requests: 60, seconds: 6}}}
+servers: {api: {url: $.connection.url, limit: {per: key, requests: REQUESTS, seconds: SECONDS}}}
 connection:
   required: [url, key]
   properties:
@@ -477,33 +478,33 @@ anyio.run(main)
 """
 
 
+WINDOW = int(os.environ.get("WINDOW_SECONDS", "6"))  # 60: the real one, 900 a minute
+ALLOWED = 15 * WINDOW
+
+
 def test_two_programs_keep_one_limit_and_use_it(tmp_path: Path) -> None:
-    """60 in 6 seconds, for 14 seconds; what a busy machine delays on its way comes up to 0.15 seconds late."""
+    """Over seven thirds of a window; what a busy machine delays on its way comes up to 0.15 seconds late."""
     from tests.world import serving_app
 
     came: list[float] = []
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            while True:
-                message = await receive()
-                await send({"type": f"{message['type']}.complete"})
-                if message["type"] == "lifespan.shutdown":
-                    return
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
         came.append(time.monotonic())
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
         await send({"type": "http.response.body", "body": b"{}"})
 
+    head = LIMITED.replace("REQUESTS", str(ALLOWED)).replace("SECONDS", str(WINDOW))
+    lasts = WINDOW * 7 / 3
     with serving_app(app) as base:
-        world = own(tmp_path, "", base, head=LIMITED)
-        words = [sys.executable, "-c", SENDER, str(world.home), str(world.configuration.manifest), "14"]
+        world = own(tmp_path, "", base, head=head)
+        words = [sys.executable, "-c", SENDER, str(world.home), str(world.configuration.manifest), str(lasts)]
         children = [subprocess.Popen(words) for _ in range(2)]
         for child in children:
-            assert child.wait(60) == 0
-    most = max(sum(1 for other in came if one <= other < one + 5.85) for one in came)
-    assert most <= 60
-    used = len([one for one in came if came[0] + 2 <= one < came[0] + 14])
-    assert used >= 0.9 * 60 * 2 * 0.95
+            assert child.wait(60 + lasts) == 0
+    most = max(sum(1 for other in came if one <= other < one + WINDOW - 0.15) for one in came)
+    assert most <= ALLOWED
+    used = len([one for one in came if came[0] + WINDOW / 3 <= one < came[0] + lasts])
+    assert used >= 0.95 * 2 * ALLOWED * (1 - 1 / 40 - 0.05)
 
 
 def test_the_id_of_another_run_is_given_with_a_key(tmp_path: Path) -> None:
