@@ -40,7 +40,8 @@ Read = Callable[[Session, str], Awaitable[str]]  # what a call comes to for a se
 def page() -> str:
     """Return the page."""
     rows = anyio.run(_tried)
-    lines = [f"| call | {' | '.join(CALLERS)} |", f"|---|{'---|' * len(CALLERS)}"]
+    lines = [f"- {name}: `{caller!r}`" for name, caller in CALLERS.items() if caller]
+    lines += ["", f"| call | {' | '.join(CALLERS)} |", f"|---|{'---|' * len(CALLERS)}"]
     lines += [f"| `{call}` | {' | '.join(cells)} |" for call, cells in rows.items()]
     return f"{_HEAD}\n" + "\n".join(lines) + "\n"
 
