@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from msgspec import Struct
 
@@ -25,6 +25,8 @@ def page() -> str:
     """Return the page."""
     sections = [_HEAD, "## `connector_host`\n"]
     sections += (_entry(name, getattr(connector_host, name)) for name in connector_host.__all__)
+    sections.append("## What hangs on a session\n\nNone of these is made by hand.\n")
+    sections += (_entry(f"session.{name}", one, made_by_hand=False) for name, one in _nouns())
     sections.append("## `connector_host.testing`\n")
     sections += (_entry(name, getattr(connector_host.testing, name)) for name in connector_host.testing.__all__)
     for module in (parts, sealing, stores, calls, hookspecs):
@@ -34,15 +36,23 @@ def page() -> str:
     return "\n".join(sections)
 
 
+def _nouns() -> Iterator[tuple[str, Any]]:
+    """Return what a session has beside its methods, by name."""
+    for name, member in vars(connector_host.Session).items():
+        getter = getattr(member, "func", None) or getattr(member, "fget", None)
+        if getter is not None:
+            yield name, get_type_hints(getter)["return"]
+
+
 def _own(module: Any, name: str, one: Any) -> bool:
     return not name.startswith("_") and getattr(one, "__module__", "") == module.__name__ and callable(one)
 
 
-def _entry(name: str, one: Any) -> str:
+def _entry(name: str, one: Any, *, made_by_hand: bool = True) -> str:
     if isinstance(one, str):
         return f"### `{name}`\n\n`{one}`\n"
     words = inspect.getdoc(one) or ""
-    lines = [f"### `{name}{'' if _plain(one) else _signature(one)}`", "", words, ""]
+    lines = [f"### `{name}{'' if _plain(one) or not made_by_hand else _signature(one)}`", "", words, ""]
     if inspect.isclass(one):
         if issubclass(one, Exception) and one.__base__ is not None:
             lines += [f"A `{one.__base__.__name__}`.", ""]
