@@ -15,6 +15,11 @@ def main() -> int:
     except ExtraMissing as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    for word in sys.argv[1:]:
+        if not word.isascii() and any("\udc80" <= letter <= "\udcff" for letter in word):
+            shown = word.encode("utf-8", "backslashreplace").decode()
+            sys.stderr.write(f"Error: '{shown}' is not UTF-8: set the terminal, or LC_ALL, to a UTF-8 locale.\n")
+            return 2
     from connector_host.cli.main import run  # noqa: PLC0415 - it imports click
 
     return run(sys.argv[1:])

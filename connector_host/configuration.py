@@ -48,11 +48,13 @@ class Configuration(Struct, frozen=True):
 
     def resolved_home(self) -> Path:
         """Return the data folder."""
-        return self.home or Path(os.environ.get("CONNECTOR_HOST_HOME") or Path.home() / ".connector-host")
+        home = self.home or Path(os.environ.get("CONNECTOR_HOST_HOME") or Path.home() / ".connector-host")
+        return home.expanduser()
 
     def resolved_manifest(self) -> Path:
         """Return the host manifest; the one that comes with the package unless told otherwise."""
-        return self.manifest or Path(os.environ.get("CONNECTOR_HOST_MANIFEST") or bundled() / "manifest.yaml")
+        manifest = self.manifest or Path(os.environ.get("CONNECTOR_HOST_MANIFEST") or bundled() / "manifest.yaml")
+        return manifest.expanduser()
 
 
 DEFAULT = Configuration()

@@ -1,23 +1,23 @@
 """Checks a command's inputs, or a connection's parameters, against their schema and brings them into one form."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from msgspec.structs import replace
 
+from connector_host.host.normal_forms import Normal, normal_form
 from connector_host.host.redaction import MASK
 from connector_host.host.settings import DateTimeSetting, Limits
 from connector_host.host.times import parse_time
-from connector_host.manifests.parameters import condition_in_words, holds, labelled_options
+from connector_host.manifests.parameters import condition_in_words, holds
 from connector_host.manifests.schema import Checker, Fault
 from connector_host.manifests.wording import did_you_mean
 from connector_host.model.invocation_errors import InvalidInput
 from connector_host.model.manifest import Deprecation
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
-Normal = Callable[[str, Any], Any]
 
 
 class InputForm:
@@ -32,7 +32,7 @@ class InputForm:
         self._date_time = date_time
         self._limits = limits
         self._normal: dict[str, Normal] = {
-            name: normal for name, value in self._properties.items() if (normal := self._normal_of(value))
+            name: normal for name, value in self._properties.items() if (normal := normal_form(value, self._time))
         }
 
     def accept(self, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
@@ -170,17 +170,6 @@ class InputForm:
     def _condition(self, condition: Mapping[str, Any]) -> str:
         return condition_in_words(condition, self.title)
 
-    def _normal_of(self, schema: Mapping[str, Any]) -> Normal | None:
-        if schema.get("format") == "date-time":
-            return self._time
-        options = _by_word(schema)
-        if options:
-            return lambda _name, value: _chosen(value, options)
-        inner = _by_word(schema.get("items", {})) if schema.get("type") == "array" else {}
-        if inner:
-            return lambda _name, value: [_chosen(one, inner) for one in value] if isinstance(value, list) else value
-        return None
-
     def _time(self, name: str, value: Any) -> Any:
         """ISO 8601 in UTC with `Z`, from the host's format or from ISO 8601 (without an offset: the host's zone)."""
         if not isinstance(value, str):
@@ -194,15 +183,6 @@ class InputForm:
                 f"Write it as {now} ({self._date_time.time_zone}) or in ISO 8601, as 2026-01-31T08:00:00+01:00.",
             )
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _by_word(schema: Any) -> dict[str, Any]:
-    """Return a parameter's options by their values and labels, in small letters."""
-    return {word.casefold(): value for value, label in labelled_options(schema) for word in (label, str(value))}
-
-
-def _chosen(value: Any, options: Mapping[str, Any]) -> Any:
-    return options.get(value.casefold(), value) if isinstance(value, str) else value
 
 
 def _depth_exceeds(value: Any, limit: int) -> bool:

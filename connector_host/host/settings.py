@@ -114,6 +114,23 @@ _SHAPES: Mapping[str, tuple[type, type, str]] = {
 }
 
 
+_MOST: Mapping[str, int] = {  # what is more cannot be meant, or overflows where it is counted with
+    "retention_days": 36_500,
+    "vault_cache_seconds": 86_400,
+    "deadline_seconds": 604_800,
+    "concurrency": 1024,
+    "input_depth": 200,
+}
+_MOST_BYTES = 2**40
+
+
+def _check_bounds(values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        most = _MOST.get(name, _MOST_BYTES)
+        if isinstance(value, int) and value > most:
+            raise BadSetting(f"The setting '{name}' of the host manifest is at most {most:,}, not {value:,}.")
+
+
 def _check_shape(value: Mapping[str, Any]) -> None:
     for name, setting in value.items():
         if name not in _SHAPES:
@@ -128,6 +145,7 @@ def _check_shape(value: Mapping[str, Any]) -> None:
         ]
         if type(setting) is not kind or wrong or (name == "durability" and setting not in DURABILITIES):
             raise BadSetting(f"The setting '{name}' of the host manifest must be {words}.")
+    _check_bounds({**value, **value.get("limits", {})})
     for name in set(value.get("egress", {})) - {"allowed", "denied"}:
         raise BadSetting(f"The setting 'egress' of the host manifest has no '{name}'. It has: allowed, denied.")
     for slot in value.get("slots", {}):

@@ -1,5 +1,7 @@
 """Tenants and sites; only the operator sees and changes them."""
 
+import unicodedata
+
 from connector_host.host.access import operator_only
 from connector_host.host.audit import Audit
 from connector_host.host.seals import mac_of_sites, same
@@ -51,7 +53,7 @@ class Sites:
     async def put_tenant(self, name: str, *, master: bool = False) -> Tenant:
         """Add a tenant, or say whether it is the master; the first must be. Raises BadSetting."""
         operator_only(self._caller, "change tenants and sites")
-        checked_name(name, "tenant")
+        name = checked_name(name, "tenant")
         site_map = await self._signed.load()
         if not site_map.tenants and not master:
             raise BadSetting("The first tenant must be the master tenant: add --master, or add that one first.")
@@ -68,7 +70,7 @@ class Sites:
         Raises BadSetting, UnknownSite.
         """
         operator_only(self._caller, "change tenants and sites")
-        checked_name(name, "site")
+        name = checked_name(name, "site")
         site_map = await self._signed.load()
         if tenant is None:
             tenant = site_map.sites[name].tenant if name in site_map.sites else site_map.master
@@ -103,8 +105,13 @@ class Sites:
 MAX_NAME = 100
 
 
+def plain_name(name: str) -> str:
+    """Return a name as it is kept: without blanks at its ends, each letter in its one form (Unicode's NFC)."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
 def checked_name(name: str, what: str) -> str:
-    """Return the name; raises BadSetting where it is empty, too long, or cannot be printed."""
+    """Return the name as it is kept; raises BadSetting where it is empty, too long, or cannot be printed."""
     if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
         raise BadSetting(f"A {what}'s name has 1 to {MAX_NAME} printable characters.")
-    return name
+    return plain_name(name)

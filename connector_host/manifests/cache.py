@@ -4,11 +4,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 FORMAT = 6
-Stamp = list[int] | None
+Stamp = str | None
 
 
 class ManifestCache:
@@ -51,24 +52,22 @@ class ManifestCache:
         stamps = [(str(file), _stamp(file)) for file in files]
         kept = {"made_by": self._made_by, "files": stamps, "value": value}
         self._here[self._place(name)] = kept
-        if not self._home.is_dir():
-            return
         text = json.dumps(kept)
         fresh = self._file(name).with_suffix(f".{os.getpid()}.new")
-        try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            fresh.write_text(text, "utf-8")
-            fresh.replace(self._file(name))
-        except OSError:
-            fresh.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder of somebody else's, or a file: what is not kept is made again
+            if self._home.is_dir():
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                fresh.write_text(text, "utf-8")
+                fresh.replace(self._file(name))
 
     def _file(self, name: str) -> Path:
         return self._folder / f"{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.json"
 
 
 def _stamp(file: Path) -> Stamp:
+    """Return a digest of a file: times and sizes are those of another where files are copied with their times."""
     try:
-        facts = file.stat()
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError:
         return None
-    return [facts.st_mtime_ns, facts.st_size]

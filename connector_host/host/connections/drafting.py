@@ -1,6 +1,7 @@
 """Makes connections of changes: parameters checked, fields in their place, nothing stored yet."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from msgspec.structs import replace
@@ -156,6 +157,9 @@ def checked(manifest: Manifest, values: Values, settings: Settings, *, opened: b
         words = [f"{one} {one.failure.detail} {one.failure.assistance}".rstrip() for one in found]
         raise BadSetting("\n".join(words)) from None
     parameters = {name: value for name, value in accepted.items() if name not in names and name not in values.vault}
+    bundle = parameters.get("ca_bundle")
+    if isinstance(bundle, str) and bundle and not bundle.lstrip().startswith("-----BEGIN"):
+        parameters["ca_bundle"] = str(Path(bundle).expanduser().absolute())  # wherever the next program is started
     return normal_origins(manifest, parameters)
 
 

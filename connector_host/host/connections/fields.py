@@ -40,7 +40,7 @@ def with_fields(connection: Connection, fields: Mapping[str, Any], sites: SiteMa
     if unknown:
         raise BadSetting(f"A connection has no field '{unknown[0]}'.{did_you_mean(unknown[0], sorted(FIELDS))}")
     connection = replace(connection, **{name: _fitting(name, value) for name, value in fields.items()})
-    checked_name(connection.name, "connection")
+    connection = replace(connection, name=checked_name(connection.name, "connection"))
     if connection.agent is not None:
         checked_name(connection.agent, "connection's agent")
     for several in PEOPLE:
@@ -62,9 +62,16 @@ def _fitting(name: str, value: Any) -> Any:
     return value
 
 
+MOST_MINUTES, MOST_FAILURES = 525_600, 10_000  # a year
+
+
 def _check_health(check: HealthCheck) -> None:
     if not all(type(one) is int and one >= 1 for one in (check.interval_minutes, check.failures_before_mail)):
         raise BadSetting("The health check's interval and the number of failures must each be at least one.")
+    if check.interval_minutes > MOST_MINUTES or check.failures_before_mail > MOST_FAILURES:
+        raise BadSetting(
+            f"A health check's interval is at most {MOST_MINUTES:,} minutes, its number of failures {MOST_FAILURES:,}."
+        )
     for recipient in check.recipients:
         if not isinstance(recipient, str) or not _ADDRESS.fullmatch(recipient):
             raise BadSetting(f"{recipient!r} is no e-mail address.")

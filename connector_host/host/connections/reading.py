@@ -14,6 +14,7 @@ from connector_host.host.connections.fields import named
 from connector_host.host.core import Core
 from connector_host.host.redaction import Redactor, leaves
 from connector_host.host.secrets import mask
+from connector_host.host.sites import plain_name
 from connector_host.manifests.wording import did_you_mean
 from connector_host.model.caller import HEALTH_CHECK, OPERATOR, Caller, Operator, Principal, SiteMap, actor_of
 from connector_host.model.connection import Selection, StoredConnection
@@ -30,7 +31,7 @@ async def find(core: Core, name: str, caller: Principal, right: Right = Right.US
     Raises UnknownConnection where there is none, and in the same words and after the same time where the caller has no
     right to it; NotAllowed where they may use it, and ask for more.
     """
-    stored = await core.store.connections.get(name)
+    stored = await core.store.connections.get(name) or await core.store.connections.get(plain_name(name))
     if stored is not None:
         granted = await granted_to(core, stored, caller)
         if right in granted:

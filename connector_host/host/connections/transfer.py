@@ -23,6 +23,7 @@ from connector_host.host.connections.reading import every
 from connector_host.host.connections.service import Connections
 from connector_host.host.connections.values import Values, upgraded
 from connector_host.host.core import Core
+from connector_host.host.sites import plain_name
 from connector_host.model.caller import Principal
 from connector_host.model.connection import (
     EVERYTHING,
@@ -117,7 +118,7 @@ class Transfers:
     async def _previewed(
         self, document_format: int, one: Mapping[str, Any], private_key: bytes | None
     ) -> ImportPreview:
-        stored = await self._core.store.connections.get(one["name"])
+        stored = await self._core.store.connections.get(plain_name(one["name"]))
         if stored is None:
             return ImportPreview(one["name"], exists=False)
         try:
@@ -134,7 +135,10 @@ class Transfers:
         with_fields(Connection(one["name"], one["plugin"]), fields_of(one), await self._core.sites.load())
         vault_of(one)  # what is wrong in words is told before what does not open
         secrets = self._opened(document_format, one, private_key) if "sealed_secrets" in one else {}
-        connections, stored = Connections(self._core, self._caller), await self._core.store.connections.get(one["name"])
+        connections, stored = (
+            Connections(self._core, self._caller),
+            await self._core.store.connections.get(plain_name(one["name"])),
+        )
         if stored is None:
             change = Change(fields_of(one), one.get("parameters", {}), secrets, (), vault_of(one))
             await connections.add(one["name"], one["plugin"], change)
