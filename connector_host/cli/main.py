@@ -3,9 +3,11 @@
 Exit codes: 0 Passed, 1 Failed, 2 wrong use, 3 Partially Successful.
 """
 
+import json
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -97,14 +99,23 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except click.ClickException as error:
         error.show()
+        _document(arguments, "wrong_use", error.format_message())
         return WRONG_USE
     except click.Abort:
         click.echo("Stopped.", err=True)
+        _document(arguments, "stopped", "Stopped.")
         return WRONG_USE
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     return outcome if isinstance(outcome, int) else 0
+
+
+def _document(arguments: Sequence[str], kind: str, message: str) -> None:
+    """Print what went wrong as a document, where one was asked for (schemas/error.schema.json)."""
+    asked = "--output=json" in arguments or any(pair == ("--output", "json") for pair in pairwise(arguments))
+    if asked:
+        click.echo(json.dumps({"error": {"kind": kind, "message": message, "exit_code": WRONG_USE}}))
 
 
 _HELP = """Run connectors (plugins) for SOAR platforms: keep connections, run commands, get honest results.

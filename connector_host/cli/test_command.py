@@ -17,7 +17,7 @@ from connector_host.model.connection import Selection
 from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import Options
 from connector_host.model.manifest import Command, Manifest
-from connector_host.model.result import Result
+from connector_host.model.result import Result, Status
 
 
 class _Plugins(click.Group):
@@ -76,6 +76,7 @@ def _command(manifest: Manifest, found: Command) -> click.Command:
         click.Option(["--input"], metavar="FILE|-", help="Inputs as a JSON object; single options win over it."),
         click.Option(["--options-of"], metavar="PARAMETER", help="List a parameter's options, and run nothing."),
         click.Option(["--timeout"], type=float, metavar="SECONDS", help="Deadline of this run."),
+        click.Option(["--partial-ok"], is_flag=True, help="Exit with 0, not 3, where it was Partially Successful."),
     ]
     run = click.Command(
         found.id.replace("_", "-"),
@@ -96,6 +97,7 @@ def _runner(manifest: Manifest, found: Command) -> Any:
         input: str | None,  # noqa: A002 - the option's name
         options_of: str | None,
         timeout: float | None,
+        partial_ok: bool,  # noqa: FBT001 - the same
         output: str,
         **given: Any,
     ) -> int:
@@ -115,7 +117,7 @@ def _runner(manifest: Manifest, found: Command) -> Any:
                 work = _Work(manifest.id, found, name, inputs, options)
                 result = with_session(app, work.run)
         show(result, found.title, output)
-        return exit_code(result)
+        return 0 if partial_ok and result.status is Status.PARTIAL else exit_code(result)
 
     return run
 

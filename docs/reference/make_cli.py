@@ -12,7 +12,8 @@ _HEAD = """# The command line
 
 Made of the program itself by `python docs/reference/make_cli.py`; `--help` behind any command says the same.
 
-- `--output json` prints one document on standard output and nothing else; people's text goes to standard error.
+- `--output json` prints one document on standard output and nothing else (on wrong use that of
+  `schemas/error.schema.json`); people's text goes to standard error.
 - Exit codes: 0 Passed (or done), 1 Failed, 2 wrong use, 3 Partially Successful. Of checks (`plugins validate`,
   `plugins test`, `plugins format --check`, `plugins docs --check`, `audit verify`): 0 nothing wrong, 1 something.
 - `connector-host --as user=…,group=…,site=…,tenant=… COMMAND` acts for a caller instead of the operator.

@@ -41,9 +41,10 @@ def test_the_reference_of_results_is_made_of_the_schema() -> None:
     assert file.read_text("utf-8") == reference_of_results(), "python -m connector_host.authoring.published --result"
 
 
-def test_there_are_four() -> None:
+def test_there_are_five() -> None:
     assert [file.name.removesuffix(".schema.json") for file in FILES] == [
         "connection",
+        "error",
         "invocation",
         "plugin-manifest",
         "result",
