@@ -18,8 +18,8 @@ TARGETS = {
 
 HELD = {
     **TARGETS,
-    "files": 198,
-    "lines of code": 17_500,
+    "files": 200,
+    "lines of code": 17_800,
     "protocols": 22,
     "import depth": 28,
     "import depth of app": 22,

@@ -13,6 +13,7 @@ from connector_host.app import App
 from connector_host.cli.parameters import value_of
 from connector_host.model.connection import Change, HealthCheck, Selection, State, VaultReference
 from connector_host.model.errors import WrongUse
+from connector_host.model.manifest import Manifest
 
 STATES = {state.value.replace(" ", "-"): state for state in State}
 Decorated = Callable[..., Any]
@@ -97,6 +98,13 @@ def selection_of(app: App, given: Mapping[str, Any], limit: int | None = None, a
 
 _PLAIN = ("site", "shared_to_internal_sites", "recipient_site", "agent", "description", "active")
 _SEVERAL = ("tenants", "allowed_users", "allowed_groups", "admin_users", "admin_groups")
+
+
+def values_of(manifest: Manifest, parameters: tuple[str, ...], secrets: tuple[str, ...]) -> dict[str, Any]:
+    """Return a connection's values as --set and --secret give them, by their names."""
+    properties = manifest.connection["properties"]
+    given = [*_pairs(parameters, "--set"), *((name, _secret(name, text)) for name, text in _pairs(secrets, "--secret"))]
+    return {name: value_of(text, properties.get(name, {})) for name, text in given}
 
 
 def change_of(

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import click
 
 from connector_host.app import App
+from connector_host.cli.connection_options import values_of
 from connector_host.cli.parameters import options_of, read_inputs, uploaded, value_of
 from connector_host.cli.running import Bar, exit_code, output_option, print_rows, show_faults, with_session
 from connector_host.host.host import Session
@@ -66,21 +67,37 @@ def _connection_names(ctx: click.Context, _param: click.Parameter, incomplete: s
         return [name for name in with_session(_app(ctx), names) if name.startswith(incomplete)]
 
 
-def _command(manifest: Manifest, found: Command) -> click.Command:
-    properties = found.input.get("properties", {})
-    required = found.input.get("required", [])
-    notes = "".join(f"\n\nNote: {note}" for note in found.notes)
-    own = [
+def _own_options() -> list[click.Option]:
+    """Return the options that every command has."""
+    return [
         click.Option(["--connection"], metavar="NAME", help="The connection to use.", shell_complete=_connection_names),
         click.Option(["--sandbox"], is_flag=True, help="Use the plugin's stand-in server in place of a connection."),
+        click.Option(
+            ["--set", "parameters"],
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="In place of --connection: a parameter.",
+        ),
+        click.Option(
+            ["--secret", "secrets"],
+            multiple=True,
+            metavar="NAME=env:VAR|file:PATH|-",
+            help="In place of --connection: a secret. Nothing is stored.",
+        ),
         click.Option(["--input"], metavar="FILE|-", help="Inputs as a JSON object; single options win over it."),
         click.Option(["--options-of"], metavar="PARAMETER", help="List a parameter's options, and run nothing."),
         click.Option(["--timeout"], type=float, metavar="SECONDS", help="Deadline of this run."),
         click.Option(["--partial-ok"], is_flag=True, help="Exit with 0, not 3, where it was Partially Successful."),
     ]
+
+
+def _command(manifest: Manifest, found: Command) -> click.Command:
+    properties = found.input.get("properties", {})
+    required = found.input.get("required", [])
+    notes = "".join(f"\n\nNote: {note}" for note in found.notes)
     run = click.Command(
         found.id.replace("_", "-"),
-        params=[*options_of(properties, required), *own],
+        params=[*options_of(properties, required), *_own_options()],
         help=f"{found.title}. {found.description}{notes}",
         short_help=found.description,
     )
@@ -89,11 +106,23 @@ def _command(manifest: Manifest, found: Command) -> click.Command:
     return run
 
 
+_WHERE = "Give --connection NAME, or --sandbox for the stand-in server, or values with --set and --secret."
+
+
+def _given(found: Command, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs that single options give, each read by its schema."""
+    properties = dict(found.input.get("properties", {}))
+    properties |= {schema["was"]: schema for schema in properties.values() if "was" in schema}
+    return {name: value_of(value, properties[name]) for name, value in given.items() if value is not None}
+
+
 def _runner(manifest: Manifest, found: Command) -> Any:
     def run(
         ctx: click.Context,
         connection: str | None,
         sandbox: bool,  # noqa: FBT001 - click passes it by name
+        parameters: tuple[str, ...],
+        secrets: tuple[str, ...],
         input: str | None,  # noqa: A002 - the option's name
         options_of: str | None,
         timeout: float | None,
@@ -101,21 +130,18 @@ def _runner(manifest: Manifest, found: Command) -> Any:
         output: str,
         **given: Any,
     ) -> int:
-        if sandbox == (connection is not None):
-            raise click.UsageError("Give --connection NAME, or --sandbox for the plugin's stand-in server.")
-        properties = dict(found.input.get("properties", {}))
-        properties |= {schema["was"]: schema for schema in properties.values() if "was" in schema}
-        inputs = read_inputs(input)
-        inputs |= {name: value_of(value, properties[name]) for name, value in given.items() if value is not None}
-        with _place(_app(ctx), manifest, connection) as (app, name):
+        values = values_of(manifest, parameters, secrets)
+        if [sandbox, connection is not None, bool(values)].count(True) != 1 or (values and options_of):
+            raise click.UsageError(_WHERE)
+        inputs = {**read_inputs(input), **_given(found, given)}
+        with _place(_app(ctx), manifest, connection or ("" if values else None)) as (app, name):
             if options_of is not None:
                 return _list_options(app, found, (manifest.id, options_of, name), output)
             if app.plugins.is_linked(manifest):
                 show_faults()
             with Bar(found.title) as bar:
                 options = Options(deadline_seconds=timeout, progress=bar.advance)
-                work = _Work(manifest.id, found, name, inputs, options)
-                result = with_session(app, work.run)
+                result = with_session(app, _Work(manifest.id, found, name, inputs, options, values).run)
         show(result, found.title, output)
         return 0 if partial_ok and result.status is Status.PARTIAL else exit_code(result)
 
@@ -125,19 +151,22 @@ def _runner(manifest: Manifest, found: Command) -> Any:
 class _Work(Guarded, frozen=True):
     """One run of one command."""
 
-    hidden: ClassVar[frozenset[str]] = frozenset(["inputs"])
+    hidden: ClassVar[frozenset[str]] = frozenset(["inputs", "values"])
 
     plugin: str
     command: Command
     connection: str
     inputs: dict[str, Any]
     options: Options
+    values: dict[str, Any]
 
     async def run(self, session: Session) -> Result:
         """Put files in their place, and run."""
         properties = self.command.input.get("properties", {})
         files = [name for name in self.inputs if properties.get(name, {}).get("format") == "file"]
         inputs = {**self.inputs, **{name: uploaded(session.uploads, self.inputs[name]) for name in files}}
+        if self.values:
+            return await session.run_with(self.plugin, self.command.id, self.values, inputs, options=self.options)
         return await session.run(self.plugin, self.command.id, self.connection, inputs, options=self.options)
 
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from msgspec.structs import replace
-
 from connector_host.host.audit import AuditTrail
 from connector_host.host.choices import choices_in, parameter_of, plain_choices
 from connector_host.host.connections.editing import drafted, drafted_edit
@@ -19,6 +17,7 @@ from connector_host.host.secrets import Keys
 from connector_host.host.sites import Sites
 from connector_host.host.store_care import StoreCare
 from connector_host.host.subscription import take_in
+from connector_host.host.unsaved import run_with, test_unsaved
 from connector_host.host.uploads import Uploads
 from connector_host.manifests.registry import PluginRegistry
 from connector_host.model.caller import OPERATOR, Caller, Operator, Principal, actor_of
@@ -27,6 +26,9 @@ from connector_host.model.errors import NotAllowed, WrongUse
 from connector_host.model.invocation import DEFAULTS, UNRECORDED, Invocation, Options
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.result import Choice, HistoryRecord, IntakeRecord, Result
+
+Inputs = Mapping[str, Any] | None
+Values = Mapping[str, Any]
 
 
 class Host:
@@ -107,13 +109,7 @@ class Session:
         return self._core.uploads.of(actor_of(self._caller))
 
     async def run(
-        self,
-        plugin: str,
-        command: str,
-        connection: str,
-        inputs: Mapping[str, Any] | None = None,
-        *,
-        options: Options = DEFAULTS,
+        self, plugin: str, command: str, connection: str, inputs: Inputs = None, *, options: Options = DEFAULTS
     ) -> Result:
         """Run one command and return its result, whatever the inputs or the product's API may do.
 
@@ -124,13 +120,7 @@ class Session:
         return await invoke(self._core, self._invocation(manifest, found, stored, inputs, options))
 
     async def ingest(
-        self,
-        plugin: str,
-        command: str,
-        connection: str,
-        inputs: Mapping[str, Any] | None = None,
-        *,
-        options: Options = DEFAULTS,
+        self, plugin: str, command: str, connection: str, inputs: Inputs = None, *, options: Options = DEFAULTS
     ) -> Result:
         """Run an intake command and keep its records, mapped, in the store; each unique key once per connection.
 
@@ -176,21 +166,24 @@ class Session:
         manifest, command = test_command(self._core.registry, stored.connection.plugin)
         return await invoke(self._core, self._invocation(manifest, command, stored, inputs, options))
 
+    async def run_with(
+        self, plugin: str, command: str, values: Values, inputs: Inputs = None, *, options: Options = UNRECORDED
+    ) -> Result:
+        """Run one command with a connection's values, parameters and secrets together: nothing of them is stored.
+
+        Without `options` nothing is kept in the history either. Raises as run() does, and BadSetting for wrong values.
+        """
+        return await run_with(self._core, self._caller, plugin, command, values, inputs, options)
+
     async def test_draft(self, name: str, plugin: str, change: Change, *, options: Options = DEFAULTS) -> Result:
         """Run Test Connection on a new connection's values; stores nothing, raises BadSetting for wrong ones."""
         draft = await drafted(self._core, self._caller, name, plugin, change)
-        return await self._test_unsaved(StoredConnection(draft.connection), draft.secrets, options)
+        return await test_unsaved(self._core, self._caller, draft.connection, draft.secrets or {}, options)
 
     async def test_edit(self, name: str, change: Change, *, options: Options = DEFAULTS) -> Result:
         """Run Test Connection on a connection as it would be after a change; stores nothing, raises BadSetting."""
         _, draft = await drafted_edit(self._core, self._caller, name, change, opened=True)
-        return await self._test_unsaved(StoredConnection(draft.connection), draft.secrets, options)
-
-    async def _test_unsaved(self, stored: StoredConnection, secrets: Any, options: Options) -> Result:
-        manifest, command = test_command(self._core.registry, stored.connection.plugin)
-        invocation = self._invocation(manifest, command, stored, None, replace(options, record=False))
-        invocation.draft = secrets or {}
-        return await invoke(self._core, invocation)
+        return await test_unsaved(self._core, self._caller, draft.connection, draft.secrets or {}, options)
 
     async def test_look_up(self, reference: VaultReference) -> Result:
         """Look a value up through a vault connection, as a connection in use would; the result shows it masked."""

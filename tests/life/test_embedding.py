@@ -5,13 +5,15 @@ import subprocess
 import sys
 from typing import Any
 
+import anyio
 import jsonschema
 import pytest
 
-from connector_host import CommandFailed, Status
+from connector_host import BadSetting, Caller, CommandFailed, Configuration, NotAllowed, Options, Status, WrongUse
+from connector_host.blocking import run_once
 from connector_host.configuration import bundled
 from tests.own import own, run
-from tests.world import World, http, raw_server
+from tests.world import API_KEY, INTEGRATION_KEY, SENDER, Sandbox, World, http, raw_server
 
 HOST = [sys.executable, "-m", "connector_host"]
 SCHEMA = json.loads((bundled() / "schemas" / "error.schema.json").read_text("utf-8"))
@@ -77,3 +79,68 @@ def test_partial_success_is_an_exception_unless_it_is_said_to_be_fine(prod: Worl
     with pytest.raises(CommandFailed, match=r"PNOBODY|[Nn]ot [Ff]ound"):
         result.raise_for_failure()
     assert result.raise_for_failure(partial_ok=True) is result
+
+
+VALUES = {"default_from": SENDER, "api_key": API_KEY, "integration_key": INTEGRATION_KEY}
+
+
+def test_a_command_runs_with_values_that_come_with_the_call(world: World, sandbox: Sandbox) -> None:
+    values = {**VALUES, "server_url": sandbox.base, "event_url": sandbox.base}
+
+    async def both(host: Any) -> Any:
+        kept = Options()
+        first = await host.run_with("pagerduty", "list_users", values, {"query": "kyler"})
+        second = await host.run_with("pagerduty", "create_event", values, EVENT, options=kept)
+        return first, second, await host.history(), await host.connections.list()
+
+    first, second, records, connections = world.use(both)
+    assert (first.status, second.status) == (Status.PASSED, Status.PASSED)
+    assert [record.command for record in records] == ["create_event"]
+    assert connections == []
+    assert API_KEY not in first.json() + second.json() + str(records)
+    assert API_KEY.encode() not in b"".join(file.read_bytes() for file in world.home.rglob("*") if file.is_file())
+
+
+EVENT = {"summary": "s", "severity": "Info", "source": "s"}
+
+
+@pytest.mark.parametrize("caller", [Caller(), Caller("ann")])
+def test_a_caller_leads_values_nowhere_inside(world: World, sandbox: Sandbox, caller: Caller) -> None:
+    values = {**VALUES, "server_url": sandbox.base, "event_url": sandbox.base}
+    with pytest.raises((NotAllowed, BadSetting)):
+        world.use(lambda host: host.run_with("pagerduty", "list_users", values), caller)
+    assert sandbox.requests == []
+
+
+def test_wrong_values_and_a_key_are_refused_in_words(world: World) -> None:
+    with pytest.raises(BadSetting, match="no_such"):
+        world.use(lambda host: host.run_with("pagerduty", "list_users", {**VALUES, "no_such": "x"}))
+    key = Options(idempotency_key="k")
+    with pytest.raises(WrongUse, match="needs a stored connection"):
+        world.use(lambda host: host.run_with("pagerduty", "list_users", VALUES, options=key))
+
+
+@pytest.mark.parametrize("beside_a_loop", [False, True])
+def test_one_call_without_a_loop_is_enough(tmp_path: Any, sandbox: Sandbox, beside_a_loop: bool) -> None:
+    values = {**VALUES, "server_url": sandbox.base, "event_url": sandbox.base}
+
+    def once() -> Any:
+        where = Configuration(home=tmp_path / "home")
+        return run_once("pagerduty", "list_users", values, {"query": "kyler"}, configuration=where)
+
+    async def within() -> Any:
+        return once()
+
+    result = anyio.run(within) if beside_a_loop else once()
+    assert result.status is Status.PASSED
+    assert len(result.raw_data["users"]) == 1
+
+
+def test_the_command_line_takes_values_in_place_of_a_connection(sandbox: Sandbox, monkeypatch: Any) -> None:
+    monkeypatch.setenv("K", API_KEY)
+    where = [f"--set=server_url={sandbox.base}", f"--set=event_url={sandbox.base}", "--secret=api_key=env:K"]
+    done = told("test-command", "pagerduty", "list-users", *where, "--query", "kyler", "--output", "json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["connection"] == "given with the call"
+    assert json.loads(told("connections", "list", "--output", "json").stdout) in ([], {"connections": []})
+    assert told("test-command", "pagerduty", "list-users", *where, "--sandbox").returncode == 2

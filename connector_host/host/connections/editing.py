@@ -28,7 +28,7 @@ async def drafted(core: Core, caller: Principal, name: str, plugin: str, change:
     manifest, sites = core.registry.plugin(plugin), await core.sites.load()
     references = await _references(core, caller, change, "")
     draft = draft_new(manifest, name, change, references, core.settings, sites)
-    _check_egress(core, manifest, draft.connection)
+    check_egress(core, manifest, draft.connection)
     return draft
 
 
@@ -58,7 +58,7 @@ async def drafted_edit(
     if not isinstance(caller, Operator):
         refuse_leading_away(manifest, old, draft.connection, change)
     named = replace(draft.connection, set_by=_set_by(manifest, before, old, draft.connection, caller, change))
-    _check_egress(core, manifest, named)
+    check_egress(core, manifest, named)
     return stored, replace(draft, connection=named)
 
 
@@ -79,7 +79,7 @@ def _set_by(
     return {**kept, **dict.fromkeys(sorted(changed), actor_of(caller))}
 
 
-def _check_egress(core: Core, manifest: Manifest, connection: Connection) -> None:
+def check_egress(core: Core, manifest: Manifest, connection: Connection) -> None:
     """Refuse servers that are known to be out of bounds before anything is sent there; names are looked up then."""
     values = leading(manifest, connection.parameters, {})
     others = hosts_of_others(manifest, values, connection.set_by)
