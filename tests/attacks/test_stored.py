@@ -461,3 +461,20 @@ def test_the_store_is_checked_and_backed_up_while_it_is_used(prod: World, tmp_pa
     shutil.copy(tmp_path / "backup.db", restored / "connector-host.db")
     shutil.copy(prod.home / "master.key", restored / "master.key")
     assert World(restored).run("list_users").status is Status.PASSED
+
+
+def test_a_key_that_a_row_needs_is_not_retired_and_a_retired_one_seals_nothing(prod: World) -> None:
+    from connector_host.model.connection import WrappedKey
+
+    async def work(host: Any) -> None:
+        keys = host._core.store.keys
+        [old] = await keys.in_use()
+        assert list(await keys.retire([old])) == [], "the connection and the folder need it"
+        folder = await keys.folder_key()
+        await host.keys.rotate()
+        await host.keys.retire()
+        assert old not in await keys.in_use()
+        with pytest.raises(KeyUnknown, match="was retired in the meantime"):
+            await keys.rewrap_folder_key(await keys.folder_key(), WrappedKey(old, folder.wrapped))
+
+    prod.use(work)

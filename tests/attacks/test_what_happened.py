@@ -682,3 +682,15 @@ def test_an_older_incident_with_the_key_is_not_taken_for_the_new_one(prod: World
     sandbox.faults.status, sandbox.faults.left = 503, 1
     lost = prod.run("create_incident", {**given, "title": "Disk full"})
     assert effects(lost) == ("Failed", "unknown", ["unknown"])
+
+
+def test_another_user_takes_the_same_key_and_is_given_nothing_of_the_first(tmp_path: Path) -> None:
+    with raw_server(GOOD) as (base, received):
+        world = own(tmp_path, DO, base)
+        ids = set()
+        for user in ("ann", "ben"):
+            options = Options(idempotency_key="k")
+            work = lambda host, given=options: host.run("acme", "do_it", "own", {"what": "x"}, options=given)  # noqa: E731
+            ids.add(world.use(work, Caller(user)).invocation_id)
+        assert len(ids) == 2
+        assert sum(one.startswith(b"POST") for one in received) == 2
