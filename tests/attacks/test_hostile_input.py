@@ -198,6 +198,8 @@ def test_no_answer_makes_an_exception_or_shows_a_secret(tmp_path: Path, what: st
             assert json.loads(text, parse_constant=pytest.fail)
             if "beyond" in what:
                 assert result.status is Status.FAILED
+            if what in {"nested lists", "nested objects"}:
+                assert "deeper than 200" in result.errors[0].message + result.errors[0].detail
 
 
 @pytest.mark.parametrize("life", ['"\u00b2"', "1" + "0" * 400, '"1e999"', "true", '"-5"', "null", "[]"])

@@ -64,10 +64,11 @@ COMMANDS = """
       properties:
         since: {title: Since, type: string, format: date-time}
         until: {title: Until, type: string, format: date-time}
+        status: {title: Status, type: string}
     request:
       server: api
       path: /things
-      query: {since: $.input.since, until: $.input.until}
+      query: {since: $.input.since, until: $.input.until, status: $.input.status}
       collect: things
       paging: {style: key, by: $.created_at, parameter: until, size: 10, size_parameter: limit}
     intake:
@@ -262,7 +263,8 @@ def test_whoever_polls_without_times_loses_nothing_and_doubles_nothing(
         names = list(product.things)
         if names and chance.random() < 0.5:
             product.drift = lambda names=names: product.things[chance.choice(names)].update(title="changed")
-        product.fail = {product.pages + 1 + number for number in range(chance.choice((0, 0, 5)))}
+        begins = product.pages + 1 + chance.choice((0, 0, 1, 2))  # the first page, or one after it
+        product.fail = {begins + number for number in range(chance.choice((0, 0, 5)))}
         result = world.use(lambda host: host.ingest("acme", "fetch", "own", options=Options(deadline_seconds=30)))
         if result.status is Status.PASSED:
             assert result.raw_data["fetched"] == sum(result.raw_data[name] for name in ("new", "updated", "known"))
@@ -297,6 +299,9 @@ def test_two_filters_are_two_cursors_and_a_run_with_times_moves_none(
     assert (found["new"], found["latest"]) == (1, f"{at(80_000)[:-1]}.000Z"), name
     again = {"fetched": 1, "new": 0, "updated": 0, "known": 1, "latest": found["latest"]}
     assert ingest() == {**again, "product_time": f"{at(90_000)[:-1]}.000Z"}
+    closed = product.add(30_000)
+    product.things[closed]["status"] = "closed"
+    assert ingest({"status": "closed"})["new"] == 1, "another filter begins a day back, not where the first one ended"
 
 
 def test_the_newest_twenty_of_more_are_passed_and_not_called_complete(prod: World) -> None:

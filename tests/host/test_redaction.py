@@ -189,3 +189,7 @@ def test_a_page_with_other_backslashes_is_vouched_for(body: bytes) -> None:
 def test_a_secret_in_the_first_of_two_equal_keys_is_seen() -> None:
     assert not Redactor(["s3cretpass"]).cannot_hold(b'{"a":"\\u00733cretpass","a":"x"}')
     assert not Redactor(["pass/w\u00f6rd"]).cannot_hold('"pass/w\u00f6rd \\/"'.encode("latin-1"))
+
+
+def test_of_two_secrets_the_longer_is_masked_whole() -> None:
+    assert Redactor(["abcdef", "abcdefghij"]).text("x abcdefghij y") == "x ******** y"
