@@ -345,7 +345,9 @@ def test_a_path_into_headers_is_refused_when_the_manifest_is_read(tmp_path: Path
     assert "paging-path" in rules
 
 
-def test_a_record_from_the_future_takes_the_cursor_along(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hours", [1, 30])
+def test_a_record_from_the_future_takes_the_cursor_along(tmp_path: Path, hours: int) -> None:
+    """What comes between two polls is before the record of the future, or that lies in the past by then."""
     product = Product()
     with serving_app(product, date=False) as base:
         product.now = 100_000
@@ -354,8 +356,8 @@ def test_a_record_from_the_future_takes_the_cursor_along(tmp_path: Path) -> None
         product.things[ahead]["shown"] = 0
         taken = world.use(lambda host: host.ingest("acme", "fetch", "own")).raw_data["new"]
         for _ in range(5):
-            product.now += 3600
-            product.add(product.now - 60)
+            product.add(product.now + 1800)
+            product.now += 3600 * hours
             taken += world.use(lambda host: host.ingest("acme", "fetch", "own")).raw_data["new"]
     assert taken == len(product.things) == 6
 
