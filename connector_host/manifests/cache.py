@@ -65,8 +65,11 @@ class ManifestCache:
 
 
 def _stamp(file: Path) -> Stamp:
-    """Return a digest of a file: times and sizes are those of another where files are copied with their times."""
+    """Return a digest of a file, or of the names in a folder: times and sizes are those of another where files are copied with their times."""
     try:
+        if file.is_dir():
+            names = sorted(os.listdir(file))  # noqa: PTH208 - names alone
+            return hashlib.sha256(json.dumps(names).encode()).hexdigest()
         with file.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError:
