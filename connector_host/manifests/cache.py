@@ -65,7 +65,10 @@ class ManifestCache:
 
 
 def _stamp(file: Path) -> Stamp:
-    """Return a digest of a file, or of the names in a folder: times and sizes are those of another where files are copied with their times."""
+    """Return a digest of a file, or of the names in a folder.
+
+    Times and sizes are those of another where files are copied with their times.
+    """
     try:
         if file.is_dir():
             names = sorted(os.listdir(file))  # noqa: PTH208 - names alone
