@@ -106,7 +106,7 @@ MUTATIONS = [
     ("a key in use", "stores/sqlite_keys.py", "[name for name in names if name not in needed]", "list(names)", "tests/attacks/test_stored.py"),
     ("a key that is not random", "crypto/key_rings.py", "if len(set(key)) < FEWEST_BYTES:", "if False:", "tests/attacks/test_stored.py"),
     ("a file taken away", "stores/database.py", "            if _identity(file) != identity:", "            if False:", "tests/attacks/test_stored.py"),
-    ("a fork", "stores/database.py", "        if os.getpid() != self._process:\n            raise WrongProcess", "        if False:\n            raise WrongProcess", "tests/attacks/test_stored.py"),
+    ("a fork", "stores/database.py", "        if not self.is_ours:\n            raise WrongProcess", "        if False:\n            raise WrongProcess", "tests/attacks/test_stored.py"),
     ("another loop", "stores/database.py", " or _loop() is not self.loop", "", "tests/attacks/test_stored.py"),
     ("a clock that jumped", "stores/sqlite_history.py", "if abs(now - at) < DAY or", "if True or", "tests/attacks/test_stored.py"),
     ("an intent", "host/run.py", "            await self.core.history.begin(self.invocation, inputs)\n", "            pass\n", "tests/e2e/test_killed.py"),

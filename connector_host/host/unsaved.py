@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from connector_host.host.connections.drafting import draft_new
-from connector_host.host.connections.editing import check_egress
+from connector_host.host.connections.editing import check_egress, refuse_file_to_trust
 from connector_host.host.core import Core
 from connector_host.host.invocation import invoke, test_command
 from connector_host.model.caller import Operator, Principal, actor_of
@@ -44,9 +44,7 @@ async def run_with(
     manifest, found = core.registry.command(plugin, command)
     secrets = {name: value for name, value in values.items() if name in manifest.secret_names}
     parameters = {name: value for name, value in values.items() if name not in secrets}
-    bundle = parameters.get("ca_bundle")
-    if isinstance(bundle, str) and not isinstance(caller, Operator) and not bundle.lstrip().startswith("-----BEGIN"):
-        raise NotAllowed("Only the operator of the host may name a file to trust: give the certificates as PEM text.")
+    refuse_file_to_trust(caller, parameters)
     sites = await core.sites.load()
     draft = draft_new(manifest, NAME, Change(parameters=parameters, secrets=secrets), {}, core.settings, sites)
     by = {} if isinstance(caller, Operator) else dict.fromkeys(sorted(parameters), actor_of(caller))

@@ -4,8 +4,9 @@ import asyncio
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ from connector_host.stores.writer import Writer, is_taken, transaction
 
 T = TypeVar("T")
 OPENING_SECONDS = 10.0  # for which an open waits for the lock of another program
+READING_SECONDS = 0.1  # the same, before what is pending is left for later
 FREED_PAGES = 2000  # at once
 PAGE_BYTES = 1024  # of a new file: an invocation touches few bytes on several pages, and whole pages are written
 WAL_BYTES = 12 * 1024 * 1024  # pages that are written again and again reach the main file once in so many bytes
@@ -42,7 +44,7 @@ class Database:
 
     def __init__(self, path: Path, pending: PendingRuns, *, power: bool = False) -> None:
         self.path = path
-        self.committed: Callable[[], None] = _nothing
+        self.committed: Callable[[], None] = lambda: None
         self._pending = pending
         self._closed = False
         self._power = power
@@ -75,7 +77,7 @@ class Database:
     def close(self) -> None:
         """Close the file; another process than the one that opened it leaves it alone."""
         self._closed = True
-        if os.getpid() == self._process:
+        if self.is_ours:
             self._writer.close()
             self._here.raw.close()
 
@@ -92,12 +94,8 @@ class Database:
 
     def check(self) -> list[str]:
         """Read all of it, on a connection of its own; return what is damaged, or `ok` alone."""
-        with told(self.path, "cannot be checked"):
-            raw = opened(self.path, power=self._power)
-            try:
-                return [str(row[0]) for row in raw.execute("pragma integrity_check(20)")]
-            finally:
-                raw.close()
+        with told(self.path, "cannot be checked"), closing(opened(self.path, power=self._power)) as raw:
+            return [str(row[0]) for row in raw.execute("pragma integrity_check(20)")]
 
     def refuse_damaged(self) -> None:
         """Look at it after a program died; raises StoreError where it is damaged."""
@@ -121,6 +119,13 @@ class Database:
             yield
 
     @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Write into the file; raises StoreError where it is gone, or that fails."""
+        with self.beside():
+            self._check_files()
+            yield
+
+    @contextmanager
     def reading(self) -> Iterator[Statements]:
         """Lend it for statements that only read."""
         self._check_place()
@@ -133,33 +138,39 @@ class Database:
         It is done here and now, or, where another program writes or others wait, by a thread that waits at most so
         many seconds for its turn. Raises StoreError, and what the work raises.
         """
-        self._check_place()
-        self._check_files()
-        both, taken = self._pending.along_with(work)
-        with told(self.path, "failed"):
-            done: T = await self._do(both, seconds)
+        taken = self._pending.take()
+
+        def both(db: Statements) -> T:
+            taken.put_beside(db)
+            return work(db)
+
+        with self._writing():
+            done = await self._do(both if taken.runs else work, seconds)
         self._committed(taken)
         return done
 
     async def drain(self, seconds: float = OPENING_SECONDS) -> None:
         """Write the pending runs, if there are any; raises StoreError."""
         while self._pending.runs:
-            self._check_place()
-            self._check_files()
-            with told(self.path, "failed"):
-                taken = await self._do(self._pending.put, seconds)
+            taken = self._pending.take()
+            with self._writing():
+                await self._do(taken.put, seconds)
             self._committed(taken)
+
+    async def drain_for_reading(self) -> None:
+        """Write the pending runs, so that they are read too; what cannot be written yet is seen later."""
+        with suppress(StoreError):
+            await self.drain(READING_SECONDS)
 
     def drain_now(self) -> bool:
         """Write the oldest of the pending runs here and now; whether the lock was free. Raises StoreError."""
         if self._pending.runs:
-            self._check_place()
-            self._check_files()
-            with told(self.path, "failed"):
+            taken = self._pending.take()
+            with self._writing():
                 if not self._writer.idle:
                     return False
                 try:
-                    taken = transaction(self._here, self._pending.put)
+                    transaction(self._here, taken.put)
                 except sqlite3.OperationalError as error:
                     if is_taken(error):
                         return False
@@ -169,9 +180,7 @@ class Database:
 
     async def aside(self, work: Callable[[Statements], T], seconds: float = OPENING_SECONDS) -> T:
         """Do work that takes long in a transaction of its own, in the writer's thread; raises StoreError."""
-        self._check_place()
-        self._check_files()
-        with told(self.path, "failed"):
+        with self._writing():
             done = await self._writer.do(work, anyio.current_time() + seconds)
         self.committed()
         return done
@@ -191,7 +200,7 @@ class Database:
         self.committed()
 
     def _check_place(self) -> None:
-        if os.getpid() != self._process:
+        if not self.is_ours:
             raise WrongProcess
         if self._closed:
             raise StoreError("The host is closed: open it again, with open_host().")
@@ -216,10 +225,6 @@ def _loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _nothing() -> None:
-    """Take a commit that nobody asked to hear of."""
-
-
 def _identity(file: Path) -> tuple[int, int] | None:
     try:
         facts = os.stat(file)  # noqa: PTH116 - a third of the time of Path.stat(), with each write
@@ -230,8 +235,6 @@ def _identity(file: Path) -> tuple[int, int] | None:
 
 def _patiently(work: Callable[[], object]) -> None:
     """Do what SQLite refuses at once, whatever its time-out, while another program recovers the file."""
-    import time  # noqa: PLC0415 - only here
-
     until = time.monotonic() + OPENING_SECONDS
     while True:
         try:

@@ -52,11 +52,11 @@ class Journal:
         """Whether this program began it, or ended it, and it is not done yet."""
         return name in self._open
 
-    def begin(self, name: str, text: str | bytes) -> None:
+    def begin(self, name: str, text: bytes) -> None:
         """Write down, durably, what begins; raises OSError, and then nothing is written."""
         self._add(_BEGUN, name, text)
 
-    def end(self, name: str, text: str | bytes) -> None:
+    def end(self, name: str, text: bytes) -> None:
         """Write down, durably, what came of it, whether it was begun or not; raises OSError."""
         self._add(_ENDED, name, text)
 
@@ -133,11 +133,11 @@ class Journal:
                     (begun if line[:1] == _BEGUN else ended)[name.decode("latin-1")] = text
         return Left(begun, ended)
 
-    def _add(self, kind: bytes, name: str, text: str | bytes) -> None:
+    def _add(self, kind: bytes, name: str, text: bytes) -> None:
         file = self._open.get(name) or self._room()
         if _number_of(file.path) != file.number:
             raise FileNotFoundError(f"{file.path} was removed or replaced while it was in use")
-        line = b"%b%b %b\n" % (kind, name.encode(), text.encode() if isinstance(text, str) else text)
+        line = b"%b%b %b\n" % (kind, name.encode(), text)
         if not _write(file, line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if self._power:

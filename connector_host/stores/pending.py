@@ -1,7 +1,7 @@
 """Runs that have ended, and stand in the journal, until they are written into the database with what comes next."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -19,36 +19,36 @@ BATCH_BYTES = 256 * 1024  # the same, in about so many bytes: a few milliseconds
 
 
 class Taken(Struct, eq=False):
-    """Runs that a transaction takes along, and whether it could write them: another's work does not fail for them."""
+    """Runs that a transaction takes along, and whether it wrote them."""
 
     runs: Sequence[EndedRun]
     written: bool = False
 
+    def put(self, db: Statements) -> None:
+        """Write all, or fail as the database does."""
+        put(db, self.runs)
+        self.written = True
+
+    def put_beside(self, db: Statements) -> None:
+        """Write all, or nothing: another's work in the same transaction does not fail for them."""
+        db.raw.execute("savepoint pending")
+        try:
+            self.put(db)
+        except (sqlite3.Error, StoreError):
+            if not db.raw.in_transaction:  # a full disk has rolled back everything
+                raise
+            db.raw.execute("rollback to pending")
+        db.raw.execute("release pending")
+
 
 class PendingRuns:
-    """The runs that wait, by id, oldest first."""
+    """The runs that wait, by id, oldest first; they are the event loop's, so that no other thread looks at them."""
 
     def __init__(self, journal: Journal) -> None:
         self.runs: dict[str, EndedRun] = {}
         self._journal = journal
 
-    def along_with(self, work: Callable[[Statements], Any]) -> tuple[Callable[[Statements], Any], Taken]:
-        """Return work that takes along those that wait now, and what became of them."""
-        taken = Taken(self._batch())
-
-        def both(db: Statements) -> Any:
-            _try(db, taken)
-            return work(db)
-
-        return (both if taken.runs else work), taken
-
-    def put(self, db: Statements) -> Taken:
-        """Write all, or fail as the database does."""
-        taken = Taken(self._batch(), written=True)
-        put(db, taken.runs)
-        return taken
-
-    def _batch(self) -> list[EndedRun]:
+    def take(self) -> Taken:
         """Return the oldest, no more than the event loop has time for."""
         found, size = [], 0
         for run in self.runs.values():
@@ -56,7 +56,7 @@ class PendingRuns:
             size += weight(run)
             if len(found) >= MANY or size >= BATCH_BYTES:
                 break
-        return found
+        return Taken(found)
 
     def forget(self, taken: Taken) -> None:
         """Forget those that are in the database now."""
@@ -70,18 +70,6 @@ def weight(run: EndedRun) -> int:
     """Return about how many bytes it takes."""
     record = run.record
     return 500 + len(record.inputs) + len(record.result or "") + len(record.error or "")
-
-
-def _try(db: Statements, taken: Taken) -> None:
-    db.raw.execute("savepoint pending")
-    try:
-        put(db, taken.runs)
-        taken.written = True
-    except (sqlite3.Error, StoreError):
-        if not db.raw.in_transaction:  # a full disk has rolled back everything
-            raise
-        db.raw.execute("rollback to pending")
-    db.raw.execute("release pending")
 
 
 def put(db: Statements, runs: Sequence[EndedRun]) -> None:

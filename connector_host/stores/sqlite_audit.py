@@ -1,15 +1,11 @@
 """The audit on SQLite, and its newest end noted beside the database."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord
-from connector_host.model.errors import StoreError
 from connector_host.stores.audit_end import AuditEnd
 from connector_host.stores.audit_rows import append
 from connector_host.stores.database import Database
-
-READING_SECONDS = 0.1  # for the lock, before what is pending is left for later
 
 
 class SqliteAudit:
@@ -27,7 +23,7 @@ class SqliteAudit:
 
     async def read(self, after: int, limit: int) -> Sequence[AuditRecord]:
         """Return at most `limit` records after number `after`."""
-        await self._drained()
+        await self._database.drain_for_reading()
         with self._database.reading() as db:
             return [
                 AuditRecord(number, AuditEntry(*fields), previous, digest)
@@ -36,17 +32,13 @@ class SqliteAudit:
 
     async def head(self) -> AuditHead:
         """How far the audit reaches."""
-        await self._drained()
+        await self._database.drain_for_reading()
         with self._database.reading() as db:
             return AuditHead(*(db.row("audit_head") or ()))
 
     async def lost(self) -> AuditHead | None:
         """Return the noted end that was not there."""
         return self._end.lost()
-
-    async def _drained(self) -> None:
-        with suppress(StoreError):  # what cannot be written yet is seen later
-            await self._database.drain(READING_SECONDS)
 
     def note_end(self) -> None:
         """Note how far it reaches."""

@@ -15,7 +15,7 @@ from connector_host.model.caller import Actor
 from connector_host.model.errors import InvocationExists, StoreError
 from connector_host.model.result import HistoryRecord, iso
 from connector_host.model.stored import EndedRun, Pruned
-from connector_host.stores.database import Database
+from connector_host.stores.database import READING_SECONDS, Database
 from connector_host.stores.journal import Journal
 from connector_host.stores.pending import BATCH_BYTES, MANY, PendingRuns, put, weight
 from connector_host.stores.statements import Statements
@@ -24,7 +24,7 @@ log = logging.getLogger("connector_host")
 DAY = 24 * 3600.0  # seconds
 SOON_SECONDS = 0.02  # after which what ended is in the database, for other programs to see
 LATER_SECONDS = 1.0  # the same, where it failed
-PRUNING_SECONDS = READING_SECONDS = 0.1  # for the lock; else another time
+PRUNING_SECONDS = 0.1  # for the lock; else another time
 MOST = 1024  # runs that are kept in memory while the database cannot be written to; the journal has all
 TAKING_SECONDS = 10.0  # for the lock, before what dead programs ended is left for another time
 
@@ -90,8 +90,7 @@ class SqliteHistory:
 
     async def gather(self) -> None:
         """Write what this and other programs ended, and is not in the database yet; what cannot be is seen later."""
-        with suppress(StoreError):
-            await self._database.drain(READING_SECONDS)
+        await self._database.drain_for_reading()
         with self._database.beside():
             elsewhere = self._journal.elsewhere()
         with suppress(StoreError):

@@ -42,9 +42,7 @@ async def drafted_edit(
     refused = BOUNDARY & set(change.fields)
     if refused and not isinstance(caller, Operator):
         raise NotAllowed(f"Only the operator of the host may change the connection's {', '.join(sorted(refused))}.")
-    bundle = change.parameters.get("ca_bundle")
-    if isinstance(bundle, str) and not isinstance(caller, Operator) and not bundle.lstrip().startswith("-----BEGIN"):
-        raise NotAllowed("Only the operator of the host may name a file to trust: give the certificates as PEM text.")
+    refuse_file_to_trust(caller, change.parameters)
     await core.secrets.check(stored)
     old = stored.connection
     manifest, sites = core.registry.plugin(old.plugin), await core.sites.load()
@@ -60,6 +58,13 @@ async def drafted_edit(
     named = replace(draft.connection, set_by=_set_by(manifest, before, old, draft.connection, caller, change))
     check_egress(core, manifest, named)
     return stored, replace(draft, connection=named)
+
+
+def refuse_file_to_trust(caller: Principal, parameters: Mapping[str, Any]) -> None:
+    """Raise NotAllowed where somebody else than the operator names a file of the host's machine."""
+    bundle = parameters.get("ca_bundle")
+    if isinstance(bundle, str) and not isinstance(caller, Operator) and not bundle.lstrip().startswith("-----BEGIN"):
+        raise NotAllowed("Only the operator of the host may name a file to trust: give the certificates as PEM text.")
 
 
 def _set_by(
