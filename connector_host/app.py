@@ -129,7 +129,7 @@ class App:
         transports, transport = self._all("transport"), settings.part_of("transport")
         if transport not in transports:
             self._part("transport")  # which tells what there is
-        wiring = Wiring(self._steps(), transports, transport, settings.egress)
+        wiring = Wiring(self._steps(), transports, transport, settings.egress, settings.proxies)
         cipher, keys = self._part("cipher"), parts.part("keys", around.key.partition(":")[0], around)
         notifiers = [parts.part("notifier", name, around) for name in settings.notifiers]
         planner = Planner(settings, runners, agents)

@@ -12,7 +12,7 @@ _SECTIONS = (
     ("Servers", ("$defs", "server")),
     ("Authentication", ("$defs", "auth")),
     ("Rate limits", ("$defs", "server", "properties", "limit")),
-    ("Error bodies", ("$defs", "errors")),
+    ("Forms of refusals", ("$defs", "error_form")),
     ("What replies mean", ("$defs", "responses", "items")),
     ("Paging", ("$defs", "paging")),
     ("Retries", ("properties", "retry")),

@@ -81,6 +81,8 @@ class IntakeCollector(Collector):
             if isinstance(item.value, InvocationError):
                 self.fail(item.value, item.key)
                 return
+            if item.failure is not None:
+                self.fail(item.failure, item.key)
             item = Page([item.value])
         if self._broken is not None:  # what cannot be kept need not be fetched
             raise self._broken

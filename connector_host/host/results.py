@@ -1,17 +1,20 @@
 """Gathers what comes out of a command and makes one honest result of it."""
 
 from collections.abc import Iterator
+from copy import copy
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from msgspec.structs import replace
+
 from connector_host.host.redaction import Redactor
 from connector_host.manifests.schema import Checker
-from connector_host.model.authoring import Item, Page
-from connector_host.model.effects import Effect
+from connector_host.model.authoring import Item, Page, item_name
+from connector_host.model.effects import EFFECTS, Effect
 from connector_host.model.failure import HTTP_EQUIVALENT, Failure, Kind
 from connector_host.model.invocation import Invocation, Progress
-from connector_host.model.invocation_errors import InvocationError, UnexpectedReply
+from connector_host.model.invocation_errors import CommandBug, DeadlinePassed, InvocationError, UnexpectedReply
 from connector_host.model.manifest import Command
 from connector_host.model.result import Completeness, ErrorEntry, Status
 from connector_host.ports.parts import Body
@@ -33,13 +36,42 @@ class Collector:
         self.failures: list[tuple[str | None, Failure]] = []
         self.notes: list[str] = []
         self.succeeded = 0
+        self._told: set[str | None] = set()
         self._lists: list[Completeness] = []
 
     async def work(self, body: Body, invocation: Invocation, checker: Checker | None) -> None:
-        """Run the command that this collector gathers from, and check what came of it."""
-        await body(invocation, self)
+        """Run the command that this collector gathers from, and check what came of it.
+
+        Where the command answers for each of a list, what it did not tell of is told of here.
+        """
+        try:
+            await body(invocation, self)
+        except InvocationError as error:
+            if not self._told and error.failure.effect is Effect.NONE:
+                raise
+            if not self._tell_the_rest(invocation, error):
+                raise
+        except BaseException:
+            self._tell_the_rest(invocation, DeadlinePassed())
+            raise
+        else:
+            self._tell_the_rest(invocation, CommandBug("The command did not say what became of it."))
         if checker is not None:
             self._check(checker)
+
+    def _tell_the_rest(self, invocation: Invocation, why: InvocationError) -> bool:
+        """Tell of each element that was not told of that it failed so; return whether there is such a list."""
+        name = self._command.answers_for
+        if name is None:
+            return False
+        effects = EFFECTS.get()
+        maybe = effects is not None and effects.verdict is Effect.UNKNOWN
+        for element in dict.fromkeys(map(item_name, invocation.inputs.get(name, ()))):
+            if element not in self._told:
+                error = copy(why)
+                error.failure = replace(why.failure, effect=Effect.UNKNOWN) if maybe else why.failure
+                self.add(Item(element, error))
+        return True
 
     def _check(self, checker: Checker) -> None:
         """Tell of records that are not what the manifest promises; they stay in the raw data."""
@@ -53,7 +85,8 @@ class Collector:
 
     def add(self, item: Item | Page) -> None:
         """Take one item, or one page."""
-        key, value = (None, item) if isinstance(item, Page) else (item.key, item.value)
+        key, value, failure = (None, item, None) if isinstance(item, Page) else (item.key, item.value, item.failure)
+        self._told.add(key)
         if isinstance(value, InvocationError):
             self.fail(value, key)
             return
@@ -61,6 +94,10 @@ class Collector:
             self._take(key, value)
         except RecursionError:
             self.fail(UnexpectedReply("What came is nested beyond all use."), key)
+        if failure is None:
+            self.succeeded += 1
+        else:
+            self.fail(failure, key)
 
     def _take(self, key: str | None, value: Any) -> None:
         if isinstance(value, Page):
@@ -69,7 +106,6 @@ class Collector:
         else:
             kept = self.redactor.value(value)
             self.records.append(kept)
-        self.succeeded += 1
         if self._command.each is not None:
             self.by_item.append({"item": self.redactor.text(key or ""), "value": kept})
 
@@ -154,10 +190,10 @@ def entries(command: Command, collector: Collector) -> Iterator[ErrorEntry]:
 
 
 def status_code(failure: Failure, command: Command) -> str:
-    """Return the product's own code, else the HTTP status, else the manifest's code, else the kind's equivalent."""
+    """Return the product's own code, else a refusal's HTTP status, else the manifest's, else the kind's equivalent."""
     if failure.code is not None:
         return failure.code
-    if failure.http_status is not None:
+    if failure.http_status is not None and failure.http_status >= 400:  # noqa: PLR2004 - RFC 9110, 15.5
         return str(failure.http_status)
     return command.failure_codes.get(failure.kind) or str(HTTP_EQUIVALENT[failure.kind])
 

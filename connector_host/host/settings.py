@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from connector_host.host.egress import Egress, places_of
+from connector_host.host.proxy_rules import ProxyRules, proxy_rules
 from connector_host.model.errors import BadSetting
 
 DURABILITIES = ("process", "power")
@@ -63,6 +64,7 @@ class Settings(Struct, frozen=True):
     environments: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     egress: Egress = Egress()
+    proxies: ProxyRules = ProxyRules()
 
     def options_of(self, part: str) -> Mapping[str, Any]:
         """Return a part's own section, empty where there is none."""
@@ -91,6 +93,8 @@ def settings_from(value: Mapping[str, Any], root: Path, schemas: Path) -> Settin
             given["limits"] = Limits(**given["limits"])
         if "egress" in given:
             given["egress"] = Egress(**{name: places_of(texts) for name, texts in given["egress"].items()})
+        if "proxies" in given:
+            given["proxies"] = proxy_rules(given["proxies"])
         given["plugins"] = tuple((root / folder).resolve() for folder in given.get("plugins", ()))
         return Settings(schemas=schemas, **given)
     except TypeError as error:
@@ -109,6 +113,7 @@ _SHAPES: Mapping[str, tuple[type, type, str]] = {
     "durability": (str, str, "process (what is acknowledged outlives the program) or power (and a power cut)"),
     "notifiers": (list, str, "a list of names"),
     "egress": (dict, list, "a mapping with allowed and denied, each a list of networks and names"),
+    "proxies": (list, dict, "a list of mappings with url, user, password, connections and servers"),
     "options": (dict, dict, "a mapping of the part's name and a mapping of its own settings"),
     "smtp": (dict, object, "a mapping with host, port, security, sender, user and password"),
 }

@@ -150,7 +150,7 @@ class CredentialCollector(Collector):
     def add(self, item: Item | Page) -> None:
         """Take the credential; whoever reads the result sees a mask."""
         if isinstance(item, Item) and not isinstance(item.value, Exception):
-            item = Item(item.key, self._masked(item.value))
+            item = Item(item.key, self._masked(item.value), item.failure)
         super().add(item)
 
     def _masked(self, document: Any) -> Any:

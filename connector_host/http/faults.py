@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from connector_host.model.invocation_errors import (
     ConnectionLost,
     DeadlinePassed,
+    ProxyRefused,
     ReplyTooLarge,
     RequestRefused,
     TimedOut,
@@ -56,9 +57,19 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def refused_by_proxy(proxy: str, status: int, host: str) -> Unreachable:
-    wants = "wants a login" if status == 407 else f"answers {status}"  # noqa: PLR2004 - RFC 9110, 15.5.8
-    return Unreachable(
-        f"The proxy {proxy} {wants} for a way to {host}.", assistance="Check the proxy's address and login."
+    """Return what a proxy's refusal is; one that will refuse again is not asked again."""
+    wants = "wants a login, or another," if status == 407 else f"answers {status}"  # noqa: PLR2004 - RFC 9110, 15.5.8
+    kind = ProxyRefused if 400 <= status < 500 else Unreachable  # noqa: PLR2004 - RFC 9110, 15.5
+    return kind(
+        f"The proxy {proxy} {wants} for a way to {host}.",
+        assistance="Check the proxy's address and login, and whether it lets this host through.",
+    )
+
+
+def no_proxy_address(whose: str) -> RequestRefused:
+    return RequestRefused(
+        f"{whose[:1].upper()}{whose[1:]} is no proxy's address.",
+        assistance="Write it as http://proxy.example.com:3128.",
     )
 
 

@@ -13,6 +13,7 @@ import httpcore2
 from connector_host.http import faults
 from connector_host.http.transport import Addresses, Bounds, Resolve
 from connector_host.model.invocation_errors import InvocationError
+from connector_host.model.requests import Proxy
 
 _READ_BYTES = 64 * 1024  # of httpcore2's reads, and of our writes
 _FAILED = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, httpcore2.ProxyError)
@@ -94,14 +95,26 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
 
 
 @contextmanager
-def told_as_ours(host: str) -> Iterator[None]:
+def told_as_ours(host: str, proxy: Proxy | None = None) -> Iterator[None]:
     """Re-raise the library's errors as the host's."""
     try:
         yield
+    except httpcore2.ProxyError as error:
+        status = str(error).partition(" ")[0]
+        if proxy is None or not status.isdigit():
+            raise faults.not_connected(error, host) from error
+        raise faults.refused_by_proxy(proxy.name, int(status), host) from error
     except _FAILED as error:
-        raise _translated(error, host) from error
+        to_proxy = proxy is not None and isinstance(error, httpcore2.ConnectError) and not _is_tls(error)
+        raise _translated(error, f"the proxy {proxy.name}" if proxy is not None and to_proxy else host) from error
     except (ValueError, TypeError) as error:
         raise faults.not_http(type(error).__name__) from error
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _translated(error: Exception, host: str) -> InvocationError:
@@ -109,7 +122,7 @@ def _translated(error: Exception, host: str) -> InvocationError:
         return faults.not_accepted(host)
     if isinstance(error, httpcore2.TimeoutException):
         return faults.silent(host)
-    if isinstance(error, httpcore2.ConnectError | httpcore2.ProxyError):
+    if isinstance(error, httpcore2.ConnectError):
         return faults.not_connected(error, host)
     if isinstance(error, httpcore2.LocalProtocolError):
         return faults.not_http(str(error))

@@ -8,13 +8,15 @@ import logging
 from collections.abc import AsyncIterable, Callable
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import anyio
 import httpcore2
+from msgspec.structs import replace
 
 from connector_host.http import faults
 from connector_host.http.httpx2_streams import GuardedBackend, resolved_by_any_loop, told_as_ours
+from connector_host.http.proxies import proxy_for
 from connector_host.http.tls import TlsContexts
 from connector_host.http.transport import (
     BOUNDS,
@@ -25,9 +27,9 @@ from connector_host.http.transport import (
     content_length,
     following,
     permitted,
-    proxy_of,
 )
 from connector_host.model.invocation_errors import RequestRefused
+from connector_host.model.requests import Proxy
 from connector_host.ports.parts import Permit, Reply, Request, Surroundings, Tls, Wire
 
 _HTTP2 = find_spec("h2") is not None
@@ -66,7 +68,7 @@ class Httpx2Wire:
         self._bounds = bounds
         self._direct = GuardedBackend(bounds, permitted(resolve, permit))
         self._through_proxy = GuardedBackend(bounds, resolve)
-        self._idle: dict[tuple[str, str], list[Any]] = {}
+        self._idle: dict[tuple[str, str, Proxy | None], list[tuple[Any, Proxy | None]]] = {}
         self._kept = self._closings = 0
         self._room = anyio.CapacityLimiter(bounds.connections)
 
@@ -77,7 +79,7 @@ class Httpx2Wire:
     async def close(self) -> None:
         """Close what is idle."""
         for connections in self._idle.values():
-            for connection in connections:
+            for connection, _ in connections:
                 await connection.aclose()
         self._idle.clear()
         self._kept = 0
@@ -91,55 +93,55 @@ class Httpx2Wire:
         reply: Reply | None = None
         with anyio.move_on_after(left) as scope:
             async with self._room:
-                reply = await self._answered(outgoing, host)
+                reply = await self._answered(outgoing, host, request.proxy)
         if reply is None or scope.cancelled_caught:
             raise faults.deadline_over(host) if sent.maybe else faults.not_accepted(host)
         return reply
 
-    async def _answered(self, outgoing: httpcore2.Request, host: str) -> Reply:
+    async def _answered(self, outgoing: httpcore2.Request, host: str, chosen: Proxy | None) -> Reply:
         """Ask over an idle connection, or a new one; it is kept only where its past is clear."""
-        key = (outgoing.url.scheme.decode(), host)
-        connection = await self._take(key) or await self._connection(outgoing.url)
+        key = (outgoing.url.scheme.decode(), host, chosen)
+        connection, proxy = await self._take(key) or await self._connection(outgoing.url, chosen)
         reusable, closings = False, self._closings
         try:
-            with told_as_ours(host):
+            with told_as_ours(host, proxy):
                 reply = await self._read(await connection.handle_async_request(outgoing), host)
             room = closings == self._closings and self._kept < self._bounds.idle
             reusable = room and connection.is_idle() and not _held_back(connection)
         finally:
             if reusable:
-                self._idle.setdefault(key, []).append(connection)
+                self._idle.setdefault(key, []).append((connection, proxy))
                 self._kept += 1
             else:
                 with anyio.CancelScope(shield=True):
                     await connection.aclose()
-        return reply
+        return reply if proxy is None else replace(reply, proxy=proxy.name)
 
-    async def _take(self, key: tuple[str, str]) -> Any:
+    async def _take(self, key: tuple[str, str, Proxy | None]) -> "tuple[Any, Proxy | None] | None":
         connections = self._idle.get(key, [])
         while connections:
-            connection = connections.pop()
+            connection, proxy = connections.pop()
             self._kept -= 1
             if not connection.is_closed() and not connection.has_expired():
-                return connection
+                return connection, proxy
             await connection.aclose()
         return None
 
-    async def _connection(self, url: httpcore2.URL) -> Any:
+    async def _connection(self, url: httpcore2.URL, chosen: Proxy | None) -> "tuple[Any, Proxy | None]":
         """Return a new connection, an idle one closed where one more would be more than may be open."""
         if self._kept and self._room.borrowed_tokens + self._kept > self._bounds.connections:
             self._kept -= 1
-            await next(filter(None, self._idle.values())).pop(0).aclose()
+            await next(filter(None, self._idle.values())).pop(0)[0].aclose()
         secure = url.scheme == b"https"
-        proxy = _proxy(url.host.decode()) if secure else None
+        proxy = proxy_for(url.host.decode(), url.port or 443, chosen) if secure else None
         pool = httpcore2.AsyncConnectionPool(
             ssl_context=self._contexts.get(self._tls) if secure else self._contexts.none(),
-            proxy=proxy,
+            proxy=None if proxy is None else _as_the_librarys(proxy),
             keepalive_expiry=self._bounds.idle_seconds,
             http2=_HTTP2,
             network_backend=self._direct if proxy is None else self._through_proxy,
         )
-        return pool.create_connection(url.origin)
+        return pool.create_connection(url.origin), proxy
 
     def _timeouts(self, left: float) -> dict[str, float]:
         bounds = self._bounds
@@ -208,19 +210,12 @@ def _held_back(connection: Any) -> bool:
     return state is not None and bool(state.trailing_data[0])
 
 
-def _proxy(host: str) -> httpcore2.Proxy | None:
-    text = proxy_of(host)
-    if text is None:
-        return None
-    try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        port = parts.port
-    except ValueError:
-        raise faults.not_http("The environment's HTTPS_PROXY is no address.") from None
-    if parts.scheme.startswith("socks") and find_spec("socksio") is None:
+def _as_the_librarys(proxy: Proxy) -> httpcore2.Proxy:
+    if proxy.scheme.startswith("socks") and find_spec("socksio") is None:
         raise RequestRefused(
             "A SOCKS proxy needs one more package.", assistance="Install connector-host with its extra `socks`."
         )
-    auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    at = f"{parts.scheme}://{parts.hostname}:{port or (1080 if parts.scheme.startswith('socks') else 80)}"
-    return httpcore2.Proxy(at, auth=auth)
+    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+    return httpcore2.Proxy(
+        f"{proxy.scheme}://{host}:{proxy.port}", auth=(proxy.user, proxy.password) if proxy.user else None
+    )

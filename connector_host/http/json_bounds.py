@@ -1,6 +1,7 @@
-"""What a JSON text would cost to read, seen before it is: how many values it holds, and how deep it goes."""
+"""What strangers' JSON would cost to read, seen before it is; and its half characters, mended once it is read."""
 
 from itertools import accumulate
+from typing import Any
 
 DEEPEST = 200  # lists and objects within one another
 MOST_VALUES = 2_000_000  # each takes about 70 bytes; an object counts four times
@@ -32,3 +33,14 @@ def _is_deep(body: bytes) -> bool:
     if left.count(b"[") + left.count(b"{") <= DEEPEST - _LEVELS:
         return False
     return max(accumulate(step - 1 for step in left.translate(_STEPS)), default=0) > DEEPEST - _LEVELS
+
+
+def mended(value: Any) -> Any:
+    """Return the value with half characters (lone surrogates) replaced, so that it can be written anywhere."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [mended(child) for child in value]
+    if isinstance(value, dict):
+        return {mended(key): mended(child) for key, child in value.items()}
+    return value

@@ -4,15 +4,16 @@ import asyncio
 import base64
 import socket
 import ssl
-from urllib.parse import SplitResult, unquote, urlsplit
 
 from aiohappyeyeballs import start_connection
 from msgspec import Struct
 
 from connector_host.http import faults
 from connector_host.http.lean_connection import LeanConnection
-from connector_host.http.transport import Addresses, Bounds, Resolve, permitted, proxy_of
+from connector_host.http.proxies import proxy_for
+from connector_host.http.transport import Addresses, Bounds, Resolve, permitted
 from connector_host.model.invocation_errors import ConnectionLost, TimedOut, UnexpectedReply
+from connector_host.model.requests import Proxy
 from connector_host.ports.parts import Permit
 
 RACE_SECONDS = 0.25  # before the next address is tried beside the first (RFC 8305, 5)
@@ -35,24 +36,32 @@ async def resolved(host: str, port: int) -> Addresses:
         return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
-async def connected(
-    origin: Origin, context: ssl.SSLContext | None, until: float, bounds: Bounds, resolve: Resolve, permit: Permit
-) -> LeanConnection:
+class Way(Struct, frozen=True):
+    """How to connect: whom to trust over TLS, until when (the loop's seconds), and the proxy chosen, if any."""
+
+    context: ssl.SSLContext | None
+    until: float
+    proxy: Proxy | None = None
+
+
+async def connected(origin: Origin, way: Way, bounds: Bounds, resolve: Resolve, permit: Permit) -> LeanConnection:
     """Return an open connection; raises Unreachable, and RequestRefused for a proxy of another kind.
 
     Through a proxy the server's addresses are not known here, and the proxy's own are its operator's word.
     """
     loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout_at(min(until, loop.time() + bounds.connect_seconds)):
-            if context is None:
+        async with asyncio.timeout_at(min(way.until, loop.time() + bounds.connect_seconds)):
+            if way.context is None:
                 return await _plain(origin, bounds, permitted(resolve, permit))
-            proxy = proxy_of(origin.host)
+            proxy = proxy_for(origin.host, origin.port, way.proxy)
             if proxy is None:
                 outer = await _plain(origin, bounds, permitted(resolve, permit))
             else:
-                outer = await _tunnel(origin, *_address(proxy), bounds, resolve)
-            return await _secured(outer, origin, context, bounds)
+                outer = await _tunnel(origin, proxy, bounds, resolve)
+            inner = await _secured(outer, origin, way.context, bounds)
+            inner.proxy = "" if proxy is None else proxy.name
+            return inner
     except TimeoutError:
         raise faults.not_accepted(origin.name) from None
     except (OSError, UnicodeError, RuntimeError) as error:  # the last is uvloop's, of a socket that is gone
@@ -93,21 +102,15 @@ async def _secured(outer: LeanConnection, origin: Origin, context: ssl.SSLContex
     return inner
 
 
-def _address(proxy: str) -> tuple[SplitResult, Origin]:
-    """Return where a proxy is; raises RequestRefused, which quotes nothing of it: it may hold a password."""
-    try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        port = parts.port or 80
-    except ValueError:
-        raise faults.not_http("The environment's HTTPS_PROXY is no address.") from None
-    if parts.scheme != "http" or not parts.hostname:
-        raise faults.other_transport(f"proxy of the kind {parts.scheme}")
-    return parts, Origin("http", parts.hostname, port, f"the proxy {parts.hostname}")
-
-
-async def _tunnel(origin: Origin, proxy: SplitResult, at: Origin, bounds: Bounds, resolve: Resolve) -> LeanConnection:
+async def _tunnel(origin: Origin, proxy: Proxy, bounds: Bounds, resolve: Resolve) -> LeanConnection:
     """Have an HTTP proxy open a way to the server (RFC 9110, 9.3.6)."""
-    outer = await _plain(at, bounds, resolve)
+    if proxy.scheme != "http":
+        raise faults.other_transport(f"proxy of the kind {proxy.scheme}")
+    at = Origin("http", proxy.host, proxy.port, f"the proxy {proxy.name}")
+    try:
+        outer = await _plain(at, bounds, resolve)
+    except (OSError, UnicodeError, RuntimeError) as error:
+        raise faults.not_connected(error, at.name) from error
     try:
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
         await _ask_for_tunnel(outer, f"{host}:{origin.port}", proxy, origin.name)
@@ -117,17 +120,16 @@ async def _tunnel(origin: Origin, proxy: SplitResult, at: Origin, bounds: Bounds
     return outer
 
 
-async def _ask_for_tunnel(outer: LeanConnection, target: str, proxy: SplitResult, name: str) -> None:
+async def _ask_for_tunnel(outer: LeanConnection, target: str, proxy: Proxy, name: str) -> None:
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
-    if proxy.username is not None:
-        login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+    if proxy.user:
+        login = f"{proxy.user}:{proxy.password}".encode()
         lines.append(f"Proxy-Authorization: Basic {base64.b64encode(login).decode()}")
-    at = proxy.hostname or ""
     try:
         await outer.ask("\r\n".join([*lines, "", ""]).encode(), float("inf"), head_only=True)
     except (ConnectionLost, TimedOut, UnexpectedReply) as error:
-        raise faults.not_connected(error, name) from error
+        raise faults.not_connected(error, f"the proxy {proxy.name}") from error
     finally:
         outer.let_go()
     if outer.status // 100 != 2 or outer.transport.is_closing():  # noqa: PLR2004 - RFC 9110, 9.3.6
-        raise faults.refused_by_proxy(at, outer.status, name)
+        raise faults.refused_by_proxy(proxy.name, outer.status, name)

@@ -23,6 +23,7 @@ class LeanConnection(asyncio.Protocol):
         self.reusable = False
         self.transport: Any = None
         self.below: Any = None  # the transport that TLS writes to
+        self.proxy = ""  # host and port of the one it goes through
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
         self._host = host

@@ -13,16 +13,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from connector_host.http import faults
-from connector_host.http.lean_connecting import Origin, connected, resolved
+from connector_host.http.lean_connecting import Origin, Way, connected, resolved
 from connector_host.http.lean_connection import LeanConnection
 from connector_host.http.tls import TlsContexts
 from connector_host.http.transport import BOUNDS, Bounds, Resolve, anywhere, content_length, following
+from connector_host.model.requests import Proxy
 from connector_host.ports.parts import Permit, Reply, Request, Surroundings, Tls, Wire
 
 _METHOD = re.compile(r"[A-Z]+")
 _TARGET = re.compile(r"[!-\"$-~]*")  # printable, and no fragment
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[ -~\t\x80-\xff]*")
+
+
+Place = tuple[Origin, Proxy | None]
 
 
 class LeanTransport:
@@ -55,7 +59,7 @@ class LeanWire:
         self._bounds = bounds
         self._resolve = resolve
         self._permit = permit
-        self._idle: dict[Origin, deque[LeanConnection]] = {}
+        self._idle: dict[Place, deque[LeanConnection]] = {}
         self._kept = self._busy = self._closings = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._slots: asyncio.Semaphore  # of the loop, made with the first request
@@ -84,18 +88,19 @@ class LeanWire:
         await self._room(origin, until)
         self._busy += 1
         try:
-            connection = self._take(origin)
+            place = origin, request.proxy
+            connection = self._take(place)
             if connection is None:
                 self._make_room()
-                context = self._contexts.get(self._tls) if scheme == "https" else None
-                connection = await connected(origin, context, until, self._bounds, self._resolve, self._permit)
-            return await self._answered(origin, connection, message, until, head_only=request.method == "HEAD")
+                way = Way(self._contexts.get(self._tls) if scheme == "https" else None, until, request.proxy)
+                connection = await connected(origin, way, self._bounds, self._resolve, self._permit)
+            return await self._answered(place, connection, message, until, head_only=request.method == "HEAD")
         finally:
             self._busy -= 1
             self._slots.release()
 
     async def _answered(
-        self, origin: Origin, connection: LeanConnection, message: bytes, until: float, *, head_only: bool
+        self, place: Place, connection: LeanConnection, message: bytes, until: float, *, head_only: bool
     ) -> Reply:
         closings = self._closings
         try:
@@ -106,10 +111,10 @@ class LeanWire:
         finally:
             connection.let_go()
         headers = {name.decode("ascii"): value.decode("latin-1") for name, value in connection.headers.items()}
-        reply = Reply(connection.status, headers, connection.body())
+        reply = Reply(connection.status, headers, connection.body(), connection.proxy)
         if connection.reusable and closings == self._closings and self._kept < self._bounds.idle:
             connection.idle_since = connection.loop.time()
-            self._idle.setdefault(origin, deque()).append(connection)
+            self._idle.setdefault(place, deque()).append(connection)
             self._kept += 1
         else:
             connection.abort()
@@ -145,9 +150,9 @@ class LeanWire:
             connections.popleft().abort()
             self._kept -= 1
 
-    def _take(self, origin: Origin) -> LeanConnection | None:
+    def _take(self, place: Place) -> LeanConnection | None:
         """Return an idle connection whose past is clear: the one that was used last."""
-        connections = self._idle.get(origin, ())
+        connections = self._idle.get(place, ())
         while connections:
             connection = connections.pop()
             self._kept -= 1

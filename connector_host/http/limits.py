@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 from msgspec import Struct, field
 
-from connector_host.http.retry import TOO_MANY, WORTH_TELLING, log, server_hint
+from connector_host.http.retry import TOO_MANY, WORTH_TELLING, in_words, log, server_hint
 from connector_host.model.invocation_errors import RateLimited
 from connector_host.model.stored import Lease
 from connector_host.ports.parts import Allowance, Clock, Observe, Reply, Request, Send
@@ -17,6 +17,7 @@ class _Window(Struct):
 
     sent: deque[float] = field(default_factory=deque)
     closed_until: float = 0.0
+    told: float = 0.0  # seconds that the server asked to wait when it closed the window
     waiting: int = 0
     leased: int = 0  # requests that this program may send of the limit that all share
     leased_until: float = 0.0
@@ -58,6 +59,7 @@ class Limiter:
         if reply.status == TOO_MANY:
             hint = server_hint(reply.headers, self._clock.now())
             window.closed_until = max(window.closed_until, self._clock.monotonic() + (hint or 0))
+            window.told = hint or 0.0
         return reply
 
     async def _take_place(self, request: Request, allowance: Allowance, window: _Window) -> None:
@@ -66,12 +68,12 @@ class Limiter:
             window.sent.append(now)
             window.leased -= 1
             return
-        self._refuse_if_late(request, allowance, window.opens_at(allowance, window.waiting))
+        self._refuse_if_late(request, allowance, window, window.opens_at(allowance, window.waiting))
         window.waiting += 1
         try:
             async with window.turn:
                 while (opens := await self._opens_at(allowance, window)) > (now := self._clock.monotonic()):
-                    self._refuse_if_late(request, allowance, opens)
+                    self._refuse_if_late(request, allowance, window, opens)
                     self._observe("request.delayed", {"server": request.server, "seconds": opens - now})
                     if opens - now >= WORTH_TELLING:
                         log.warning("Waiting %.0f seconds for the rate limit of '%s'.", opens - now, request.server)
@@ -95,11 +97,15 @@ class Limiter:
         window.leased_until = now + lease.seconds if lease.granted else 0.0
         return opens if lease.granted else now + lease.seconds
 
-    def _refuse_if_late(self, request: Request, allowance: Allowance, opens: float) -> None:
+    def _refuse_if_late(self, request: Request, allowance: Allowance, window: _Window, opens: float) -> None:
         if opens >= request.deadline:
             now = self._clock.monotonic()
+            if window.closed_until >= opens:
+                why = f"The server answered {TOO_MANY} before and asked to wait {in_words(window.told)}"
+            else:
+                why = f"The rate limit of {allowance.requests} requests in {allowance.seconds} seconds is used up"
             raise RateLimited(
-                f"The rate limit of {allowance.requests} requests in {allowance.seconds} seconds is used up for the "
-                f"next {opens - now:.0f} seconds, and the deadline is in {max(request.deadline - now, 0):.0f}.",
+                f"{why}: the next request can go in {in_words(opens - now)}, and the deadline is in "
+                f"{in_words(request.deadline - now)}.",
                 assistance="Run the command again later, give it more time, or ask for less at once.",
             )

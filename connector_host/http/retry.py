@@ -7,11 +7,15 @@ from contextvars import ContextVar
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
+from connector_host.http.refusals import is_page
+from connector_host.model.effects import EFFECTS, Effect
 from connector_host.model.invocation_errors import (
     ConnectionLost,
     DeadlinePassed,
     InvocationError,
-    RateLimited,
+    ProxyRefused,
     TimedOut,
     Unreachable,
 )
@@ -20,7 +24,7 @@ from connector_host.ports.parts import Clock, Observe, Reply, Request, Send
 
 log = logging.getLogger("connector_host.requests")
 WORTH_TELLING = 1.0  # seconds
-LONGEST_PAUSE = 3600.0  # seconds
+LEAST_PAUSE, LONGEST_PAUSE = 0.1, 3600.0  # seconds
 ATTEMPT: ContextVar[int] = ContextVar("which try of a request it is", default=1)
 TOO_MANY = 429
 
@@ -65,38 +69,78 @@ class Retry:
 
     async def __call__(self, request: Request, send: Send) -> Reply:
         """Send until an answer stands, the tries are used up or the deadline would pass."""
+        reply: Reply | None = None
+        error: InvocationError | None = None
         for attempt in range(request.retry.times + 1):
             last = attempt == request.retry.times
             ATTEMPT.set(attempt + 1)
+            before = reply, error
             reply, error = await _attempt(request, send)
+            if reply is not None and before != (None, None) and _was_deleted(request, reply, *before):
+                return replace(reply, status=_GONE_WELL, body=b"")
+            if isinstance(error, DeadlinePassed) and before != (None, None):
+                return _told(*before, f"At try {attempt + 1} no answer came before the deadline.")
             if last or not _worth_another_try(request, reply, error):
                 break
-            await self._wait(request, self._pause(request, reply, attempt), reply)
-        if error is not None:
-            raise error
-        assert reply is not None  # noqa: S101 - one of the two is there
-        return reply
+            pause, why = self._pause(request, reply, attempt)
+            left = request.deadline - self._clock.monotonic()
+            if pause >= left:
+                late = f"{why}, and the deadline leaves no time for that: it is in {in_words(left)}."
+                return _told(reply, error, late)
+            await self._wait(request, pause, reply)
+        return _told(reply, error, "")
 
-    def _pause(self, request: Request, reply: Reply | None, attempt: int) -> float:
+    def _pause(self, request: Request, reply: Reply | None, attempt: int) -> tuple[float, str]:
+        """Return how long to wait, and who decided so."""
         hint = None if reply is None else server_hint(reply.headers, self._clock.now())
-        if hint is not None:
-            return hint + random.uniform(0, min(1.0, 0.1 + hint / 10))  # noqa: S311 - jitter, no secret
-        if reply is not None and reply.status == TOO_MANY:
-            return request.retry.rate_limited_seconds
-        return request.retry.seconds * 2.0**attempt
+        own = request.retry.seconds * 2.0**attempt
+        if hint is not None and hint >= own:
+            jitter = random.uniform(0, min(1.0, 0.1 + hint / 10))  # noqa: S311 - no secret
+            return max(hint + jitter, LEAST_PAUSE), f"It asks to wait {in_words(hint)}"
+        if hint is None and reply is not None and reply.status == TOO_MANY:
+            own = request.retry.rate_limited_seconds
+            return max(own, LEAST_PAUSE), f"It does not say how long to wait; the host would wait {in_words(own)}"
+        return max(own, LEAST_PAUSE), f"The host would wait {in_words(own)} before another try"
 
     async def _wait(self, request: Request, pause: float, reply: Reply | None) -> None:
-        left = request.deadline - self._clock.monotonic()
-        if pause >= left:
-            _give_up(pause, left, reply)
         self._observe(
             "request.retried",
             {"server": request.server, "seconds": pause, "status": reply.status if reply else None},
         )
         if pause >= WORTH_TELLING:
             what = f"answered {reply.status}" if reply else "cannot be reached"
-            log.warning("The server '%s' %s; trying again in %.0f seconds.", request.server, what, pause)
+            log.warning("The server '%s' %s; trying again in %s.", request.server, what, in_words(pause))
         await self._clock.sleep(pause)
+
+
+_NOT_THERE, _GONE_WELL, _FAULT = frozenset({404, 410}), 204, 500  # RFC 9110, 15.5.5, 15.5.11 and 15.3.5
+
+
+def _was_deleted(request: Request, reply: Reply, before: Reply | None, error: InvocationError | None) -> bool:
+    """Whether a DELETE that may have arrived before is told now that nothing is there: our own first try did it."""
+    if request.method != "DELETE" or reply.status not in _NOT_THERE or is_page(reply.body):
+        return False
+    lost = before.status >= _FAULT if before is not None else not isinstance(error, Unreachable)
+    effects = EFFECTS.get()
+    if lost and effects is not None:
+        effects.note(request, Effect.DONE)
+    return lost
+
+
+def _told(reply: Reply | None, error: InvocationError | None, late: str) -> Reply:
+    """Return the last answer, or raise the last error, with what the deadline has to do with it beside."""
+    if error is not None:
+        if late:
+            error.failure = replace(error.failure, detail=f"{error.failure.detail} {late}".lstrip())
+        raise error
+    assert reply is not None  # noqa: S101 - one of the two is there
+    return replace(reply, remark=late) if late else reply
+
+
+def in_words(count: float) -> str:
+    """Return a number of seconds in words."""
+    whole = max(round(count), 0)
+    return "1 second" if whole == 1 else f"{whole} seconds"
 
 
 async def _attempt(request: Request, send: Send) -> tuple[Reply | None, InvocationError | None]:
@@ -110,7 +154,7 @@ def _worth_another_try(request: Request, reply: Reply | None, error: InvocationE
     if isinstance(error, DeadlinePassed):
         return False
     if error is not None:
-        return isinstance(error, Unreachable) or request.idempotent
+        return not isinstance(error, ProxyRefused) and (isinstance(error, Unreachable) or request.idempotent)
     if reply is None:
         return False
     wanted = None if request.again is None else request.again(reply)
@@ -119,26 +163,6 @@ def _worth_another_try(request: Request, reply: Reply | None, error: InvocationE
     if reply.status not in _PASSING:
         return False
     return request.idempotent or reply.status == TOO_MANY
-
-
-def _give_up(pause: float, left: float, reply: Reply | None) -> None:
-    if reply is not None and reply.status == TOO_MANY:
-        raise RateLimited(
-            f"The server's rate limit is reached; it asks to wait {pause:.0f} seconds, and the deadline is in "
-            f"{max(left, 0):.0f}.",
-            assistance="Run the command again later, or give it more time.",
-            http_status=TOO_MANY,
-        )
-    if reply is not None:
-        raise DeadlinePassed(
-            f"The server keeps answering {reply.status}, and the deadline leaves no time for another try.",
-            assistance="Run the command again later.",
-            http_status=reply.status,
-        )
-    raise DeadlinePassed("The server cannot be reached, and the deadline leaves no time for another try.")
-
-
-log = logging.getLogger("connector_host.requests")
 
 
 class RequestLog:

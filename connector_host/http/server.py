@@ -10,8 +10,11 @@ from urllib.parse import unquote, urlencode
 from msgspec.structs import fields, replace
 
 from connector_host.http.outgoing import OutgoingRequest, encoded, query_pairs
-from connector_host.http.replies import ResponseRules, json_of
-from connector_host.model.invocation_errors import RequestRefused, RequestTooLarge
+from connector_host.http.refusals import Refusals
+from connector_host.http.replies import json_of
+from connector_host.http.response_rules import ResponseRules
+from connector_host.model.effects import EFFECTS, SAFE, Effects
+from connector_host.model.invocation_errors import InvocationError, RequestRefused, RequestTooLarge
 from connector_host.model.paths import ABSENT, compile_path
 from connector_host.model.requests import Auth, Limit, ResponseRule, Server, check_origin
 from connector_host.model.template import compile_value
@@ -42,7 +45,8 @@ class ServerClient:
         self._query = dict(compile_value(server.query)(roots))
         if server.auth is not None:
             self._show_who_asks(filled_auth(server.auth, roots))
-        self._rules = ResponseRules([*rules, *server.responses], server.errors)
+        self.refusals = Refusals(server, self._base)
+        self._rules = ResponseRules([*rules, *server.responses], self.refusals)
         self._allowance_of = _allowances(server, self._base, opened.values)
 
     async def send(self, outgoing: OutgoingRequest) -> Reply:
@@ -50,8 +54,18 @@ class ServerClient:
         return self._rules.judged(await self.send_once(outgoing))
 
     async def value(self, outgoing: OutgoingRequest) -> Any:
-        """Send, and return the reply's JSON; raises ApiError, UnexpectedReply."""
-        return json_of(await self.send(outgoing), self.server.errors)
+        """Send, and return the reply's JSON; raises InvocationError, which says what the request did all the same."""
+        if outgoing.method in SAFE or EFFECTS.get() is None:
+            return json_of(await self.send(outgoing), self.refusals)
+        effects = Effects(EFFECTS.get())
+        token = EFFECTS.set(effects)
+        try:
+            return json_of(await self.send(outgoing), self.refusals)
+        except InvocationError as error:
+            error.failure = replace(error.failure, effect=effects.verdict)
+            raise
+        finally:
+            EFFECTS.reset(token)
 
     async def send_once(self, outgoing: OutgoingRequest) -> Reply:
         """Send, and return whatever comes back."""

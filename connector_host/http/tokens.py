@@ -104,7 +104,7 @@ class Tokens:
 def _refused(error: ApiError) -> ApiError:
     """Return a refusal to give a token: whatever its status, it is the credentials that a person must look at."""
     failure = error.failure
-    if failure.http_status is None or failure.http_status >= 500 or failure.kind is Kind.RATE_LIMITED:  # noqa: PLR2004 - RFC 9110, 15.6
+    if failure.http_status is None or failure.http_status >= 500 or failure.kind in {Kind.RATE_LIMITED, Kind.GATEWAY}:  # noqa: PLR2004 - RFC 9110, 15.6
         return error
     return ApiError(
         f"The server gives no access token: {failure.message}",

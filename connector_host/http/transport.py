@@ -1,4 +1,4 @@
-"""What every transport keeps to: bounds, redirects within the origin, unpacking, and the environment's proxy."""
+"""What every transport keeps to: bounds, redirects within the origin, and unpacking."""
 
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -100,13 +100,6 @@ def content_length(request: Request) -> int | None:
         if name.lower() in _FRAMING:
             raise faults.not_http(f"The header {name.title()} is the transport's own.")
     return len(request.body or b"") if request.body or request.method in {"POST", "PUT", "PATCH"} else None
-
-
-def proxy_of(host: str) -> str | None:
-    """Return the proxy that the environment names for TLS to a host, if any (HTTPS_PROXY, NO_PROXY)."""
-    import urllib.request  # noqa: PLC0415 - needed to connect, and once in a program
-
-    return None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get("https")
 
 
 class Unpacking:

@@ -10,6 +10,7 @@ from connector_host.manifests.cache import ManifestCache
 from connector_host.manifests.parameters import several, size_in_bytes, standard_schema
 from connector_host.model.manifest import CODE, COMMANDS, MANIFEST, SAMPLES, Manifest
 
+_SEVERAL = ("error", "ok")  # of `results`
 _BY_KIND = ("failure_codes", "assistance")  # words of the whole plugin, laid under each command's own
 
 
@@ -59,14 +60,19 @@ def manifest_of(value: Mapping[str, Any], folder: Path, outputs: Mapping[str, An
 
 
 def _server(spec: Mapping[str, Any], plugin: Mapping[str, Any]) -> dict[str, Any]:
-    written = {**spec, "errors": _error_paths(spec.get("errors", plugin.get("errors", {})))}
+    written = {**spec, "errors": _error_forms(spec.get("errors", plugin.get("errors", [])))}
     if "max_body" in spec:
         written["max_body"] = size_in_bytes(spec["max_body"])
     return {**written, "responses": _response_rules([*spec.get("responses", ()), *plugin.get("responses", ())])}
 
 
-def _error_paths(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: several(paths) for key, paths in spec.items()}
+_EVERY_FORM = ({"body": "json"}, {"body": "string"}, {"body": "text"}, {"body": "empty"})
+
+
+def _error_forms(spec: Any) -> list[dict[str, Any]]:
+    """Write forms in full; whoever gives one alone leaves open in which others the product refuses."""
+    forms = spec if isinstance(spec, list) else [spec, *_EVERY_FORM]
+    return [{key: one if key == "body" else several(one) for key, one in form.items()} for form in forms]
 
 
 def _response_rules(specs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -92,6 +98,8 @@ def _command(spec: Mapping[str, Any], plugin: Mapping[str, Any]) -> dict[str, An
         "responses": _response_rules(spec.get("responses", ())),
         "collect": _last_name((spec.get("request") or spec).get("collect")),
     }
+    if "results" in spec:
+        written["results"] = {key: several(one) if key in _SEVERAL else one for key, one in spec["results"].items()}
     if "request" in spec:
         written["request"] = _request(spec["request"], plugin)
     if "intake" in spec:

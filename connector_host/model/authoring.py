@@ -10,6 +10,7 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.structs import replace
 
+from connector_host.model.effects import Effect
 from connector_host.model.failure import Kind
 from connector_host.model.guarded import Guarded
 from connector_host.model.invocation_errors import InvocationError, RequestRefused
@@ -22,7 +23,7 @@ class Failed(InvocationError):
 
     Yield it in an Item, or raise it. `code` is the product's own code (text or number), `kind` one of
     `Kind` (it chooses the manifest's failure code where there is no product code), `assistance` a sentence
-    that says what to do.
+    that says what to do, `effect` whether something happened at the product all the same: none, done or unknown.
     """
 
     kind: ClassVar[Kind] = Kind.REJECTED
@@ -36,6 +37,7 @@ class Failed(InvocationError):
         detail: str = "",
         assistance: str = "",
         http_status: int | None = None,
+        effect: Effect | str = Effect.NONE,
     ) -> None:
         super().__init__(
             message,
@@ -45,13 +47,19 @@ class Failed(InvocationError):
             assistance=assistance,
             http_status=http_status,
         )
+        self.failure = replace(self.failure, effect=Effect(effect))
 
 
 class Item(Struct, frozen=True):
-    """One thing a command answers for: its key and either its value or how it failed."""
+    """One thing a command answers for: its key and either its value or how it failed.
+
+    With a `failure` the value is what there is to show of it all the same: it stands in the raw data, and the item
+    failed.
+    """
 
     key: str | None
     value: Any
+    failure: InvocationError | None = None
 
 
 class Page(Guarded, frozen=True):

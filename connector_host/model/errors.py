@@ -36,6 +36,7 @@ ConnectorHostError                 the root: catch this one at the rim
     ├── RequestRefused             the host would not send it
     │   └── RequestTooLarge
     ├── Unreachable                the request never arrived
+    │   └── ProxyRefused
     ├── ConnectionLost
     ├── TimedOut
     │   └── DeadlinePassed

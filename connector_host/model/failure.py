@@ -60,6 +60,7 @@ class Kind(StrEnum):
     TOO_LARGE = "too_large"
     RATE_LIMITED = "rate_limited"
     SERVER_ERROR = "server_error"
+    GATEWAY = "gateway"
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     UNEXPECTED_REPLY = "unexpected_reply"
@@ -80,6 +81,7 @@ HTTP_EQUIVALENT: Mapping[Kind, int] = MappingProxyType(
         Kind.TOO_LARGE: 413,
         Kind.RATE_LIMITED: 429,
         Kind.SERVER_ERROR: 500,
+        Kind.GATEWAY: 502,
         Kind.UNREACHABLE: 503,
         Kind.TIMEOUT: 504,
         Kind.UNEXPECTED_REPLY: 502,

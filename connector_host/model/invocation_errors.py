@@ -1,6 +1,6 @@
 """What becomes a failure in a result; the tree of all errors stands at the top of errors.py."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
@@ -26,6 +26,11 @@ class InvocationError(ConnectorHostError):
     ) -> None:
         super().__init__(message)
         self.failure = Failure(kind or self.kind, str(self), detail, assistance, code, http_status, reference)
+
+    def amended(self, **facts: Any) -> "InvocationError":
+        """Return the error with other facts about its failure: an assistance, a detail, an effect."""
+        self.failure = replace(self.failure, **facts)
+        return self
 
 
 class InvalidInput(InvocationError):
@@ -78,6 +83,10 @@ class Unreachable(InvocationError):
     """The server could not be reached."""
 
     kind = Kind.UNREACHABLE
+
+
+class ProxyRefused(Unreachable):
+    """The proxy does not let the request through."""
 
 
 class ConnectionLost(InvocationError):

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from connector_host.model.requests import Paging, RequestTemplate, ResponseRule, RetryPolicy, Server
+from connector_host.model.requests import ItemResults, Paging, RequestTemplate, ResponseRule, RetryPolicy, Server
 
 MANIFEST, CODE = "manifest.yaml", "commands.py"  # the files of a plugin's folder
 COMMANDS = "commands"  # folder of files, one for each command
@@ -148,6 +148,8 @@ class Command(Struct, frozen=True):
     credential: Credential | None = None
     deadline: int | None = None
     responses: tuple[ResponseRule, ...] = ()
+    results: ItemResults | None = None
+    answers_for: str | None = None
     samples: tuple[Sample, ...] = ()
     read_only: bool = False
     destructive: bool = False

@@ -2,12 +2,30 @@
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
+from connector_host.model.guarded import Guarded
 from connector_host.model.invocation_errors import RequestRefused
+
+
+class Proxy(Guarded, frozen=True):
+    """A proxy on the way to servers, with its login; one without a host says that none is to be used."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"user", "password"})
+
+    scheme: str = "http"
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return it as people know it: host and port."""
+        return f"{self.host}:{self.port}"
 
 
 class Limit(Struct, frozen=True):
@@ -26,9 +44,13 @@ class RetryPolicy(Struct, frozen=True):
     rate_limited_seconds: float = 30
 
 
-class ErrorPaths(Struct, frozen=True):
-    """Where a product puts its own code, message and details in an error body; the first that holds wins."""
+class ErrorForm(Struct, frozen=True):
+    """One form of a product's error bodies: `body` is json, string (JSON's), text, empty or page.
 
+    Of JSON the paths say where its own code, message and details stand; of several the first that holds wins.
+    """
+
+    body: str = "json"
     code: tuple[str, ...] = ()
     message: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
@@ -79,7 +101,8 @@ class Server(Struct, frozen=True):
     headers: Mapping[str, str] = field(default_factory=dict)
     limit: Limit | None = None
     max_body: int | None = None
-    errors: ErrorPaths = field(default_factory=ErrorPaths)
+    errors: tuple[ErrorForm, ...] = ()
+    assistance: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, Any] = field(default_factory=dict)
     auth: Auth | None = None
     responses: tuple[ResponseRule, ...] = ()
@@ -123,6 +146,20 @@ class Poll(Struct, frozen=True):
     message: str | None = None
     every: int = 2
     seconds: int = 60
+
+
+class ItemResults(Struct, frozen=True):
+    """Where a good answer holds a verdict of its own for each item: paths within an element of the list at `path`.
+
+    `ok` are the good values of `status`, or classes of them (2xx), or templates; without it what is no HTTP refusal
+    and has no `error` is good.
+    """
+
+    path: str = "$"
+    item: str | None = None
+    status: str | None = None
+    error: tuple[str, ...] = ()
+    ok: tuple[Any, ...] = ()
 
 
 class RequestTemplate(Struct, frozen=True):

@@ -36,8 +36,8 @@ class Completeness(Struct, frozen=True):
 class ErrorEntry(Struct, frozen=True):
     """One row of the error tab.
 
-    `status_code` is the product's own code where it gave one, else the HTTP status, else the manifest's code for the
-    kind of failure, else the kind's HTTP equivalent. `reference` leads to a bug's traceback in the host's log,
+    `status_code` is the product's own code where it gave one, else a refusal's HTTP status, else the manifest's code
+    for the kind of failure, else the kind's HTTP equivalent. `reference` leads to a bug's traceback in the host's log,
     `pointer` (RFC 6901) to the place in the inputs that is wrong.
     """
 
@@ -56,7 +56,7 @@ class ErrorEntry(Struct, frozen=True):
     @property
     def retryable(self) -> bool:
         """Whether the same call may go well another time; where its effect is not none, repeat it with a key."""
-        return self.kind in _PASSING
+        return self.kind in _PASSING or (self.kind == Kind.GATEWAY and self.http_status in _PASSING_STATUSES)
 
     def __str__(self) -> str:
         sentence = f"{self.failure_indicator} Status Code: {self.status_code}. Message: {self.message}"
@@ -64,6 +64,7 @@ class ErrorEntry(Struct, frozen=True):
 
 
 _PASSING = frozenset({Kind.RATE_LIMITED, Kind.SERVER_ERROR, Kind.UNREACHABLE, Kind.TIMEOUT})
+_PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})  # RFC 9110, 15.5 and 15.6; 429 RFC 6585
 
 
 class Result(Struct, frozen=True):

@@ -11,7 +11,7 @@ from connector_host.model.authoring import Item, Page
 from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import Invocation
 from connector_host.model.manifest import Command, Manifest
-from connector_host.model.requests import RetryPolicy
+from connector_host.model.requests import Proxy, RetryPolicy
 from connector_host.model.result import Completeness
 from connector_host.model.stored import Lease
 
@@ -41,7 +41,8 @@ class Request(Guarded, frozen=True):
     """One HTTP request, complete: the URL lies on its declared server, the headers carry its credentials.
 
     `deadline` is in the clock's monotonic seconds. `again` says of a reply that it should be asked for again, whatever
-    its status. `transport` names another transport than the host's own, where the server's manifest does.
+    its status. `transport` names another transport than the host's own, where the server's manifest does;
+    `proxy` another proxy than the environment's, where the host's manifest does.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"url", "headers", "body", "again"})
@@ -57,16 +58,22 @@ class Request(Guarded, frozen=True):
     deadline: float = float("inf")
     again: "Callable[[Reply], bool | None] | None" = None
     transport: str | None = None
+    proxy: Proxy | None = None
 
 
 class Reply(Guarded, frozen=True):
-    """What came back: any status, headers by their names in small letters, the unpacked body."""
+    """What came back: any status, headers by their names in small letters, the unpacked body.
+
+    `proxy` is the host and port of the proxy that it came through, `remark` what the host has to say of it.
+    """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body"})
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    proxy: str = ""
+    remark: str = ""
 
 
 class Surroundings(Struct, frozen=True):

@@ -18,6 +18,7 @@ from connector_host.model.template import compile_path_template, compile_value
 from connector_host.ports.parts import Body, CommandOutput, OpenConnection, Surroundings
 from connector_host.running.call import RunningCall, Servers, with_call
 from connector_host.running.fanout import fan_out
+from connector_host.running.item_results import ItemVerdicts
 
 
 async def polled(call: RunningCall, outgoing: OutgoingRequest, server: str, poll: Poll, first: Any) -> Any:
@@ -98,6 +99,7 @@ class DeclaredRequest:
         self._path = compile_path_template(template.path)
         self._fills = {name: compile_value(part) for name, part in parts.items() if part}
         self._transform = None if template.transform is None else compile_value(template.transform)
+        self._verdicts = None if self.command.results is None else ItemVerdicts(self.command.results)
         self._poll_path = None if poll is None or poll.path is None else compile_path_template(poll.path)
 
     def outgoing(self, roots: Roots, deadline: float) -> OutgoingRequest:
@@ -112,8 +114,20 @@ class DeclaredRequest:
         headers = {**outgoing.headers, template.idempotency_key: str(uuid.uuid4())}
         return replace(outgoing, headers=headers, idempotent=True)
 
-    async def value(self, call: RunningCall, roots: Roots, deadline: float) -> Any:
-        """Return what the raw data is made of, once the product is done with it."""
+    async def items(self, call: RunningCall, roots: Roots, deadline: float) -> list[Item]:
+        """Return what came of the request: one item, or with verdicts inside the answer those that failed as well."""
+        reply = await self._reply(call, roots, deadline)
+        shaped = self._shaped(roots, reply)
+        if self._verdicts is None:
+            return [Item(None, shaped)]
+        failed, good = self._verdicts.failures(reply, {**roots, "reply": reply})
+        if good or not failed:
+            return [Item(None, shaped), *failed]
+        first = failed[0]
+        return [Item(first.key, shaped, first.value), *failed[1:]]
+
+    async def _reply(self, call: RunningCall, roots: Roots, deadline: float) -> Any:
+        """Return the reply, once the product is done with it."""
         template = self.template
         outgoing = self.outgoing(roots, deadline)
         reply = await call.value(outgoing, template.server)
@@ -122,7 +136,7 @@ class DeclaredRequest:
             again = outgoing if path is None else OutgoingRequest("GET", path, deadline=deadline)
             first = None if path is not None else reply
             reply = await polled(call, again, template.server, template.poll, first)
-        return self._shaped(roots, reply)
+        return reply
 
     async def pages(self, call: RunningCall, roots: Roots, deadline: float) -> AsyncIterator[Page]:
         """Read the list page by page."""
@@ -138,7 +152,10 @@ class DeclaredRequest:
         """Answer for one element of a fan-out."""
         roots = {**roots, "item": element}
         if self.command.collect is None:
-            return Item(item_name(element), await self.value(call, roots, deadline))
+            first, *others = await self.items(call, roots, deadline)
+            errors = [one.value for one in others]
+            failure = first.failure or next(iter(errors), None)
+            return Item(item_name(element), first.value, failure)
         pages = [page async for page in self.pages(call, roots, deadline)]
         records = [record for page in pages for record in page.records]
         return Item(item_name(element), Page(records, clean=all(page.clean for page in pages)))
@@ -181,7 +198,8 @@ async def _run(declared: DeclaredRequest, call: RunningCall, invocation: Invocat
         async for page in declared.pages(call, roots, deadline):
             output.add(page)
     else:
-        value = await declared.value(call, roots, deadline)
-        if command.credential is not None:
-            value = handed_out(command.credential, str(inputs["field"]), declared.values, value)
-        output.add(Item(None, value))
+        for item in await declared.items(call, roots, deadline):
+            if command.credential is not None:
+                value = handed_out(command.credential, str(inputs["field"]), declared.values, item.value)
+                item = replace(item, value=value)  # noqa: PLW2901 - there is one
+            output.add(item)

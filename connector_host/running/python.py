@@ -178,8 +178,8 @@ async def run_for_one(run: FunctionRun, function: AuthorsFunction, call: Any, it
             value = await function.call(call, item, **others)
         else:
             value = await _in_thread(run, partial(function.call, BlockingCall(call), item, **others))
-        made = plain_item(value.value if isinstance(value, Item) else value)
-    return Item(item_name(item), made if isinstance(made, Page) else made.value)
+        made = plain_item(value)
+    return Item(item_name(item), made) if isinstance(made, Page) else replace(made, key=item_name(item))
 
 
 def _drain(run: FunctionRun, function: Callable[..., Any], call: BlockingCall, inputs: Mapping[str, Any]) -> None:

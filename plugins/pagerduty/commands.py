@@ -6,9 +6,11 @@ from typing import Any
 from connector_host import ApiError, AsyncCall, Item, Page, command
 
 from .changes import changed
+from .changing_events import change_event
 from .creating import created, referred
-from .events import Event, confirmed, integration_keys, send
+from .events import Event, present, send, send_change, triggered, with_details
 from .incidents import id_of, newest_first, ordered, ranges_of
+from .integration_keys import integration_keys
 from .search import query_of, time_range
 from .shapes import is_named, list_in
 
@@ -24,9 +26,8 @@ async def acknowledge_event(
     integration_key_name: str | None = None,
 ) -> AsyncIterator[Item]:
     """Acknowledge the alert of a dedup key."""
-    async for item in _change_event(
-        call, Event("acknowledge", dedup_key, integration_key_name), verify_seconds if verify else 0
-    ):
+    event = Event("acknowledge", dedup_key, integration_key_name)
+    async for item in change_event(call, event, verify_seconds if verify else 0):
         yield item
 
 
@@ -39,25 +40,9 @@ async def resolve_event(
     integration_key_name: str | None = None,
 ) -> AsyncIterator[Item]:
     """Resolve the alert of a dedup key."""
-    async for item in _change_event(
-        call, Event("resolve", dedup_key, integration_key_name), verify_seconds if verify else 0
-    ):
+    event = Event("resolve", dedup_key, integration_key_name)
+    async for item in change_event(call, event, verify_seconds if verify else 0):
         yield item
-
-
-async def _change_event(call: AsyncCall, event: Event, verify_seconds: int) -> AsyncIterator[Item]:
-    """Send the event and, where asked, say whether its effect was seen: 202 is acceptance only."""
-    accepted = await send(call, event)
-    if not verify_seconds:
-        call.note(
-            "PagerDuty accepted the event; whether it had an open alert to change is not known. Use Verify to see."
-        )
-        yield Item(event.dedup_key, accepted)
-        return
-    missing = await confirmed(call, event, verify_seconds)
-    yield Item(event.dedup_key, {**accepted, "confirmed": missing is None})
-    if missing is not None:
-        yield Item(event.dedup_key, missing)
 
 
 @command
@@ -77,8 +62,11 @@ async def create_event(
     links: list[Any] | None = None,
     images: list[Any] | None = None,
     integration_key_name: str | None = None,
-) -> Any:
-    """Trigger an event; its dedup key is chosen before the first attempt, so that a retry opens no second alert."""
+) -> AsyncIterator[Item]:
+    """Trigger an event; its dedup key is chosen before the first attempt, so that a retry opens no second alert.
+
+    Whatever becomes of it, the result names the key: a repeat with it is the same event.
+    """
     payload = {
         "summary": summary,
         "severity": severity.lower(),
@@ -90,7 +78,22 @@ async def create_event(
         "timestamp": timestamp,
     }
     extras = {"client": client, "client_url": client_url, "links": links, "images": images}
-    return await send(call, Event.trigger(dedup_key, integration_key_name, payload, extras))
+    yield await triggered(call, Event.trigger(dedup_key, integration_key_name, payload, extras))
+
+
+@command
+async def send_change_event(
+    call: AsyncCall,
+    summary: str,
+    source: str | None = None,
+    timestamp: str | None = None,
+    custom_details: Mapping[str, Any] | None = None,
+    links: list[Any] | None = None,
+    integration_key_name: str | None = None,
+) -> Any:
+    """Record a change with the service of an integration key; of several keys one must be named."""
+    given = {"summary": summary, "source": source, "timestamp": timestamp, "custom_details": custom_details}
+    return await send_change(call, integration_key_name, {"payload": with_details(given), **present({"links": links})})
 
 
 @command

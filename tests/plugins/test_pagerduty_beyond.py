@@ -8,7 +8,7 @@ from connector_host.model.result import Result, Status
 from tests.plugins.judge import judged, present, recorded
 from tests.world import Sandbox, World, pagerduty_sandbox
 
-RANGE = {"since": "2022-01-01T00:00:00Z", "until": "2022-02-01T00:00:00Z"}
+RANGE = {"since": "2035-01-01T00:00:00Z", "until": "2035-02-01T00:00:00Z"}
 # The documents beside this project leave these operations out.
 NOT_IN_THE_DOCUMENTS = {"/past_incidents", "/related_incidents", "/instances"}
 SET_UP = ("/services", "/escalation_policies", "/teams", "/schedules", "/contact_methods", "/notification_rules")
@@ -77,8 +77,8 @@ def work(world: World) -> dict[str, Any]:
         "create_schedule_override",
         schedule_id=schedule,
         user_id=users[0],
-        start_time="2022-01-10 00:00",
-        end_time="2022-01-11 00:00",
+        start_time="2035-01-10 00:00",
+        end_time="2035-01-11 00:00",
     )
     run("list_schedule_overrides", schedule_id=schedule, **RANGE)
     run(

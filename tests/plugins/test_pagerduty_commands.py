@@ -93,10 +93,11 @@ def test_an_unverified_change_says_accepted_only(prod: World) -> None:
         ("resolve_event", "Resolve Event failed. Status Code: 2100. Message: Not Found."),
     ],
 )
-def test_an_effect_that_is_not_seen_is_partial(prod: World, command: str, sentence: str) -> None:
+def test_an_alert_that_is_not_there_is_not_found(prod: World, command: str, sentence: str) -> None:
     result = prod.run(command, {"dedup_key": "nobody-has-this", "verify": True, "verify_seconds": 2})
-    assert result.status is Status.PARTIAL
+    assert result.status is Status.FAILED
     assert result.raw_data["confirmed"] is False
+    assert result.effect == "done"
     assert str(result.errors[0]).startswith(sentence)
     assert "accepted, not confirmed" in result.errors[0].detail
 
@@ -106,7 +107,7 @@ def test_an_effect_that_came_late_is_not_confirmed(prod: World, sandbox: Sandbox
     sandbox.account.open_alerts.clear()  # PagerDuty has not handled the event yet
     result = prod.run("acknowledge_event", {"dedup_key": key, "verify": True, "verify_seconds": 1})
     assert result.status is Status.PARTIAL
-    assert "accepted, not confirmed: after 1 seconds the incident is triggered" in result.errors[0].message
+    assert "accepted, not confirmed: after 1 seconds the alert is triggered" in result.errors[0].message
 
 
 def test_several_integration_keys_share_the_events_by_dedup_key(world: World, sandbox: Sandbox) -> None:

@@ -254,7 +254,7 @@ def test_the_stand_in_has_what_alerts_and_schedules_have(sandbox: Sandbox, prod:
     common = alert["body"]["cef_details"]
     assert (common["dedup_key"], common["source_origin"], common["details"]) == (key, "db1", details)
     schedule = prod.run("get_all_schedules").raw_data["schedules"][0]["id"]
-    week = {"schedule_id": schedule, "since": "2022-01-10T00:00:00Z", "until": "2022-01-24T00:00:00Z"}
+    week = {"schedule_id": schedule, "since": "2035-01-08T00:00:00Z", "until": "2035-01-22T00:00:00Z"}
 
     def turns() -> list[tuple[str, str]]:
         shown = prod.run("get_schedule", week).raw_data["schedule"]["final_schedule"]["rendered_schedule_entries"]
@@ -265,13 +265,13 @@ def test_the_stand_in_has_what_alerts_and_schedules_have(sandbox: Sandbox, prod:
     over = {
         "schedule_id": schedule,
         "user_id": "PU00005",
-        "start_time": "2022-01-12 00:00",
-        "end_time": "2022-01-13 00:00",
+        "start_time": "2035-01-10 00:00",
+        "end_time": "2035-01-11 00:00",
     }
     prod.run("create_schedule_override", over)
     assert turns() == [
-        *[("2022-01-10", first), ("2022-01-12", "PU00005"), ("2022-01-13", first)],
-        ("2022-01-17", second),
+        *[("2035-01-08", first), ("2035-01-10", "PU00005"), ("2035-01-11", first)],
+        ("2035-01-15", second),
     ]
 
 

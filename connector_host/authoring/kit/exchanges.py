@@ -1,7 +1,7 @@
 """A manifest's samples as a server: which reply a request gets, and what the other end answers in trouble."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from connector_host.model.guarded import Guarded
 from connector_host.model.manifest import HttpExchange, Manifest, Sample
-from connector_host.model.requests import ErrorPaths
+from connector_host.model.requests import ErrorForm
 
 
 class ReceivedRequest(Guarded, frozen=True):
@@ -160,7 +160,7 @@ class BySamples:
             return told(found)
         self.unanswered.append(f"{request.method} {request.path}")
         server = self._manifest.servers.get(request.server or "")
-        return failure(404, server.errors if server else ErrorPaths())
+        return failure(404, server.errors if server else ())
 
     def _in_turn(self, request: ReceivedRequest) -> ExpectedExchange | None:
         """Return the given sample's exchange for a request: one that was used up gives way to another like it."""
@@ -177,10 +177,11 @@ def told(found: ExpectedExchange) -> Answer:
     return exchange.status, dict(exchange.headers), body
 
 
-def failure(status: int, errors: ErrorPaths, words: str | None = None) -> Answer:
+def failure(status: int, errors: Sequence[ErrorForm], words: str | None = None) -> Answer:
     """Return an error reply in the shape that the manifest says the product's have."""
     message = words or _WORDS.get(status, "Internal Server Error")
     body: dict[str, Any] = {}
-    if errors.message:
-        put_at(body, errors.message[0], message)
+    form = next((one for one in errors if one.message), None)
+    if form is not None:
+        put_at(body, form.message[0], message)
     return status, {}, json.dumps(body or {"message": message}).encode()

@@ -13,7 +13,6 @@ from connector_host.model.errors import ManifestError
 from connector_host.model.failure import Level
 from connector_host.model.invocation_errors import TimedOut
 from connector_host.model.manifest import MANIFEST, Command, Sample
-from connector_host.model.requests import ErrorPaths
 
 GARBAGE = b'\x00\xff{"half": ['
 TROUBLES: Mapping[str, tuple[int, Mapping[str, str], frozenset[str]]] = {
@@ -67,7 +66,7 @@ async def http_failures(bench: Bench, command: Command) -> Seen:
 
 def _shaped(bench: Bench, request: ReceivedRequest, status: int, headers: Mapping[str, str]) -> Answer:
     server = bench.manifest.servers.get(request.server or "")
-    code, _, body = failure(status, server.errors if server else ErrorPaths())
+    code, _, body = failure(status, server.errors if server else ())
     return code, dict(headers), body
 
 
@@ -88,7 +87,7 @@ async def malformed_reply(bench: Bench, command: Command) -> Seen:
     if good_sample(command) is None:
         return NOT_APPLICABLE
     run = await _in_trouble(bench, command, (200, {}, GARBAGE))
-    return _judged(command, run, frozenset({"unexpected_reply"}), "200")
+    return _judged(command, run, frozenset({"unexpected_reply"}), "502")
 
 
 @rule("empty-reply", "silver", "An empty reply passes where nothing is promised, and fails where something is.")

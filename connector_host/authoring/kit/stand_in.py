@@ -25,7 +25,7 @@ from connector_host.model.connection import Change
 from connector_host.model.errors import BrokenPlugin, WrongUse
 from connector_host.model.extras import require
 from connector_host.model.manifest import Manifest
-from connector_host.model.requests import ErrorPaths, Server
+from connector_host.model.requests import Server
 from connector_host.running.python import plugin_module
 
 
@@ -143,7 +143,7 @@ class Answers:
         self._manifest = manifest
         self._told: list[ExpectedExchange] = exchanges(manifest)
         servers = list(manifest.servers.values())
-        self.errors = servers[0].errors if servers else ErrorPaths()
+        self.errors = servers[0].errors if servers else ()
 
     def answer(self, request: ReceivedRequest) -> Answer:
         """Answer one request: a token, what a sample tells, 401 without credentials, else 404."""

@@ -1,6 +1,7 @@
 """What a change would make of a connection, as far as a caller may change it; nothing is stored yet."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,13 +10,14 @@ from msgspec.structs import replace
 from connector_host.host.access import Right, operator_only
 from connector_host.host.connections.drafting import Draft, References, draft_edit, draft_new, touches_secrets
 from connector_host.host.connections.fields import resolved
+from connector_host.host.connections.name_history import with_former_names
 from connector_host.host.connections.origins import hosts_of_others, leading
 from connector_host.host.connections.reading import find
 from connector_host.host.connections.values import Values, names_now, upgraded
 from connector_host.host.core import Core
 from connector_host.model.caller import Actor, Caller, Operator, Principal, actor_of
 from connector_host.model.connection import Change, Connection, StoredConnection
-from connector_host.model.errors import BadSetting, NotAllowed
+from connector_host.model.errors import BadSetting, NotAllowed, SealError
 from connector_host.model.invocation_errors import RequestRefused
 from connector_host.model.manifest import Manifest
 
@@ -55,9 +57,24 @@ async def drafted_edit(
     draft = draft_edit(manifest, before, old, change, references, core.settings, sites)
     if not isinstance(caller, Operator):
         refuse_leading_away(manifest, old, draft.connection, change)
+    if draft.secrets is not None:
+        now, all_secrets = draft.connection, {**secrets, **await _replaced(core, manifest, stored, change)}
+        was = upgraded(manifest, old.plugin_version, replace(before, secrets=all_secrets))
+        became = Values(now.parameters, draft.secrets, now.vault)
+        parameters = with_former_names(manifest, was, became, now.parameters, core.clock.now())
+        draft = replace(draft, connection=replace(now, parameters=parameters))
     named = replace(draft.connection, set_by=_set_by(manifest, before, old, draft.connection, caller, change))
     check_egress(core, manifest, named)
     return stored, replace(draft, connection=named)
+
+
+async def _replaced(core: Core, manifest: Manifest, stored: StoredConnection, change: Change) -> Mapping[str, Any]:
+    """Return the secrets that a change takes the place of and whose names are kept; none where they do not open."""
+    watched = {name for one in manifest.connection["properties"].values() for name in one.get("history_of", ())}
+    wanted = watched & set(stored.connection.secrets) & {*change.secrets, *change.remove_secrets}
+    with suppress(SealError):
+        return await core.secrets.open(stored, wanted) if wanted else {}
+    return {}
 
 
 def refuse_file_to_trust(caller: Principal, parameters: Mapping[str, Any]) -> None:

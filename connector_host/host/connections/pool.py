@@ -165,7 +165,7 @@ class ConnectionPool:
 
         tls = Tls(values.get("ca_bundle"), values.get("client_certificate"), values.get("client_key"))
         set_by = names_now(opened.manifest, connection.plugin_version, connection.set_by)
-        wires = Wires(self._wiring, tls, hosts_of_others(opened.manifest, values, set_by))
+        wires = Wires(self._wiring, connection.name, tls, hosts_of_others(opened.manifest, values, set_by))
         through, secrets = compose(self._wiring.steps, send), (redactor.cannot_hold, redactor.learn)
         wire = OpenConnection(connection.id, opened.manifest, values, through, self._clock, *secrets, renew)
         pooled = PooledConnection(connection.version, wire, redactor, opened, wires, opened.until, 0.0)

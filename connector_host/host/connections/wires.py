@@ -4,10 +4,13 @@ from collections.abc import Container, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from connector_host.host.egress import Egress, address_of
+from connector_host.host.proxy_rules import ProxyRules
 from connector_host.model.effects import EFFECTS, SAFE
 from connector_host.model.invocation_errors import RequestRefused, Unreachable
+from connector_host.model.requests import Proxy
 from connector_host.ports.parts import Reply, Request, Step, Tls, Transport, Wire
 
 
@@ -18,34 +21,38 @@ class Wiring(Struct, frozen=True, eq=False):
     transports: Mapping[str, Transport]
     default: str
     egress: Egress
+    proxies: ProxyRules
 
 
 class Wires:
-    """The open wires; `others` are the hosts that somebody else than the operator named as servers."""
+    """A connection's open wires; `others` are the hosts that somebody else than the operator named as servers."""
 
-    def __init__(self, wiring: Wiring, tls: Tls, others: Container[str]) -> None:
+    def __init__(self, wiring: Wiring, connection: str, tls: Tls, others: Container[str]) -> None:
         self._wiring = wiring
+        self._connection = connection
         self._tls = tls
         self._others = others
         self._open: dict[str, Wire] = {}
-        self._checked: set[str] = set()
+        self._proxies: dict[str, Proxy | None] = {}  # by places that are checked
         self._wire(None)
 
     async def send(self, request: Request) -> Reply:
         """Send over the wire that the request names; raises RequestRefused for a place that is not permitted."""
         place = request.url.partition("://")[2].partition("/")[0]
-        if place not in self._checked:
+        if place not in self._proxies:
             host = urlsplit(request.url).hostname or ""
             self._wiring.egress.check_name(host, by_operator=host not in self._others)
-            self._checked.add(place)
+            self._proxies[place] = self._wiring.proxies.chosen(self._connection, host)
         wire, effects = self._wire(request.transport), EFFECTS.get()
         if effects is not None and effects.over:
             raise RequestRefused("The command is over: nothing is sent for it any more.")
+        proxy = self._proxies[place]
+        outgoing = request if proxy is None else replace(request, proxy=proxy)
         if effects is None or request.method in SAFE:
-            return await wire.send(request)
+            return await wire.send(outgoing)
         before = effects.sending(request)
         try:
-            reply = await wire.send(request)
+            reply = await wire.send(outgoing)
         except (Unreachable, RequestRefused):
             effects.never_sent(request, before)
             raise

@@ -49,12 +49,18 @@ def _check_output(plugin: Plugin, where: Where, output: Any) -> Iterator[Problem
 
 
 def _check_each(plugin: Plugin, where: Where, command: Mapping[str, Any]) -> Iterator[Problem]:
-    each, properties = command.get("each"), command.get("input", {}).get("properties", {})
-    if each is not None and each not in plugin.set_aside and properties.get(each, {}).get("type") != "array":
-        lists = [name for name, schema in properties.items() if schema.get("type") == "array"]
-        advice, near = hint(each, lists)
-        cause = f"'{each}' is no parameter of type array."
-        yield plugin.document.problem((*where, "each"), "each-not-a-list", cause, advice, fix=near)
+    """Check what names a list: each, and answers_for, which a Python command alone can do."""
+    properties = command.get("input", {}).get("properties", {})
+    for key in {"each", "answers_for"} & command.keys():
+        name = command[key]
+        if name not in plugin.set_aside and properties.get(name, {}).get("type") != "array":
+            lists = [one for one, schema in properties.items() if schema.get("type") == "array"]
+            advice, near = hint(name, lists)
+            cause = f"'{name}' is no parameter of type array."
+            yield plugin.document.problem((*where, key), "each-not-a-list", cause, advice, fix=near)
+    if "answers_for" in command and ("request" in command or "each" in command):
+        cause = "'answers_for' belongs to a Python command that takes the list whole; here 'each' says it."
+        yield plugin.document.problem((*where, "answers_for"), "useless-key", cause, "Remove it.", key=True)
 
 
 def _check_test_connection(plugin: Plugin) -> Iterator[Problem]:

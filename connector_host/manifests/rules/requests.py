@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from connector_host.manifests.parameters import several
 from connector_host.manifests.rules.reach import Plugin, paths_in, texts_in
 from connector_host.manifests.source_map import Where
 from connector_host.model.failure import Problem
@@ -109,8 +110,28 @@ def check_requests(plugin: Plugin) -> Iterator[Problem]:
     for name, command in plugin.commands.items():
         where: Where = ("commands", name)
         yield from check_responses(plugin, (*where, "responses"), command.get("responses", []))
+        if "results" in command:
+            yield from _check_results(plugin, where, command)
         if "request" in command:
             yield from _check_request(plugin, where, command)
+
+
+def _check_results(plugin: Plugin, where: Where, command: Mapping[str, Any]) -> Iterator[Problem]:
+    """Check verdicts inside an answer: of one declared reply, by paths that parse."""
+    results, place = command["results"], (*where, "results")
+    request = command.get("request")
+    if request is None or "collect" in request:
+        cause = "'results' is about the one reply of a declared request; a Python command answers with Items."
+        yield plugin.document.problem(place, "useless-key", cause, "Remove it.", key=True)
+    for key in {"path", "item", "status", "error"} & results.keys():
+        for index, path in enumerate(several(results[key])):
+            at = (*place, key, index) if isinstance(results[key], list) else (*place, key)
+            yield from plugin.path(at, path)
+    if "ok" in results:
+        yield from plugin.templates((*place, "ok"), results["ok"], plugin.roots(command))
+    if not {"status", "error"} & results.keys():
+        cause = "'results' says neither where an item's status stands nor where its error does."
+        yield plugin.document.problem(place, "useless-key", cause, "Add 'status:' or 'error:'.", key=True)
 
 
 def _check_request(plugin: Plugin, where: Where, command: Mapping[str, Any]) -> Iterator[Problem]:

@@ -58,7 +58,8 @@ def item_told(item: Item | Page) -> dict[str, Any]:
         return {"key": item.key, "error": encode_error(item.value)}
     if isinstance(item.value, Page):
         return {"key": item.key, **item_told(item.value)}
-    return {"key": item.key, "value": item.value}
+    failed = {} if item.failure is None else {"failure": encode_error(item.failure)}
+    return {"key": item.key, "value": item.value, **failed}
 
 
 def item_of(facts: dict[str, Any]) -> Item | Page:
@@ -66,4 +67,6 @@ def item_of(facts: dict[str, Any]) -> Item | Page:
     if "page" in facts:
         page = Page(facts["page"]["records"], facts["page"]["texts"])
         return Item(facts["key"], page) if "key" in facts else page
-    return Item(facts["key"], decode_error(facts["error"]) if "error" in facts else facts["value"])
+    if "error" in facts:
+        return Item(facts["key"], decode_error(facts["error"]))
+    return Item(facts["key"], facts["value"], decode_error(facts["failure"]) if "failure" in facts else None)

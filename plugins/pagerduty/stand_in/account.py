@@ -65,6 +65,7 @@ class Account:
         self.log_entries: dict[str, Stored] = {}
         self.events: list[dict[str, Any]] = []
         self.changes: list[dict[str, Any]] = []
+        self._keys: dict[str, str] = {}  # services by their integration keys
         self._found: tuple[Any, list[Stored]] | None = None
 
     def add_user(self, user: dict[str, Any], contact_methods: Iterable[dict[str, Any]]) -> None:
@@ -143,12 +144,17 @@ class Account:
             for stored in self.incidents.values()
             if (not statuses or stored.data["status"] in statuses)
             and (not urgencies or stored.data["urgency"] in urgencies)
-            and (key is None or stored.data["incident_key"] == key)
+            and (key is None or self._has_key(stored, key))
             and _concerns(stored.data, query)
             and since <= stored.data["created_at"] < until
         ]
         field, _, way = (query.get("sort_by") or "created_at:asc").partition(",")[0].partition(":")
         return sorted(found, key=lambda stored: stored.data.get(field) or "", reverse=way == "desc")
+
+    def _has_key(self, incident: Stored, key: str) -> bool:
+        """Whether an incident, or an alert of it, has a key."""
+        alerts = self.alerts.get(incident.data["id"], [])
+        return incident.data["incident_key"] == key or any(alert.data["alert_key"] == key for alert in alerts)
 
     def change_incidents(self, changes: Sequence[Mapping[str, Any]], sender: str) -> list[Stored] | str:
         """Change all, or none and the first id that is not there."""
@@ -196,12 +202,29 @@ class Account:
             else:
                 alert.change(summary=event["payload"]["summary"])
         elif alert is not None:
-            self._change(self.incidents[alert.data["incident"]["id"]], ACTIONS[event["event_action"]], "Events API")
+            self._change_by_event(alert, ACTIONS[event["event_action"]])
+
+    def _change_by_event(self, alert: Stored, status: str) -> None:
+        """Acknowledge an alert's incident, or resolve the alert: the incident with the last of its alerts."""
+        incident = self.incidents[alert.data["incident"]["id"]]
+        if status == "resolved":
+            self._found = None
+            alert.change(status="resolved")
+            self.open_alerts = {place: one for place, one in self.open_alerts.items() if one is not alert}
+        alerts = self.alerts[incident.data["id"]]
+        if status != "resolved" or all(one.data["status"] == "resolved" for one in alerts):
+            self._change(incident, status, "Events API")
+
+    def _service_of(self, routing_key: str) -> dict[str, Any]:
+        """Return the service of an integration key: each new one is the next service's."""
+        names = list(self.services)
+        name = self._keys.setdefault(routing_key, names[len(self._keys) % len(names)])
+        return self.services[name].data
 
     def _open(self, place: tuple[str, str], event: dict[str, Any]) -> None:
         payload, moment = event["payload"], now()
         incident_id, alert_id = new_id("Q"), new_id("A")
-        service = next(iter(self.services.values())).data
+        service = self._service_of(event["routing_key"])
         incident = incident_of(
             incident_id, len(self.incidents) + 1, payload["summary"], event["dedup_key"], moment, service
         )

@@ -147,7 +147,9 @@ class RestApi:
         incident = self.one(self._account.incidents, request)
         wanted = set(request.query_params.getlist("statuses[]"))
         found = self._account.alerts.get(incident.data["id"], [])
-        return self.page(request, "alerts", [one for one in found if not wanted or one.data["status"] in wanted])
+        key = request.query_params.get("alert_key")
+        shown = [one for one in found if not wanted or one.data["status"] in wanted]
+        return self.page(request, "alerts", [one for one in shown if key is None or one.data["alert_key"] == key])
 
     async def alert(self, request: Request) -> Response:
         incident = self.one(self._account.incidents, request)

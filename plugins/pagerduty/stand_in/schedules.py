@@ -81,6 +81,8 @@ class SchedulesApi:
         reasons = [] if user else ["User is invalid."]
         if not start < end:
             reasons.append("Override must end after its start.")
+        elif _is_past(end):
+            reasons.append("Override must end in the future")
         if user is None or reasons:
             return {"status": 400, "errors": reasons, "override": asked}
         made = {"id": new_id("O"), "start": start, "end": end, "user": reference(user.data, "user_reference")}
@@ -145,3 +147,11 @@ def _moment(text: str) -> datetime:
 
 def _text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _is_past(text: str) -> bool:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) <= datetime.now(UTC)
