@@ -18,8 +18,8 @@ TARGETS = {
 
 HELD = {
     **TARGETS,
-    "files": 200,
-    "lines of code": 17_800,
+    "files": 225,
+    "lines of code": 20_500,
     "protocols": 22,
     "import depth": 28,
     "import depth of app": 22,

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         InvalidInput,
         InvocationError,
         NotRecordable,
+        ProxyRefused,
         RateLimited,
         ReplyTooLarge,
         RequestRefused,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
         UnexpectedReply,
         Unreachable,
     )
+    from connector_host.model.json_text import parse_json
     from connector_host.model.requests import Paging
     from connector_host.model.result import (
         Choice,
@@ -138,6 +140,7 @@ __all__ = [
     "Options",
     "Page",
     "Paging",
+    "ProxyRefused",
     "RateLimited",
     "ReplyTooLarge",
     "RequestRefused",
@@ -167,6 +170,7 @@ __all__ = [
     "WrongUse",
     "command",
     "open_host",
+    "parse_json",
     "url",
 ]
 
@@ -185,10 +189,11 @@ if not TYPE_CHECKING:  # where they are known without being brought in
         "connector_host.model.failure": "Kind",
         "connector_host.model.invocation_errors": (
             "ApiError Cancelled CommandBug ConnectionLost ConnectionUnavailable DeadlinePassed InvalidInput "
-            "InvocationError NotRecordable RateLimited ReplyTooLarge RequestRefused RequestTooLarge SecretUnavailable "
-            "TimedOut UnexpectedReply Unreachable"
+            "InvocationError NotRecordable ProxyRefused RateLimited ReplyTooLarge RequestRefused RequestTooLarge "
+            "SecretUnavailable TimedOut UnexpectedReply Unreachable"
         ),
         "connector_host.model.invocation": "Options",
+        "connector_host.model.json_text": "parse_json",
         "connector_host.model.requests": "Paging",
         "connector_host.model.result": (
             "Choice CommandFailed Completeness ErrorEntry HistoryRecord IntakeRecord Result Status"

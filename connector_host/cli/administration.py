@@ -9,6 +9,7 @@ from connector_host.cli.running import exit_code, output_option, print_rows, say
 from connector_host.cli.test_command import show
 from connector_host.host.host import Session
 from connector_host.model.connection import Selection, StoredConnection, VaultReference
+from connector_host.model.errors import RotationIncomplete
 
 
 @click.group("keys", help="Rotate the master key.")
@@ -19,16 +20,21 @@ def keys() -> None:
 @keys.command()
 @output_option
 @click.pass_obj
-def rotate(app: App, output: str) -> None:
+def rotate(app: App, output: str) -> int:
     """Make a new master key and put every connection under it.
 
     Others may use the host meanwhile. An interrupted rotation goes on where it stopped. The older key is kept until
     `keys retire`.
     """
-    moved = with_session(app, lambda session: session.keys.rotate())
+    try:
+        moved = with_session(app, lambda session: session.keys.rotate())
+    except RotationIncomplete as error:
+        say(output, {"rewrapped": error.rewrapped, "broken": error.broken}, str(error))
+        return 3
     plural = "" if moved == 1 else "s"
     words = f"{moved} connection{plural} put under the new master key."
     say(output, {"rewrapped": moved}, f"{words}\nWhen no older program runs any more: connector-host keys retire")
+    return 0
 
 
 @keys.command()

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from connector_host.app import App
-from connector_host.cli.parameters import value_of
+from connector_host.host.text_values import read_text
 from connector_host.model.connection import Change, HealthCheck, Selection, State, VaultReference
 from connector_host.model.errors import WrongUse
+from connector_host.model.invocation_errors import InvalidInput
 from connector_host.model.manifest import Manifest
 
 STATES = {state.value.replace(" ", "-"): state for state in State}
@@ -103,8 +104,11 @@ _SEVERAL = ("tenants", "allowed_users", "allowed_groups", "admin_users", "admin_
 def values_of(manifest: Manifest, parameters: tuple[str, ...], secrets: tuple[str, ...]) -> dict[str, Any]:
     """Return a connection's values as --set and --secret give them, by their names."""
     properties = manifest.connection["properties"]
-    given = [*_pairs(parameters, "--set"), *((name, _secret(name, text)) for name, text in _pairs(secrets, "--secret"))]
-    return {name: value_of(text, properties.get(name, {})) for name, text in given}
+    given = [
+        *_pairs(parameters, "--set"),
+        *((name, secret_from(name, text, properties.get(name, {}))) for name, text in _pairs(secrets, "--secret")),
+    ]
+    return {name: _read(name, text, properties) for name, text in given}
 
 
 def change_of(
@@ -119,9 +123,9 @@ def change_of(
     properties = app.plugins.plugin(plugin).connection["properties"]
     parameters: dict[str, Any] = {}
     for name, text in _pairs(given["parameters"], "--set"):
-        parameters[name] = None if before is not None and text == "" else value_of(text, properties.get(name, {}))
+        parameters[name] = None if before is not None and text == "" else _read(name, text, properties)
     secrets = {
-        name: value_of(_secret(name, text), properties.get(name, {}))
+        name: _read(name, secret_from(name, text, properties.get(name, {})), properties)
         for name, text in _pairs(given["secrets"], "--secret")
     }
     vault = {name: reference_of(text) if text else None for name, text in _pairs(given["vault"], "--vault")}
@@ -166,6 +170,22 @@ def reference_of(text: str) -> VaultReference:
     return VaultReference(vault, path, field)
 
 
+def secrets_by_connection(app: App, document: Any, texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Return the secrets for an import, written NAME.PARAMETER=SOURCE: names may hold dots, so the last one divides."""
+    listed = document.get("connections") if isinstance(document, Mapping) else None
+    plugins = {one.get("name"): one.get("plugin") for one in listed or () if isinstance(one, Mapping)}
+    found: dict[str, dict[str, Any]] = {}
+    for place, source in _pairs(texts, "--secret"):
+        name, dot, parameter = place.rpartition(".")
+        if not dot or not name or not parameter:
+            raise WrongUse("--secret of an import takes NAME.PARAMETER=SOURCE, as prod.api_key=env:PD_KEY.")
+        manifest = app.plugins.plugins.get(str(plugins.get(name)))
+        properties = {} if manifest is None else manifest.connection["properties"]
+        text = secret_from(parameter, source, properties.get(parameter, {}))
+        found.setdefault(name, {})[parameter] = _read(parameter, text, properties)
+    return found
+
+
 def _pairs(texts: tuple[str, ...], option: str) -> list[tuple[str, str]]:
     pairs = []
     for text in texts:
@@ -176,19 +196,31 @@ def _pairs(texts: tuple[str, ...], option: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def _secret(name: str, source: str) -> str:
-    """Return a secret from where `source` says; never from the command line itself, which others can read."""
+def _read(name: str, text: str, properties: Mapping[str, Any]) -> Any:
+    """Return the value that text means to a parameter; raises WrongUse, which quotes nothing of a secret."""
+    try:
+        return read_text(text, properties.get(name, {}), name)
+    except InvalidInput as error:
+        raise WrongUse(f"{error} {error.failure.detail}") from None
+
+
+def secret_from(name: str, source: str, schema: Mapping[str, Any]) -> str:
+    """Return a secret from where `source` says; never from the command line itself, which others can read.
+
+    Of standard input a secret takes a line, and one of several lines all that is left.
+    """
     kind, _, place = source.partition(":")
     if source == "-":
-        value = click.prompt(name, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
-        return str(value).rstrip("\r\n")
+        if sys.stdin.isatty():
+            return str(click.prompt(name, hide_input=True, err=True))
+        return sys.stdin.read() if schema.get("multiline") else sys.stdin.readline().rstrip("\r\n")
     if kind == "env":
         if place not in os.environ:
             raise WrongUse(f"The environment variable {place} (for the secret {name}) is not set.")
         return os.environ[place]
     if kind == "file":
         try:
-            return Path(place).read_text("utf-8").rstrip("\r\n")
+            return Path(place).read_bytes().decode()
         except (OSError, UnicodeDecodeError) as error:
             raise WrongUse(
                 f"The file {place} (for the secret {name}) cannot be read ({type(error).__name__})."

@@ -6,9 +6,10 @@ import click
 
 from connector_host.app import App
 from connector_host.cli.connection_options import change_of, field_options
-from connector_host.cli.connections_many import diagnose, edit_many, export, list_all, show_one, take, upgrade
+from connector_host.cli.connections_many import diagnose, edit_many, list_all, show_one, upgrade
 from connector_host.cli.running import confirm, exit_code, output_option, say, with_session
 from connector_host.cli.test_command import show
+from connector_host.cli.transfers import export, take
 from connector_host.host.host import Session
 from connector_host.model.connection import Change, HealthCheck
 from connector_host.model.result import Result

@@ -1,19 +1,28 @@
-"""`connections list`, `show`, `diagnose`, `edit-many`, `export`, `import` and `upgrade`."""
+"""`connections list`, `show`, `diagnose`, `edit-many` and `upgrade`."""
 
 import json
-import sys
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from connector_host.app import App
-from connector_host.cli.connection_options import change_of, field_options, selection_of, selection_options
-from connector_host.cli.running import acting_caller, confirm, output_option, print_rows, say, tell, with_session
-from connector_host.host.host import Session
-from connector_host.model.connection import ImportPreview, StoredConnection
+from connector_host.cli.connection_options import (
+    change_of,
+    field_options,
+    selection_of,
+    selection_options,
+)
+from connector_host.cli.running import (
+    acting_caller,
+    output_option,
+    print_rows,
+    say,
+    tell,
+    with_session,
+)
+from connector_host.model.connection import StoredConnection
 from connector_host.model.errors import WrongUse
 
 
@@ -126,79 +135,9 @@ def edit_many(app: App, /, dry_run: bool, output: str, **given: Any) -> int:  # 
     return tell(outcomes, "changed", output)
 
 
-@click.command("export")
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-@selection_options
-@click.option(
-    "--seal-to", type=click.Path(path_type=Path), metavar="PUBLIC.pem", help="Take the secrets along, sealed."
-)
-@output_option
-@click.pass_obj
-def export(app: App, /, file: Path, seal_to: Path | None, output: str, **given: Any) -> None:
-    """Write connections as YAML; secrets go along as vault references, or sealed to a public key."""
-    import yaml  # noqa: PLC0415 - only transfers write YAML
-
-    selection = selection_of(app, given)
-    key = _read(seal_to) if seal_to else None
-    document = with_session(app, lambda session: session.transfer.export(selection, public_key=key))
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-    if str(file) == "-":
-        click.echo(text, nl=False)
-        return
-    try:
-        file.write_text(text, "utf-8")
-    except OSError as error:
-        raise WrongUse(f"{file} cannot be written ({error.strerror}).") from error
-    count = len(document["connections"])
-    say(output, {"file": str(file), "connections": count}, f"Wrote {count} connections to {file}.")
-    missing = [one["name"] for one in document["connections"] if one.get("missing_secrets")]
-    if missing:
-        click.echo(f"Their secrets stayed here: {', '.join(missing[:10])}. To take them along: --seal-to", err=True)
-
-
-@click.command("import")
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--private-key", type=click.Path(path_type=Path), metavar="PRIVATE.pem", help="Opens sealed secrets.")
-@click.option("--replace", is_flag=True, help="Make those that exist what the file says; it is shown first.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@output_option
-@click.pass_obj
-def take(app: App, file: Path, private_key: Path | None, replace: bool, yes: bool, output: str) -> int:  # noqa: FBT001 - click passes them by name
-    """Add the connections of an exported file."""
-    import yaml  # noqa: PLC0415 - only transfers read YAML
-
-    try:
-        document = yaml.safe_load(sys.stdin.read() if str(file) == "-" else _read(file))
-    except yaml.YAMLError as error:
-        raise WrongUse(f"{file} is no YAML: {error}") from error
-    key = _read(private_key) if private_key else None
-    if replace:
-        _show(with_session(app, lambda session: session.transfer.preview(document, private_key=key)))
-        confirm("Make them so?", yes=yes)
-
-    async def work(session: Session) -> Any:
-        return await session.transfer.take(document, private_key=key, replace_existing=replace)
-
-    return tell(with_session(app, work), "imported", output)
-
-
 @click.command()
 @output_option
 @click.pass_obj
 def upgrade(app: App, output: str) -> int:
     """Save connections anew that were saved for another version of their plugin; flag what does not suit it."""
     return tell(with_session(app, lambda session: session.connections.upgrade()), "upgraded", output)
-
-
-def _show(previews: Sequence[ImportPreview]) -> None:
-    """Say what an import would change."""
-    for preview in previews:
-        words = "; ".join(preview.changes) or ("stays as it is" if preview.exists else "is new")
-        click.echo(f"{preview.name}: {words}", err=True)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise WrongUse(f"{file} cannot be read ({error.strerror}).") from error

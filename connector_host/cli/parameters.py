@@ -12,6 +12,7 @@ import click
 from connector_host.host.uploads import Uploads
 from connector_host.manifests.parameters import condition_in_words, labelled_options
 from connector_host.model.errors import WrongUse
+from connector_host.model.json_text import parse_json
 
 RESERVED = frozenset({"connection", "sandbox", "input", "options_of", "output", "timeout", "help"})
 
@@ -77,21 +78,6 @@ def _help(schema: Mapping[str, Any], traits: list[str]) -> str:
     return " ".join(parts)
 
 
-def value_of(text: Any, schema: Mapping[str, Any]) -> Any:
-    """Return the value that text means to a schema; what does not fit is left as text for the host to refuse."""
-    if not isinstance(text, str):
-        return text
-    kinds = schema.get("type", "string")
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    if "string" in kinds:
-        return text
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return [text] if kinds == ["array"] and not text.lstrip().startswith("[") else text
-    return [value] if kinds == ["array"] and isinstance(value, str | int) else value
-
-
 def uploaded(uploads: Uploads, source: Any) -> Any:
     """Put a file among the uploads, and return its reference; raises WrongUse. What is a reference already stays."""
     if not isinstance(source, str) or source.startswith("upload:"):
@@ -110,10 +96,10 @@ def read_inputs(source: str | None) -> dict[str, Any]:
         return {}
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text("utf-8")
-        value = json.loads(text)
+        value = parse_json(text)
     except OSError as error:
         raise WrongUse(f"The inputs cannot be read from {source} ({error.strerror}).") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise WrongUse(f"The inputs in {source} are not JSON: {error}.") from error
     if not isinstance(value, dict):
         raise WrongUse(f'The inputs in {source} must be a JSON object: {{"parameter": value}}.')

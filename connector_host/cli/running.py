@@ -139,9 +139,13 @@ def print_rows(output: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
 def tell(outcomes: Sequence[BulkOutcome], verb: str, output: str) -> int:
     """Tell what became of each of many connections; the exit code: 0 all, 3 some, 1 none of them."""
     failed = [one for one in outcomes if one.error]
-    document = [{"name": one.name, "ok": not one.error, "error": one.error or None} for one in outcomes]
+    document = [
+        {"name": one.name, "ok": not one.error, "error": one.error or None, "note": one.note or None}
+        for one in outcomes
+    ]
     count = len(outcomes) - len(failed)
-    words = "\n".join([*(f"{one.name}: {one.error}" for one in failed), f"{count} of {len(outcomes)} {verb}."])
+    told = [f"{one.name}: {one.error or one.note}" for one in outcomes if one.error or one.note]
+    words = "\n".join([*told, f"{count} of {len(outcomes)} {verb}."])
     say(output, document, words)
     return 0 if not failed else 3 if count else 1
 
@@ -178,7 +182,7 @@ def show_faults() -> None:
 
 
 def start_logging(home: Path) -> None:
-    """Send our loggers' warnings into the file, and what concerns a wait to whoever waits."""
+    """Send our loggers' warnings into the file, and what concerns a wait, or a given value, to whoever asked."""
     logger = logging.getLogger("connector_host")
     if not logger.handlers:
         file = LogFile(home)
@@ -186,6 +190,7 @@ def start_logging(home: Path) -> None:
         logger.addHandler(file)
         waits = logging.StreamHandler()
         waits.setFormatter(logging.Formatter("%(message)s"))
-        logging.getLogger("connector_host.requests").addHandler(waits)
+        for name in ("requests", "connections"):
+            logging.getLogger(f"connector_host.{name}").addHandler(waits)
         last = [logging.lastResort] if logging.lastResort else []
         install(file, waits, *last, *logging.getLogger().handlers)

@@ -11,7 +11,8 @@ import click
 
 from connector_host.app import App
 from connector_host.authoring.kit.stand_in import StandIn, stand_in_of
-from connector_host.cli.parameters import options_of, value_of
+from connector_host.cli.parameters import options_of
+from connector_host.host.text_values import read_texts
 from connector_host.model.errors import WrongUse
 from connector_host.model.manifest import Manifest
 
@@ -102,7 +103,7 @@ def _command(manifest: Manifest, stand_in: StandIn) -> click.Command:
     ) -> None:
         if tls_client_ca and not tls_certificate:
             raise WrongUse("--tls-client-ca needs --tls-certificate and --tls-key.")
-        options = {name: value_of(value, stand_in.options[name]) for name, value in given.items() if value is not None}
+        options = read_texts({name: one for name, one in given.items() if one is not None}, stand_in.options)
         _check(options, stand_in.options)
         try:
             app = stand_in.build(**options)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from connector_host.host.normal_forms import Normal, normal_form
 from connector_host.host.redaction import MASK
 from connector_host.host.settings import DateTimeSetting, Limits
-from connector_host.host.times import parse_time
+from connector_host.host.times import is_local, parse_time
 from connector_host.manifests.parameters import condition_in_words, holds
 from connector_host.manifests.schema import Checker, Fault
 from connector_host.manifests.wording import did_you_mean
@@ -26,6 +26,8 @@ class InputForm:
     def __init__(self, schema: Mapping[str, Any], date_time: DateTimeSetting, limits: Limits) -> None:
         self._checker = Checker(schema)
         self._properties: Mapping[str, Any] = schema.get("properties", {})
+        self._at_least_one: list[list[str]] = schema.get("at_least_one", [])
+        self._at_most_one: list[list[str]] = schema.get("at_most_one", [])
         self._defaults = {name: value["default"] for name, value in self._properties.items() if "default" in value}
         self._was = {value["was"]: name for name, value in self._properties.items() if "was" in value}
         self.secrets = {name for name, value in self._properties.items() if value.get("writeOnly")}
@@ -48,6 +50,7 @@ class InputForm:
             text = _json({name: MASK if name in self.secrets else value for name, value in inputs.items()})
         values = {**self._defaults, **{name: value for name, value in known.items() if value is not None}}
         faults += self._normalise(values)
+        faults += self._of_one_choice(known)
         wrong = {fault.parameter for fault in faults}
         for name in self._hidden(values) - inputs.keys():
             values.pop(name, None)  # a default of what is not there
@@ -56,6 +59,19 @@ class InputForm:
             faults = faults or [self._refusal(Fault((), "The inputs do not satisfy the command's schema."))]
         _raise_all(faults)
         return values, text
+
+    def _of_one_choice(self, given: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        """Tell where none is given of parameters that change something, and two of which the product takes one."""
+        there = {name for name, value in given.items() if value not in (None, "", [], {})}
+        for names in self._at_least_one:
+            if not there & set(names):
+                titles = ", ".join(map(self.title, names))
+                yield InvalidInput(self.title(names[0]), f"At least one of these must be given: {titles}.")
+        for names in self._at_most_one:
+            chosen = [name for name in names if name in there]
+            if len(chosen) > 1:
+                titles = ", ".join(map(self.title, names))
+                yield InvalidInput(self.title(chosen[1]), f"Of these one alone can be given: {titles}.")
 
     def _refusals(self, values: Mapping[str, Any]) -> Iterator[InvalidInput]:
         """Tell the most telling fault of each place; what hangs on another parameter that is wrong is not told."""
@@ -142,7 +158,8 @@ class InputForm:
             except UnicodeEncodeError:
                 return InvalidInput(self.title(name), "It holds half a character (a lone surrogate).")
             except (ValueError, TypeError) as error:
-                return InvalidInput(self.title(name), f"JSON has no such value: {error}.")
+                words = "a number that is none, or larger than any" if isinstance(error, ValueError) else str(error)
+                return InvalidInput(self.title(name), f"JSON has no such value: {words}.")
         return InvalidInput("", "The inputs are not JSON.")
 
     def _refusal(self, fault: Fault) -> InvalidInput:
@@ -182,7 +199,14 @@ class InputForm:
                 f"'{value}' is not a time.",
                 f"Write it as {now} ({self._date_time.time_zone}) or in ISO 8601, as 2026-01-31T08:00:00+01:00.",
             )
-        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        text = moment.isoformat(timespec="auto" if moment.microsecond % 1000 else "milliseconds")
+        return text.removesuffix("+00:00").removesuffix(".000") + "Z"
+
+    def zones(self, inputs: Mapping[str, Any]) -> dict[str, str]:
+        """Return the host's time zone by the names of inputs whose time was written without an offset."""
+        zone = self._date_time.time_zone
+        times = [name for name, schema in self._properties.items() if schema.get("format") == "date-time"]
+        return {name: zone for name in times if name in inputs and is_local(inputs[name], self._date_time)}
 
 
 def _depth_exceeds(value: Any, limit: int) -> bool:

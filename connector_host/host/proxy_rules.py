@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from connector_host.model.errors import BadSetting
 from connector_host.model.invocation_errors import RequestRefused
-from connector_host.model.requests import Proxy
+from connector_host.model.proxy import Proxy, proxy_at
 
 _KEYS = {"url", "user", "password", "connections", "servers"}
 _WHOSE = "the url under proxies in the host manifest"
@@ -70,8 +70,6 @@ def _rule(section: Mapping[str, Any]) -> ProxyRule:
         raise BadSetting("Each of the host manifest's proxies has a url, as text; `url: none` is for no proxy.")
     if not all(isinstance(some, list) and all(isinstance(one, str) for one in some) for some in lists):
         raise BadSetting("connections and servers of the host manifest's proxies are lists of names, with * for any.")
-    from connector_host.http.proxies import proxy_at  # noqa: PLC0415 - few hosts name proxies
-
     url, user, password = texts
     if password and password.partition(":")[0] not in {"env", "file"}:
         raise BadSetting("proxies: give the password as env:VARIABLE or file:PATH, not itself.")

@@ -7,6 +7,7 @@ row, a swapped value, an old value put back, a changed address or right does not
 
 import json
 from collections.abc import AsyncIterator, Collection, Mapping
+from shlex import quote
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from connector_host.host.audit import Audit
 from connector_host.host.seals import FORMAT, mac_of_connection, same
 from connector_host.model.caller import OPERATOR, Principal
 from connector_host.model.connection import EVERYTHING, Connection, Sealed, StoredConnection, WrappedKey
-from connector_host.model.errors import ChangedOutside, KeyMissing, SealBroken, SealError
+from connector_host.model.errors import ChangedOutside, KeyMissing, RotationIncomplete, SealBroken, SealError
 from connector_host.ports.sealing import Cipher, KeyProvider
 from connector_host.ports.stores import Store, iter_connections
 
@@ -110,7 +111,7 @@ class Secrets:
         except SealBroken as error:
             raise SealBroken(
                 f"The secret '{name}' of connection '{connection.name}' cannot be opened: its row is damaged, or was "
-                f"sealed for another place. Set it anew: connector-host connections edit {connection.name} "
+                f"sealed for another place. Set it anew: connector-host connections edit {quote(connection.name)} "
                 f"--secret {name}=-"
             ) from error
 
@@ -118,18 +119,33 @@ class Secrets:
         """Put every data key under a new master key; how many were rewrapped.
 
         An interrupted rotation is finished first, without making another key. Others may read and write
-        meanwhile: the older keys stay at hand until retire().
+        meanwhile: the older keys stay at hand until retire(). Raises RotationIncomplete, once all others are done, for
+        connections whose key does not open.
         """
-        if await anext(self._outdated(), None) is None:
+        moved, broken = await self._rewrap_all()
+        if not moved:
             await self._keys.rotate()
+            moved, broken = await self._rewrap_all()
+        current = await self._keys.current()
+        told = {"broken": sorted(broken)} if broken else {}
+        await self._audit.record("keys.rotated", OPERATOR, "", rewrapped=moved, master_key=current, **told)
+        if broken:
+            raise RotationIncomplete(moved, broken)
+        return moved
+
+    async def _rewrap_all(self) -> tuple[int, dict[str, str]]:
+        """Put what is under older keys under the current one; return how many, and why others cannot be."""
         await self._rewrap_folder_key()
         moved, before = 0, -1
+        broken: dict[str, str] = {}
         while before != moved:
             before = moved
-            async for connection in self._outdated():
-                moved += await self._rewrap(connection)
-        await self._audit.record("keys.rotated", OPERATOR, "", rewrapped=moved, master_key=await self._keys.current())
-        return moved
+            async for stored in self._outdated():
+                try:
+                    moved += await self._rewrap(stored)
+                except SealError as error:
+                    broken[stored.connection.name] = str(error)
+        return moved, broken
 
     async def retire(self) -> None:
         """Forget the older master keys; raises SealError while a connection still needs one."""
@@ -154,14 +170,8 @@ class Secrets:
         connection, sealed = stored.connection, stored.sealed
         if sealed is None:
             return False
-        try:
-            context = _key_context(connection.id, sealed.version)
-            new = await self._keys.wrap(await self._keys.unwrap(sealed.key, context), context)
-        except SealError as error:
-            raise type(error)(
-                f"The rotation stopped at connection '{connection.name}': {error} The other connections are unharmed; "
-                f"mend or remove this one and run the rotation again."
-            ) from error
+        context = _key_context(connection.id, sealed.version)
+        new = await self._keys.wrap(await self._keys.unwrap(sealed.key, context), context)
         return await self._store.connections.rewrap(connection.id, sealed.key, new)
 
     async def _rewrap_folder_key(self) -> None:
@@ -187,7 +197,7 @@ class Keys:
         self._caller = caller
 
     async def rotate(self) -> int:
-        """Put every data key under a new master key; how many. Raises NotAllowed, SealError."""
+        """Put every data key under a new master key; how many. Raises NotAllowed, RotationIncomplete, SealError."""
         operator_only(self._caller, "rotate the master key")
         return await self._secrets.rotate()
 

@@ -16,6 +16,14 @@ def parse_time(text: str, setting: DateTimeSetting) -> datetime | None:
         return None
 
 
+def is_local(text: object, setting: DateTimeSetting) -> bool:
+    """Whether a time was written without an offset, so that the host's zone is meant."""
+    if not isinstance(text, str):
+        return False
+    moment = _strptime(text.strip(), setting.format) or _iso(text.strip())
+    return moment is not None and moment.tzinfo is None
+
+
 def _strptime(text: str, form: str) -> datetime | None:
     try:
         return datetime.strptime(text, form)  # noqa: DTZ007 - the caller adds the zone

@@ -1,5 +1,6 @@
 """Runs through connections that are not stored: drafts that are tried out, and values that come with each call."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ from msgspec.structs import replace
 
 from connector_host.host.connections.drafting import draft_new
 from connector_host.host.connections.editing import check_egress, refuse_file_to_trust
+from connector_host.host.connections.entering import entered
 from connector_host.host.core import Core
 from connector_host.host.invocation import invoke, test_command
 from connector_host.model.caller import Operator, Principal, actor_of
@@ -16,6 +18,7 @@ from connector_host.model.invocation import Invocation, Options
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.result import Result
 
+log = logging.getLogger("connector_host.connections")
 NAME = "given with the call"  # of the connection, in results and history
 
 
@@ -42,6 +45,8 @@ async def run_with(
     if options.idempotency_key is not None:
         raise WrongUse("An idempotency key needs a stored connection: without one nothing tells a repeated call.")
     manifest, found = core.registry.command(plugin, command)
+    properties = manifest.connection["properties"]
+    values = {name: entered(value, properties.get(name, {}), name, log.warning) for name, value in values.items()}
     secrets = {name: value for name, value in values.items() if name in manifest.secret_names}
     parameters = {name: value for name, value in values.items() if name not in secrets}
     refuse_file_to_trust(caller, parameters)

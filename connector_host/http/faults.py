@@ -66,13 +66,6 @@ def refused_by_proxy(proxy: str, status: int, host: str) -> Unreachable:
     )
 
 
-def no_proxy_address(whose: str) -> RequestRefused:
-    return RequestRefused(
-        f"{whose[:1].upper()}{whose[1:]} is no proxy's address.",
-        assistance="Write it as http://proxy.example.com:3128.",
-    )
-
-
 def other_transport(what: str) -> RequestRefused:
     return RequestRefused(
         f"The lean transport knows no {what}.",

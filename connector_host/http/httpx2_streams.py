@@ -13,7 +13,7 @@ import httpcore2
 from connector_host.http import faults
 from connector_host.http.transport import Addresses, Bounds, Resolve
 from connector_host.model.invocation_errors import InvocationError
-from connector_host.model.requests import Proxy
+from connector_host.model.proxy import Proxy
 
 _READ_BYTES = 64 * 1024  # of httpcore2's reads, and of our writes
 _FAILED = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, httpcore2.ProxyError)

@@ -29,7 +29,7 @@ from connector_host.http.transport import (
     permitted,
 )
 from connector_host.model.invocation_errors import RequestRefused
-from connector_host.model.requests import Proxy
+from connector_host.model.proxy import Proxy
 from connector_host.ports.parts import Permit, Reply, Request, Surroundings, Tls, Wire
 
 _HTTP2 = find_spec("h2") is not None

@@ -13,7 +13,7 @@ from connector_host.http.lean_connection import LeanConnection
 from connector_host.http.proxies import proxy_for
 from connector_host.http.transport import Addresses, Bounds, Resolve, permitted
 from connector_host.model.invocation_errors import ConnectionLost, TimedOut, UnexpectedReply
-from connector_host.model.requests import Proxy
+from connector_host.model.proxy import Proxy
 from connector_host.ports.parts import Permit
 
 RACE_SECONDS = 0.25  # before the next address is tried beside the first (RFC 8305, 5)

@@ -17,7 +17,7 @@ from connector_host.http.lean_connecting import Origin, Way, connected, resolved
 from connector_host.http.lean_connection import LeanConnection
 from connector_host.http.tls import TlsContexts
 from connector_host.http.transport import BOUNDS, Bounds, Resolve, anywhere, content_length, following
-from connector_host.model.requests import Proxy
+from connector_host.model.proxy import Proxy
 from connector_host.ports.parts import Permit, Reply, Request, Surroundings, Tls, Wire
 
 _METHOD = re.compile(r"[A-Z]+")

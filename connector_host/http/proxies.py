@@ -1,28 +1,8 @@
 """Which proxy leads to a server: the host manifest's, else the environment's; told, and never with its password."""
 
 import ipaddress
-from urllib.parse import unquote, urlsplit
 
-from connector_host.http import faults
-from connector_host.model.requests import Proxy
-
-_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
-
-
-def proxy_at(text: str, whose: str) -> Proxy:
-    """Read a proxy's address as curl does: without a scheme it is http's.
-
-    Raises RequestRefused, which says `whose` word it is and quotes nothing of it: it may hold a password.
-    """
-    try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        port = parts.port
-    except ValueError:
-        raise faults.no_proxy_address(whose) from None
-    if not parts.hostname or parts.path.strip("/") or parts.scheme not in _PORTS:
-        raise faults.no_proxy_address(whose)
-    login = unquote(parts.username or ""), unquote(parts.password or "")
-    return Proxy(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], *login)
+from connector_host.model.proxy import Proxy, proxy_at
 
 
 def proxy_for(host: str, port: int, chosen: Proxy | None) -> Proxy | None:

@@ -94,6 +94,10 @@ class Refusals:
         form = self._form(body)
         kind = kind_of(reply.status)
         told = _told(form or ErrorForm(), body)
+        if kind is Kind.RATE_LIMITED and not told and reply.remark:
+            return ApiError(
+                reply.remark, kind=kind, assistance=self._assistance.get(kind, ""), http_status=reply.status
+            )
         sentence = next(iter(told), phrase(reply.status))
         rest = [*told[1:], *([_EMPTY] if body.form == "empty" and kind is not Kind.RATE_LIMITED else [])]
         return ApiError(

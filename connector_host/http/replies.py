@@ -2,13 +2,14 @@
 
 import json
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
 from connector_host.http.json_bounds import mended, refusal
 from connector_host.http.refusals import Refusals, is_page, title_of
 from connector_host.model.invocation_errors import UnexpectedReply
+from connector_host.model.json_text import finite, no_constant
 from connector_host.ports.parts import Reply
 
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -16,6 +17,12 @@ _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 def json_of(reply: Reply, refusals: Refusals) -> Any:
     """Return the reply's JSON, None for an empty good reply; raises ApiError, UnexpectedReply."""
+    refuse_bad(reply, refusals)
+    return parsed(reply) if reply.body.strip() else None
+
+
+def refuse_bad(reply: Reply, refusals: Refusals) -> None:
+    """Raise ApiError for a refusal, and UnexpectedReply for what is neither that nor a good reply."""
     if reply.status >= 400:  # noqa: PLR2004 - RFC 9110, 15.5 and 15.6
         raise refusals.error(reply)
     if not 200 <= reply.status < 300:  # noqa: PLR2004 - RFC 9110, 15.3
@@ -23,7 +30,6 @@ def json_of(reply: Reply, refusals: Refusals) -> Any:
             f"The server answered with status {reply.status}, which its API does not promise.",
             http_status=reply.status,
         )
-    return parsed(reply) if reply.body.strip() else None
 
 
 def text_of(reply: Reply) -> str:
@@ -59,18 +65,7 @@ def parsed(reply: Reply) -> Any:
     return mended(value) if _LONE_SURROGATE.search(reply.body) else value
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in {float("inf"), float("-inf")}:
-        raise ValueError(f"{text[:40]} is larger than any number")
-    return value
-
-
-DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+DECODER = json.JSONDecoder(parse_constant=no_constant, parse_float=finite)
 
 
 def not_json(reply: Reply, reason: str) -> UnexpectedReply:

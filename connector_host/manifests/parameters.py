@@ -21,6 +21,7 @@ def standard_schema(spec: Mapping[str, Any]) -> dict[str, Any]:
         "additionalProperties": False,
         **({"required": required} if required else {}),
         "properties": {name: properties[name] for name in ordered},
+        **{key: spec[key] for key in ("at_least_one", "at_most_one") if key in spec},
     }
     conditions = [rule for name, one in properties.items() for rule in _conditions(name, one)]
     return {**schema, "allOf": conditions} if conditions else schema

@@ -175,10 +175,11 @@ EVERYTHING = Selection()
 
 
 class BulkOutcome(Struct, frozen=True):
-    """What became of one connection of many: `error` is empty where all went well."""
+    """What became of one connection of many: `error` is empty where all went well, `note` what is left to do."""
 
     name: str
     error: str = ""
+    note: str = ""
 
 
 class ImportPreview(Struct, frozen=True):

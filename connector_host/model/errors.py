@@ -26,6 +26,7 @@ ConnectorHostError                 the root: catch this one at the rim
 │   ├── KeyExposed
 │   ├── KeyUnknown
 │   ├── SealBroken
+│   ├── RotationIncomplete        some connections' keys do not open; all others are done
 │   └── ChangedOutside            a stored row was changed by something else than the host
 └── InvocationError                becomes a failure in a result
     ├── InvalidInput
@@ -49,7 +50,7 @@ ConnectorHostError                 the root: catch this one at the rim
 An error's message is its class's docstring unless the place that raises it knows better.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from connector_host.model.failure import Problem
 
@@ -159,6 +160,19 @@ class KeyUnknown(SealError):
 
 class SealBroken(SealError):
     """The sealed data does not open: it is damaged, or it was sealed for another place."""
+
+
+class RotationIncomplete(SealError):
+    """The keys of some connections do not open; `rewrapped` others are done, `broken` says why by name."""
+
+    def __init__(self, rewrapped: int, broken: Mapping[str, str]) -> None:
+        reasons = " ".join(f"'{name}': {why}" for name, why in sorted(broken.items()))
+        super().__init__(
+            f"{rewrapped} connections were put under the new master key, {len(broken)} could not be. {reasons} Give "
+            f"these their secrets anew, or remove them, and run the rotation again."
+        )
+        self.rewrapped = rewrapped
+        self.broken = dict(broken)
 
 
 class ChangedOutside(SealError):

@@ -29,7 +29,8 @@ class Options(Guarded, frozen=True):
     `deadline_seconds` wins over the manifest's and the host's. `progress(done, total)` is told of records, or of items
     of a fan-out. Without `record` nothing is kept in the history. `invocation_id` is the caller's own (a UUID that was
     not used before); an `idempotency_key`, of at most 200 characters, makes a repeated call with the same inputs the
-    first one's, for a day.
+    first one's, for a day. With `text_inputs` values that come as text are read by their parameters' schemas, as on the
+    command line: `PU00001`, `true`, `["a", "b"]`.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"progress"})
@@ -39,6 +40,7 @@ class Options(Guarded, frozen=True):
     record: bool = True
     invocation_id: str | None = None
     idempotency_key: str | None = None
+    text_inputs: bool = False
 
     def id_for_run(self) -> str:
         """Return the invocation's id: the caller's own, or a new one; raises WrongUse for what makes no sense."""
@@ -68,7 +70,8 @@ class Invocation(Struct, eq=False):
     `inputs` are as they were given, and once they are accepted in their one form; `inputs_text` is then their JSON,
     without secrets. `actor` stands in history and audit. `deadline` is in the clock's monotonic seconds, and
     `concurrency` how many elements of a fan-out may be under way at once. `draft` holds the secrets of a connection
-    that is not stored. `ingest` says that an intake's records go into the store.
+    that is not stored. `ingest` says that an intake's records go into the store, `zones` names the
+    host's time zone by inputs whose time was written without an offset.
     """
 
     id: str
@@ -86,6 +89,7 @@ class Invocation(Struct, eq=False):
     concurrency: int = 1
     started_at: datetime | None = None
     uploads: list[str] = field(default_factory=list)
+    zones: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Invocation({self.manifest.id} {self.command.id} through {self.stored.connection.name}, {self.id})"

@@ -2,30 +2,12 @@
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
-from connector_host.model.guarded import Guarded
 from connector_host.model.invocation_errors import RequestRefused
-
-
-class Proxy(Guarded, frozen=True):
-    """A proxy on the way to servers, with its login; one without a host says that none is to be used."""
-
-    hidden: ClassVar[frozenset[str]] = frozenset({"user", "password"})
-
-    scheme: str = "http"
-    host: str = ""
-    port: int = 0
-    user: str = ""
-    password: str = ""
-
-    @property
-    def name(self) -> str:
-        """Return it as people know it: host and port."""
-        return f"{self.host}:{self.port}"
 
 
 class Limit(Struct, frozen=True):
@@ -179,6 +161,7 @@ class RequestTemplate(Struct, frozen=True):
     paging: Paging | None = None
     poll: Poll | None = None
     transform: Any = None
+    requires: tuple[str, ...] = ()
 
 
 def check_origin(base: str) -> str:

@@ -13,11 +13,13 @@ class AsyncCall(Protocol):
 
     `connection` holds the connection's parameters and opened secrets; its repr shows no secret. `memory` keeps what a
     later command of the same connection can use, as a session's token: in memory only, until the connection changes
-    or rests.
+    or rests. `zones` names the host's time zone by the inputs whose time was written without an offset; all times come
+    in UTC.
     """
 
     connection: Mapping[str, Any]
     memory: MutableMapping[str, Any]
+    zones: Mapping[str, str]
 
     async def request(
         self,
@@ -83,6 +85,7 @@ class Call(Protocol):
 
     connection: Mapping[str, Any]
     memory: MutableMapping[str, Any]
+    zones: Mapping[str, str]
 
     def request(
         self,

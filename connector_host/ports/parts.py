@@ -11,7 +11,8 @@ from connector_host.model.authoring import Item, Page
 from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import Invocation
 from connector_host.model.manifest import Command, Manifest
-from connector_host.model.requests import Proxy, RetryPolicy
+from connector_host.model.proxy import Proxy
+from connector_host.model.requests import RetryPolicy
 from connector_host.model.result import Completeness
 from connector_host.model.stored import Lease
 

@@ -47,6 +47,7 @@ class RunningCall:
     ) -> None:
         self.connection = servers.opened.values
         self.memory = servers.opened.memory
+        self.zones = invocation.zones
         self._servers = servers
         self._deadline = invocation.deadline
         self._output = output
@@ -170,6 +171,7 @@ class BlockingCall:
     def __init__(self, call: RunningCall) -> None:
         self.connection = call.connection
         self.memory = call.memory
+        self.zones = call.zones
         self._call = call
 
     def request(self, method: str, path: str, **options: Any) -> Any:

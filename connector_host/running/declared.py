@@ -1,5 +1,6 @@
 """Carries out a declared request: once, page by page, once per element of a list, or until a field has a value."""
 
+import re
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from connector_host.http.outgoing import OutgoingRequest
 from connector_host.model.authoring import Failed, Item, Page, item_name
 from connector_host.model.failure import Kind
 from connector_host.model.invocation import Invocation
-from connector_host.model.invocation_errors import InvocationError, UnexpectedReply
+from connector_host.model.invocation_errors import InvalidInput, InvocationError, UnexpectedReply
 from connector_host.model.manifest import Command, Credential
 from connector_host.model.paths import ABSENT, PathSyntaxError, compile_path
 from connector_host.model.requests import Poll, RequestTemplate
@@ -98,12 +99,20 @@ class DeclaredRequest:
         self.values = servers.opened.values
         self._path = compile_path_template(template.path)
         self._fills = {name: compile_value(part) for name, part in parts.items() if part}
+        self._requires = [(path, compile_path(path)) for path in template.requires]
+        self._manifest = servers.opened.manifest
         self._transform = None if template.transform is None else compile_value(template.transform)
         self._verdicts = None if self.command.results is None else ItemVerdicts(self.command.results)
         self._poll_path = None if poll is None or poll.path is None else compile_path_template(poll.path)
 
     def outgoing(self, roots: Roots, deadline: float) -> OutgoingRequest:
-        """Return the request with these values in it; each has an idempotency key of its own."""
+        """Return the request with these values in it; each has an idempotency key of its own.
+
+        Raises InvalidInput for a value that the request requires, and that is not there.
+        """
+        for text, path in self._requires:
+            if path.first(roots) in (ABSENT, None, ""):
+                raise self._lacking(text)
         filled = {name: value for name, fill in self._fills.items() if (value := fill(roots)) is not ABSENT}
         template = self.template
         outgoing = OutgoingRequest(
@@ -113,6 +122,16 @@ class DeclaredRequest:
             return outgoing
         headers = {**outgoing.headers, template.idempotency_key: str(uuid.uuid4())}
         return replace(outgoing, headers=headers, idempotent=True)
+
+    def _lacking(self, path: str) -> InvalidInput:
+        _, root, name, *_ = *re.split(r"[.\[]", path), ""
+        if root != "connection":
+            schema = self.command.input.get("properties", {}).get(name, {})
+            return InvalidInput(schema.get("title", name), "The request needs it, and it is not there.")
+        schema = self._manifest.connection["properties"].get(name, {})
+        how = f"--secret {name}=-" if schema.get("writeOnly") else f"--set {name}=…"
+        reason = f"The connection has none, and {self.command.title} needs one."
+        return InvalidInput(schema.get("title", name), reason, f"Add it: connector-host connections edit NAME {how}")
 
     async def items(self, call: RunningCall, roots: Roots, deadline: float) -> list[Item]:
         """Return what came of the request: one item, or with verdicts inside the answer those that failed as well."""

@@ -12,7 +12,7 @@ from msgspec import Struct
 from connector_host.http.json_bounds import mended
 from connector_host.http.outgoing import OutgoingRequest
 from connector_host.http.records import ListReply, split_list
-from connector_host.http.replies import not_json, refuse_hostile, wrong_shape
+from connector_host.http.replies import not_json, refuse_bad, refuse_hostile, wrong_shape
 from connector_host.http.server import ServerClient
 from connector_host.model.authoring import Listing, Page
 from connector_host.model.invocation_errors import InvocationError
@@ -176,8 +176,7 @@ class PagedListing(Listing):
     async def _fetch(self, position: Any) -> Reply:
         outgoing = self._outgoing if self._pager is None else self._pager.outgoing(self._outgoing, position)
         reply = await self._client.send(outgoing)
-        if not 200 <= reply.status < 300:  # noqa: PLR2004 - RFC 9110, 15.3
-            raise self._client.refusals.error(reply)
+        refuse_bad(reply, self._client.refusals)
         return reply
 
     def _content(self, reply: Reply) -> ListReply:

@@ -18,7 +18,7 @@ NO_USE = frozenset({"unauthorized", "access_denied", "rate_limited", "gateway", 
 async def changed(call: AsyncCall, incident_ids: list[str], status: str, sender: str | None) -> AsyncIterator[Item]:
     """Give each incident the status, on behalf of `sender` or the connection's Default From."""
     sender = sender or call.connection.get("default_from")
-    if sender is None:
+    if sender is None and call.connection.get("key_belongs_to") != "user":
         raise InvalidInput(
             "From", "It is required, as the connection has no Default From.", "Example: admin@d3security.com"
         )
@@ -33,7 +33,7 @@ async def changed(call: AsyncCall, incident_ids: list[str], status: str, sender:
 class Change:
     """One status for many incidents; once a failure says that no request can go well, none is sent any more."""
 
-    def __init__(self, call: AsyncCall, status: str, sender: str) -> None:
+    def __init__(self, call: AsyncCall, status: str, sender: str | None) -> None:
         self.over: InvocationError | None = None
         self._call = call
         self._status = status
@@ -69,7 +69,8 @@ class Change:
 
     async def _put(self, ids: Sequence[str]) -> dict[str, dict[str, object]]:
         body = {"incidents": [{"id": one, "type": "incident_reference", "status": self._status} for one in ids]}
-        answer = await self._call.request("PUT", "/incidents", headers={"From": self._sender}, json=body)
+        headers = {"From": self._sender} if self._sender else None
+        answer = await self._call.request("PUT", "/incidents", headers=headers, json=body)
         return {id_of(incident): incident for incident in list_in(answer, "incidents")}
 
     def _judged(self, one: str, told: dict[str, object] | None) -> Item:

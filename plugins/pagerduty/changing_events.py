@@ -63,7 +63,9 @@ async def _sent(call: AsyncCall, event: Event) -> Acceptance:
         raise next(iter(refusals.values()))
     shown = dict(next(iter(answers.values())))
     if len(integration_keys(call)) > 1:
-        words: dict[str, dict[str, Any]] = {name: {"status": "refused", "message": str(error)} for name, error in refusals.items()}
+        words: dict[str, dict[str, Any]] = {
+            name: {"status": "refused", "message": str(error)} for name, error in refusals.items()
+        }
         words |= {name: {key: answer.get(key) for key in ("status", "message")} for name, answer in answers.items()}
         shown["integration_keys"] = [{"name": name, **words[name]} for name in names]
     if len(names) > 1:

@@ -11,7 +11,7 @@ from .creating import created, referred
 from .events import Event, present, send, send_change, triggered, with_details
 from .incidents import id_of, newest_first, ordered, ranges_of
 from .integration_keys import integration_keys
-from .search import query_of, time_range
+from .search import query_of, time_ranges
 from .shapes import is_named, list_in
 
 SERVER_ERROR = 500
@@ -135,7 +135,7 @@ async def fetch_incident(
     search_condition: Mapping[str, Any] | str | None = None,
 ) -> AsyncIterator[Page]:
     """Read the newest incidents of a time range, beyond PagerDuty's 10,000 too, by moving the range's end."""
-    since, until = time_range(start_time, end_time)
+    ranges = time_ranges(start_time, end_time, call.zones)
     query, nothing_can_match = query_of(search_condition)
     for sentence in nothing_can_match.notes:
         call.note(sentence)
@@ -143,7 +143,7 @@ async def fetch_incident(
         call.stopped(None, complete=True)
         yield Page([])
         return
-    async for page in newest_first(call, query, [(since, until)], top_recent_incident_number):
+    async for page in newest_first(call, query, ranges, top_recent_incident_number):
         yield page
 
 

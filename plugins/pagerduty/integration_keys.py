@@ -61,7 +61,7 @@ def _former_sets(call: AsyncCall) -> list[list[str]]:
     since = call.now() - REMEMBERED
     kept: list[Any] = call.connection.get("former_integration_keys") or []
     newest_first = sorted(kept, key=lambda one: str(one["until"]), reverse=True)
-    sets = [one["names"] for one in newest_first if datetime.fromisoformat(one["until"]) >= since]
+    sets = [one["names"] for one in newest_first if _is_after(one["until"], since)]
     return [[ONLY if name == PARAMETER else name for name in names] for names in sets if names]
 
 
@@ -69,3 +69,10 @@ def service_of(call: AsyncCall, name: str) -> str | None:
     """Return the service that an integration key belongs to, where the connection names it."""
     named = call.connection.get("service_ids") or {}
     return named.get(name) or (call.connection.get("service_id") if name == ONLY else None)
+
+
+def _is_after(text: str, since: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(text) >= since
+    except (ValueError, TypeError):  # not as the host writes it
+        return False

@@ -3,7 +3,7 @@
 import calendar
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,14 +30,24 @@ class Impossible:
     all: bool = False
 
 
-def time_range(start: str, end: str) -> tuple[str, str]:
-    """Return the range as given (ISO 8601 in UTC), checked: forwards, and at most six months."""
+def time_ranges(start: str, end: str, zones: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the ranges to ask for, newest first (ISO 8601 in UTC): one forwards, of at most six months.
+
+    Months are counted in the zone in which times without an offset were written, else in UTC with a day's grace; what
+    is longer than six months in UTC, which PagerDuty counts in, is asked for in two.
+    """
     since, until = datetime.fromisoformat(start), datetime.fromisoformat(end)
     if until <= since:
         raise InvalidInput("End Time", "It is not after the Start Time.")
-    if until > _months_after(since, MONTHS):
+    zone = zones.get("start_time")
+    begins = since.astimezone(ZoneInfo(zone)) if zone else since + timedelta(days=1)
+    if until > _months_after(begins, MONTHS):
         raise InvalidInput("Start Time", f"The time range is longer than {MONTHS} months.", "Fetch in several steps.")
-    return start, end
+    if until <= _months_after(since, MONTHS):
+        return [(start, end)]
+    middle = (since + (until - since) / 2).replace(microsecond=0)
+    text = middle.isoformat().replace("+00:00", "Z")
+    return [(text, end), (start, text)]
 
 
 def _months_after(moment: datetime, months: int) -> datetime:

@@ -1,16 +1,15 @@
 """Brings what people and servers give into the shape that is wanted, or says that it has another."""
 
-import json
 from typing import Any
 
-from connector_host import Failed, InvalidInput
+from connector_host import Failed, InvalidInput, parse_json
 
 
 def json_object(title: str, text: str, example: str) -> dict[str, Any]:
     """Return the object that JSON text means; raises InvalidInput naming the parameter by its title."""
     try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        parsed = parse_json(text)
+    except ValueError as error:
         raise InvalidInput(title, f"It is not JSON: {error}.", f"Example: {example}") from None
     if not isinstance(parsed, dict):
         raise InvalidInput(title, "It must be a JSON object.", f"Example: {example}")

@@ -46,10 +46,11 @@ class Look:
 async def look(call: AsyncCall, dedup_key: str) -> Look:
     """Look for the alerts of a dedup key, newest incidents first; at most five requests."""
     query = {"incident_key": dedup_key, "date_range": "all", "sort_by": "created_at:desc", "limit": MOST_INCIDENTS + 1}
-    incidents = list_in(await call.request("GET", "/incidents", query=query), "incidents")
+    listed = list_in(await call.request("GET", "/incidents", query=query), "incidents")
+    incidents = [one for one in listed if isinstance(one, dict) and isinstance(one.get("id"), str)]
     found: list[SeenAlert] = []
     for incident in incidents[:MOST_INCIDENTS]:
-        path = url("/incidents/{}/alerts", incident.get("id"))
+        path = url("/incidents/{}/alerts", incident["id"])
         alerts = list_in(await call.request("GET", path, query={"alert_key": dedup_key}), "alerts")
         found += _seen(incident, alerts, dedup_key)
     return Look(tuple(found), len(incidents) <= MOST_INCIDENTS)

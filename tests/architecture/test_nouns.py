@@ -23,7 +23,7 @@ NO_SECRET = {  # by what they hold under such a name
     "HttpExchange.body": "a sample", "HttpExchange.headers": "a sample", "Auth.token": "a template",
     "PooledConnection.values": "guarded themselves", "Core.secrets": "a service", "Plan.body": "a function",
     "Bounds.headers": "a number", "Document.values": "places", "Poll.values": "templates", "ResponseRule.values": "the same",
-    "Auth.password": "a template", "Auth.client_secret": "a template", "Auth.refresh_token": "a template",
+    "Auth.password": "a template", "ProxyRule.password": "where it stands", "ErrorForm.body": "a word", "Auth.client_secret": "a template", "Auth.refresh_token": "a template",
 }  # fmt: skip
 
 

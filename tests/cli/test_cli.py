@@ -346,7 +346,7 @@ def test_waits_are_told_and_bugs_go_to_the_log_only(prod: Sandbox, tmp_path: Pat
     prod.faults.status, prod.faults.left = 429, 1
     done = cli("test-command", "pagerduty", "list-users", "--connection", "prod", "--output", "json")
     assert json.loads(done.stdout)["status"] == "Passed"
-    assert "The server 'api' answered 429; trying again in 1 seconds." in done.stderr
+    assert "The server 'api' answered 429; trying again in 1 second." in done.stderr
     plugin = tmp_path / "bug"
     plugin.mkdir()
     (plugin / "manifest.yaml").write_text(

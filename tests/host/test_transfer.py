@@ -97,7 +97,8 @@ def test_without_a_key_the_secrets_stay(full: World, empty: World) -> None:
     [one] = document["connections"]
     assert one["missing_secrets"] == ["api_key", "integration_key"]
     [outcome] = empty.use(lambda host: host.transfer.take(document))
-    assert "API Key" in outcome.error
+    assert "API Key" in outcome.note
+    assert not shown(empty, "prod")["active"]
     assert empty.use(lambda host: host.connections.list()) == []
 
 

@@ -204,8 +204,8 @@ async def go(call, what="", seconds=0):
         ("", http("401 Unauthorized", b""), "unauthorized", "401"),
         ("", http("403 Forbidden", b""), "access_denied", "403"),
         ("", http("422 Odd", b""), "rejected", "422"),
-        ("", http("200 OK", b"<html>"), "unexpected_reply", "200"),
-        ("", http("302 Found", b"", "Location: http://x.example/"), "unexpected_reply", "302"),
+        ("", http("200 OK", b"<html>"), "unexpected_reply", "502"),
+        ("", http("302 Found", b"", "Location: http://x.example/"), "unexpected_reply", "502"),
     ],
 )
 def test_each_kind_of_failure_has_its_status(

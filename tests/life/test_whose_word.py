@@ -183,7 +183,7 @@ def test_a_throttle_says_who_decided_how_long(tmp_path: Any, headers: list[str],
     with raw_server(http("429 Too Many", b"", *headers)) as (base, _):
         (entry,) = run(own(tmp_path, GO, base), "go", seconds=3).errors
     assert entry.kind == "rate_limited"
-    assert words in entry.detail
+    assert words in entry.message
 
 
 @pytest.mark.parametrize("hint", ["ratelimit-reset: 0", "Retry-After: 0", "Retry-After: Wed, 01 Jan 2020 00:00:00 GMT"])

@@ -11,15 +11,15 @@ from connector_host.model.manifest import Manifest
 
 FORMATS = (1, 2)
 FORMAT = FORMATS[-1]
-_PARTS = ("parameters", "vault", "sealed_secrets", "missing_secrets", "plugin")
+_PARTS = ("parameters", "vault", "sealed_secrets", "missing_secrets", "plugin", "plugin_version")
 
 
-def context_of(document_format: int, manifest: Manifest, one: Mapping[str, Any]) -> bytes:
+def context_of(document_format: int, manifest: Manifest | None, one: Mapping[str, Any]) -> bytes:
     """Bind secrets to their connection's name and every field of it: a file that says something else opens none.
 
     In format 1, of release 1.0, they are bound to the plugin and to the servers alone.
     """
-    if document_format == 1:
+    if document_format == 1 and manifest is not None:
         return json.dumps(["export", 1, manifest.id, _leading_of_1_0(manifest, one)], sort_keys=True).encode()
     said = {key: value for key, value in one.items() if key != "sealed_secrets"}
     return json.dumps(["export", document_format, said], sort_keys=True).encode()

@@ -32,17 +32,26 @@ class Draft(Guarded, frozen=True):
 
 
 def draft_new(
-    manifest: Manifest, name: str, change: Change, references: References, settings: Settings, sites: SiteMap
+    manifest: Manifest,
+    name: str,
+    change: Change,
+    references: References,
+    settings: Settings,
+    sites: SiteMap,
+    lacking: frozenset[str] = frozenset(),
 ) -> Draft:
-    """Return a new connection; `references` are the change's with the vaults' ids. Raises BadSetting."""
+    """Return a new connection; `references` are the change's with the vaults' ids. Raises BadSetting.
+
+    Parameters that are `lacking` are not asked for.
+    """
     _refuse_twice(change)
     vault = {key: one for key, one in references.items() if one is not None}
     given = {key: value for key, value in change.parameters.items() if value is not None}
     values = Values(with_presets(manifest, {}, given), dict(change.secrets), vault)
-    parameters = checked(manifest, values, settings)
+    parameters = checked(manifest, values, settings, lacking=lacking)
     base = Connection(name=name, plugin=manifest.id, id=new_id(), version=1, plugin_version=manifest.version)
     connection = with_fields(base, change.fields, sites)
-    _check_testable(manifest, connection)
+    check_testable(manifest, connection)
     connection = replace(
         connection,
         parameters=parameters,
@@ -82,10 +91,25 @@ def draft_edit(
         vault=values.vault,
         origins=origins_of(manifest, parameters, values.vault),
     )
-    _check_testable(manifest, connection)
+    check_testable(manifest, connection)
     if _led_by_plugin(manifest, old, connection, change):
         connection = replace(connection, active=False)
     return Draft(connection, values.secrets if opened else None)
+
+
+def is_of_the_window(change: Change) -> bool:
+    """Whether a change is about fields alone, which are the same whatever the plugin."""
+    return bool(change.fields) and not (change.parameters or change.secrets or change.remove_secrets or change.vault)
+
+
+def of_the_window(old: Connection, change: Change, sites: SiteMap) -> Connection:
+    """Return a connection with its fields changed, and nothing looked at that is the plugin's.
+
+    Raises BadSetting, and ConnectionChanged where the change was made for another version.
+    """
+    if change.version is not None and change.version != old.version:
+        raise ConnectionChanged
+    return replace(with_fields(old, change.fields, sites), version=old.version + 1)
 
 
 def _led_by_plugin(manifest: Manifest, old: Connection, new: Connection, change: Change) -> bool:
@@ -132,23 +156,21 @@ def touches_secrets(manifest: Manifest, connection: Connection, change: Change, 
     return bool(given & (manifest.secret_names | set(connection.secrets))) or set(moved) != set(connection.secrets)
 
 
-def checked(manifest: Manifest, values: Values, settings: Settings, *, opened: bool = True) -> dict[str, Any]:
+def checked(
+    manifest: Manifest,
+    values: Values,
+    settings: Settings,
+    *,
+    opened: bool = True,
+    lacking: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
     """Return the parameters in their one form; raises BadSetting naming the parameter.
 
     What a vault holds, and secrets that are not `opened`, cannot be checked here: the first is, at each use.
     """
     names = manifest.secret_names
-    for name in values.parameters:
-        if name in names:
-            raise BadSetting(f"'{name}' is a secret: give it with --secret {name}=env:VAR, file:PATH or -.")
-    for name in values.secrets:
-        if name not in names:
-            raise BadSetting(f"'{name}' is no secret of {manifest.name}.{did_you_mean(name, sorted(names))}")
-    known = manifest.connection["properties"]
-    for name in values.vault:
-        if name not in known:
-            raise BadSetting(f"{manifest.name} has no parameter '{name}'.{did_you_mean(name, list(known))}")
-    unseen = frozenset(values.vault) | (frozenset() if opened else names)
+    _refuse_misplaced(manifest, values)
+    unseen = frozenset(values.vault) | lacking | (frozenset() if opened else names)
     form = InputForm(without_required(manifest.connection, unseen), settings.date_time, settings.limits)
     try:
         accepted, _ = form.accept({**values.parameters, **(values.secrets if opened else {})})
@@ -161,6 +183,20 @@ def checked(manifest: Manifest, values: Values, settings: Settings, *, opened: b
     if isinstance(bundle, str) and bundle and not bundle.lstrip().startswith("-----BEGIN"):
         parameters["ca_bundle"] = str(Path(bundle).expanduser().absolute())  # wherever the next program is started
     return normal_origins(manifest, parameters)
+
+
+def _refuse_misplaced(manifest: Manifest, values: Values) -> None:
+    """Raise BadSetting for a secret among parameters, a parameter among secrets, and a name that nothing has."""
+    names, known = manifest.secret_names, manifest.connection["properties"]
+    for name in values.parameters:
+        if name in names:
+            raise BadSetting(f"'{name}' is a secret: give it with --secret {name}=env:VAR, file:PATH or -.")
+    for name in values.secrets:
+        if name not in names:
+            raise BadSetting(f"'{name}' is no secret of {manifest.name}.{did_you_mean(name, sorted(names))}")
+    for name in values.vault:
+        if name not in known:
+            raise BadSetting(f"{manifest.name} has no parameter '{name}'.{did_you_mean(name, list(known))}")
 
 
 def with_presets(manifest: Manifest, old: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,6 +222,7 @@ def without_required(schema: Mapping[str, Any], names: frozenset[str]) -> dict[s
     return {**schema, "required": [name for name in schema.get("required", []) if name not in names]}
 
 
-def _check_testable(manifest: Manifest, connection: Connection) -> None:
+def check_testable(manifest: Manifest, connection: Connection) -> None:
+    """Raise BadSetting for a health check of a connection that cannot be tested."""
     if connection.health_check and not any(one.kind == "test_connection" for one in manifest.commands.values()):
         raise BadSetting(f"{manifest.name} has no Test Connection, so its connections can have no health check.")

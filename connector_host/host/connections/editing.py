@@ -1,5 +1,6 @@
 """What a change would make of a connection, as far as a caller may change it; nothing is stored yet."""
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -8,7 +9,17 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from connector_host.host.access import Right, operator_only
-from connector_host.host.connections.drafting import Draft, References, draft_edit, draft_new, touches_secrets
+from connector_host.host.connections.drafting import (
+    Draft,
+    References,
+    check_testable,
+    draft_edit,
+    draft_new,
+    is_of_the_window,
+    of_the_window,
+    touches_secrets,
+)
+from connector_host.host.connections.entering import Tell, contradicting_presets, entered_change
 from connector_host.host.connections.fields import resolved
 from connector_host.host.connections.name_history import with_former_names
 from connector_host.host.connections.origins import hosts_of_others, leading
@@ -21,15 +32,20 @@ from connector_host.model.errors import BadSetting, NotAllowed, SealError
 from connector_host.model.invocation_errors import RequestRefused
 from connector_host.model.manifest import Manifest
 
+log = logging.getLogger("connector_host.connections")
 BOUNDARY = frozenset({"name", "site", "shared_to_internal_sites", "recipient_site", "tenants", "agent"})
 
 
-async def drafted(core: Core, caller: Principal, name: str, plugin: str, change: Change) -> Draft:
-    """Return a connection as Connections.add() would store it; raises as it does."""
+async def drafted(
+    core: Core, caller: Principal, name: str, plugin: str, change: Change, lacking: frozenset[str] = frozenset()
+) -> Draft:
+    """Return a connection as Connections.add() would store it, without what is `lacking`; raises as it does."""
     operator_only(caller, "add a connection")
     manifest, sites = core.registry.plugin(plugin), await core.sites.load()
+    change = entered_change(manifest, change, _told_of(name))
     references = await _references(core, caller, change, "")
-    draft = draft_new(manifest, name, change, references, core.settings, sites)
+    draft = draft_new(manifest, name, change, references, core.settings, sites, lacking)
+    _tell_of_presets(manifest, name, draft, change)
     check_egress(core, manifest, draft.connection)
     return draft
 
@@ -47,25 +63,68 @@ async def drafted_edit(
     refuse_file_to_trust(caller, change.parameters)
     await core.secrets.check(stored)
     old = stored.connection
-    manifest, sites = core.registry.plugin(old.plugin), await core.sites.load()
+    if old.plugin not in core.registry.plugins and is_of_the_window(change) and not opened:
+        return stored, Draft(of_the_window(old, change, await core.sites.load()), None)
+    manifest = core.registry.plugin(old.plugin)
+    change = entered_change(manifest, change, _told_of(name))
+    return stored, await _edited(core, caller, manifest, stored, change, opened=opened)
+
+
+async def _edited(
+    core: Core, caller: Principal, manifest: Manifest, stored: StoredConnection, change: Change, *, opened: bool
+) -> Draft:
+    """Return a connection changed, as far as its plugin and the caller's rights allow."""
+    old, sites = stored.connection, await core.sites.load()
     references = await _references(core, caller, change, old.id)
-    secrets: dict[str, Any] = dict.fromkeys(old.secrets)
-    if opened or touches_secrets(manifest, old, change, references):
-        kept = set(old.secrets) - set(change.secrets) - set(change.remove_secrets)
-        secrets = await core.secrets.open(stored, kept) if kept else {}
-    before = Values(old.parameters, secrets, old.vault)
-    draft = draft_edit(manifest, before, old, change, references, core.settings, sites)
+    open_them = opened or touches_secrets(manifest, old, change, references)
+    before = Values(old.parameters, await _kept_secrets(core, stored, change, opened=open_them), old.vault)
+    try:
+        draft = draft_edit(manifest, before, old, change, references, core.settings, sites)
+    except BadSetting:  # the plugin may be of another version than the values: what is not its own can be set
+        if not is_of_the_window(change) or opened:
+            raise
+        draft = Draft(of_the_window(old, change, sites), None)
+        check_testable(manifest, draft.connection)
+        return draft
+    _tell_of_presets(manifest, old.name, draft, change)
     if not isinstance(caller, Operator):
         refuse_leading_away(manifest, old, draft.connection, change)
-    if draft.secrets is not None:
-        now, all_secrets = draft.connection, {**secrets, **await _replaced(core, manifest, stored, change)}
-        was = upgraded(manifest, old.plugin_version, replace(before, secrets=all_secrets))
-        became = Values(now.parameters, draft.secrets, now.vault)
-        parameters = with_former_names(manifest, was, became, now.parameters, core.clock.now())
-        draft = replace(draft, connection=replace(now, parameters=parameters))
+    draft = await _with_history(core, manifest, stored, before, draft, change)
     named = replace(draft.connection, set_by=_set_by(manifest, before, old, draft.connection, caller, change))
     check_egress(core, manifest, named)
-    return stored, replace(draft, connection=named)
+    return replace(draft, connection=named)
+
+
+async def _kept_secrets(core: Core, stored: StoredConnection, change: Change, *, opened: bool) -> Mapping[str, Any]:
+    """Return the secrets that a change leaves, in the clear where they must be `opened`, else their names alone."""
+    names = stored.connection.secrets
+    kept = set(names) - set(change.secrets) - set(change.remove_secrets)
+    if not opened:
+        return dict.fromkeys(names)
+    return await core.secrets.open(stored, kept) if kept else {}
+
+
+async def _with_history(
+    core: Core, manifest: Manifest, stored: StoredConnection, before: Values, draft: Draft, change: Change
+) -> Draft:
+    """Return an edit's draft with the names that its keys had until now, where the manifest keeps them."""
+    if draft.secrets is None:
+        return draft
+    now, secrets = draft.connection, {**before.secrets, **await _replaced(core, manifest, stored, change)}
+    was = upgraded(manifest, stored.connection.plugin_version, replace(before, secrets=secrets))
+    became = Values(now.parameters, draft.secrets, now.vault)
+    parameters = with_former_names(manifest, was, became, now.parameters, core.clock.now())
+    return replace(draft, connection=replace(now, parameters=parameters))
+
+
+def _told_of(name: str) -> Tell:
+    return lambda words: log.warning("Connection '%s': %s", name, words)
+
+
+def _tell_of_presets(manifest: Manifest, name: str, draft: Draft, change: Change) -> None:
+    """Say where what was typed is another option's than the one chosen."""
+    for words in contradicting_presets(manifest, draft.connection.parameters) if change.parameters else ():
+        log.warning("Connection '%s': %s", name, words)
 
 
 async def _replaced(core: Core, manifest: Manifest, stored: StoredConnection, change: Change) -> Mapping[str, Any]:

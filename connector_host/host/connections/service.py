@@ -1,6 +1,7 @@
 """Connections as a caller handles them: added, edited, copied, listed, shown, removed; secrets go in and never out."""
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import Any
 
 from msgspec import Struct
@@ -56,6 +57,18 @@ class Connections:
         """
         draft = await drafted(self._core, self._caller, name, plugin, change)
         return await self._keep(draft, "connection.added", change)
+
+    async def add_incomplete(self, name: str, plugin: str, change: Change, lacking: frozenset[str]) -> str:
+        """Keep a new connection that lacks some secrets: not active, with words on what it still needs."""
+        change = replace(change, fields={**change.fields, "active": False})
+        draft = await drafted(self._core, self._caller, name, plugin, change, lacking)
+        kept = await self._keep(draft, "connection.added", change)
+        properties = self._core.registry.plugin(plugin).connection["properties"]
+        titles = ", ".join(properties[one].get("title", one) for one in sorted(lacking))
+        options = " ".join(f"--secret {one}=-" for one in sorted(lacking))
+        words = f"It still needs {titles}. Give it: connector-host connections edit {quote(name)} {options} --active"
+        await self._core.store.health.attend(kept.id, words)
+        return words
 
     async def edit(self, name: str, change: Change) -> Connection:
         """Change a connection; raises ConnectionChanged where somebody else did so in the meantime.

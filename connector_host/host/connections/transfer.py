@@ -5,9 +5,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import to_builtins
-
 from connector_host.host.access import operator_only
+from connector_host.host.connections.differences import differences
 from connector_host.host.connections.documents import (
     FORMAT,
     connections_of,
@@ -49,30 +48,42 @@ class Transfers:
         """Return the connections selected as a document for YAML.
 
         `public_key` is an X25519 key as PEM: secrets are sealed to it. Without one they are left out, and named as
-        missing. Raises NotAllowed, BadSetting for a key that is none, SealError where a secret does not open.
+        missing. What cannot be exported is named under `left_out`, with the reason, and keeps no other. Raises
+        NotAllowed, and BadSetting for a key that is none.
         """
         operator_only(self._caller, "export connections")
         if public_key is not None:
             self._core.envelope().seal(public_key, b"", b"")
-        found = [
-            await self._document(stored, public_key) async for stored in every(self._core, selection, self._caller)
-        ]
+        found: list[dict[str, Any]] = []
+        left_out: list[dict[str, str]] = []
+        async for stored in every(self._core, selection, self._caller):
+            try:
+                found.append(await self._document(stored, public_key))
+            except ConnectorHostError as error:
+                left_out.append({"name": stored.connection.name, "reason": str(error)})
         names = [one["name"] for one in found]
         sealed = public_key is not None
         await self._core.audit.record("connections.exported", self._caller, connections=names, sealed=sealed)
-        return {"connector_host_connections": FORMAT, "connections": found}
+        return {
+            "connector_host_connections": FORMAT,
+            "connections": found,
+            **({"left_out": left_out} if left_out else {}),
+        }
 
     async def _document(self, stored: StoredConnection, public_key: bytes | None) -> dict[str, Any]:
         if stored.damage:
-            raise BadSetting(f"{stored.damage} It cannot be exported; select the others by a filter.")
+            raise BadSetting(stored.damage)
         connection = stored.connection
         document = {
             key: value for key, value in plain(connection).items() if key in FIELDS and value not in (None, [], "")
         }
-        manifest = self._core.registry.plugin(connection.plugin)
         secrets = dict.fromkeys(connection.secrets) if public_key is None else await self._core.secrets.open(stored)
         own = Values(connection.parameters, secrets, connection.vault)
-        own = upgraded(manifest, connection.plugin_version, own)
+        manifest = self._core.registry.plugins.get(connection.plugin)
+        if manifest is None:  # the plugin is gone, or broken: as it is stored
+            document["plugin_version"] = connection.plugin_version
+        else:
+            own = upgraded(manifest, connection.plugin_version, own)
         document |= {"plugin": connection.plugin, "parameters": dict(own.parameters)}
         if own.vault:
             document["vault"] = {name: await named(self._core.store, one) for name, one in own.vault.items()}
@@ -80,7 +91,7 @@ class Transfers:
             document["missing_secrets"] = sorted(own.secrets)
         elif own.secrets and public_key is not None:
             sealed = self._core.envelope().seal(
-                public_key, json.dumps(dict(own.secrets)).encode(), context_of(FORMAT, manifest, document)
+                public_key, json.dumps(dict(own.secrets)).encode(), context_of(FORMAT, None, document)
             )
             document["sealed_secrets"] = base64.b64encode(sealed).decode()
         return document
@@ -91,22 +102,33 @@ class Transfers:
         *,
         private_key: bytes | None = None,
         replace_existing: bool = False,
+        secrets: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> list[BulkOutcome]:
         """Add the connections of an exported document; vaults before those that use them.
+
+        `secrets` are those that did not come along, by connection and parameter. One that still lacks some comes in not
+        active, with a note that says what it needs.
 
         One of a name that exists is refused, or with `replace_existing` becomes what the document says: what it does
         not have is taken away, and where it leads to another server it must bring the secrets. What cannot be added
         says why and harms no other. Raises BadSetting for a document that is none, and for a key that does not fit.
         """
         operator_only(self._caller, "import connections")
-        outcomes: list[BulkOutcome] = []
-        for one in _in_order(connections_of(document)):
+        waiting, outcomes = connections_of(document), list[BulkOutcome]()
+        given = dict(secrets or {})
+        unknown = sorted(set(given) - {one["name"] for one in waiting})
+        if unknown:
+            raise BadSetting(f"The file has no connection '{unknown[0]}', for which a secret is given.")
+        for one in _in_order(waiting):
+            name, own = one["name"], given.get(one["name"], {})
             try:
-                await self._take_one(format_of(document), one, private_key, replace_existing=replace_existing)
+                note = await self._take_one(
+                    format_of(document), one, private_key, own, replace_existing=replace_existing
+                )
             except ConnectorHostError as error:
-                outcomes.append(BulkOutcome(one["name"], str(error)))
+                outcomes.append(BulkOutcome(name, str(error)))
             else:
-                outcomes.append(BulkOutcome(one["name"]))
+                outcomes.append(BulkOutcome(name, note=note))
         return outcomes
 
     async def preview(self, document: Any, *, private_key: bytes | None = None) -> list[ImportPreview]:
@@ -130,19 +152,22 @@ class Transfers:
         return ImportPreview(one["name"], exists=True, changes=differences(stored.connection, draft.connection))
 
     async def _take_one(
-        self, document_format: int, one: Mapping[str, Any], private_key: bytes | None, *, replace_existing: bool
-    ) -> None:
+        self,
+        document_format: int,
+        one: Mapping[str, Any],
+        private_key: bytes | None,
+        own: Mapping[str, Any],
+        *,
+        replace_existing: bool,
+    ) -> str:
         with_fields(Connection(one["name"], one["plugin"]), fields_of(one), await self._core.sites.load())
         vault_of(one)  # what is wrong in words is told before what does not open
         secrets = self._opened(document_format, one, private_key) if "sealed_secrets" in one else {}
-        connections, stored = (
-            Connections(self._core, self._caller),
-            await self._core.store.connections.get(plain_name(one["name"])),
-        )
+        secrets = {**secrets, **own}
+        connections = Connections(self._core, self._caller)
+        stored = await self._core.store.connections.get(plain_name(one["name"]))
         if stored is None:
-            change = Change(fields_of(one), one.get("parameters", {}), secrets, (), vault_of(one))
-            await connections.add(one["name"], one["plugin"], change)
-            return
+            return await self._add(connections, self._migrated(one, secrets))
         if not replace_existing:
             raise BadSetting(
                 f"A connection '{one['name']}' exists already; it is made what the file says with --replace."
@@ -153,6 +178,24 @@ class Transfers:
         _, draft = await drafted_edit(self._core, self._caller, one["name"], change)
         refuse_leading_away(self._core.registry.plugin(one["plugin"]), stored.connection, draft.connection, change)
         await connections.edit(one["name"], change)
+        return ""
+
+    def _migrated(self, one: Mapping[str, Any], secrets: Mapping[str, Any]) -> tuple[Mapping[str, Any], Change]:
+        """Return a connection and the change that adds it; what was exported without its plugin is upgraded."""
+        values = Values(one.get("parameters", {}), secrets, {})
+        if "plugin_version" in one:
+            values = upgraded(self._core.registry.plugin(one["plugin"]), str(one["plugin_version"]), values)
+        return one, Change(fields_of(one), values.parameters, values.secrets, (), vault_of(one))
+
+    async def _add(self, connections: Connections, wanted: tuple[Mapping[str, Any], Change]) -> str:
+        one, change = wanted
+        required = self._core.registry.plugin(one["plugin"]).connection.get("required", [])
+        there = {*change.secrets, *change.vault}
+        lacking = frozenset(one.get("missing_secrets", ())) & set(required) - there
+        if lacking:
+            return await connections.add_incomplete(one["name"], one["plugin"], change, lacking)
+        await connections.add(one["name"], one["plugin"], change)
+        return ""
 
     def _opened(self, document_format: int, one: Mapping[str, Any], private_key: bytes | None) -> dict[str, Any]:
         if private_key is None:
@@ -193,26 +236,3 @@ def _replacing(old: Connection, one: Mapping[str, Any], secrets: Mapping[str, An
 
 
 _NEW = Connection("", "")
-
-
-def differences(old: Connection, new: Connection) -> tuple[str, ...]:
-    """Return what differs, for people: one sentence each; of secrets the names alone."""
-    found = [
-        f"{name}: {plain_text(getattr(old, name))} becomes {plain_text(getattr(new, name))}"
-        for name in sorted(FIELDS)
-        if getattr(old, name) != getattr(new, name)
-    ]
-    for name in sorted({*old.parameters, *new.parameters}):
-        before, after = old.parameters.get(name), new.parameters.get(name)
-        if before != after:
-            found.append(f"{name}: {plain_text(before)} becomes {plain_text(after)}")
-    looked_up = sorted(name for name in {*old.vault, *new.vault} if old.vault.get(name) != new.vault.get(name))
-    gone = sorted(set(old.secrets) - set(new.secrets))
-    found += [f"{name}: its vault reference changes" for name in looked_up]
-    found += [f"{name}: the stored secret is removed" for name in gone]
-    return tuple(found)
-
-
-def plain_text(value: Any) -> str:
-    """Return a value as a sentence holds it."""
-    return "nothing" if value in (None, "", (), []) else json.dumps(to_builtins(value), ensure_ascii=False)

@@ -1,9 +1,12 @@
 """All values of a connection in use, in the form that today's manifest asks for; and what keeps it from being used."""
 
 import json
+import logging
 from collections.abc import Container, Iterator, Mapping
+from shlex import quote
 from typing import Any, ClassVar, TypeVar
 
+from connector_host.host.connections.entering import entered
 from connector_host.host.connections.origins import origins_of
 from connector_host.host.inputs import InputForm
 from connector_host.host.secrets import Secrets
@@ -13,13 +16,15 @@ from connector_host.manifests.registry import PluginRegistry
 from connector_host.manifests.versions import compared
 from connector_host.model.caller import Caller
 from connector_host.model.connection import Connection, StoredConnection, VaultReference
-from connector_host.model.errors import SealError
+from connector_host.model.errors import BadSetting, SealError
+from connector_host.model.failure import Kind
 from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import ConnectionUnavailable, InvalidInput, SecretUnavailable
 from connector_host.model.manifest import Manifest, Migration
 from connector_host.ports.stores import ConnectionStore
 
+log = logging.getLogger("connector_host.connections")
 T = TypeVar("T")
 
 
@@ -93,7 +98,7 @@ def not_active(name: str) -> ConnectionUnavailable:
     """Return the refusal of a connection that was made inactive."""
     return ConnectionUnavailable(
         f"The connection '{name}' is not active.",
-        assistance=f"Activate it: connector-host connections edit {name} --active",
+        assistance=f"Activate it: connector-host connections edit {quote(name)} --active",
     )
 
 
@@ -144,7 +149,7 @@ class ValueSource:
         fetched, until, vaults = await self._fetch(manifest, connection, own)
         given = {**own.parameters, **own.secrets, **fetched}
         if fetched or connection.plugin_version != manifest.version:
-            self._check(manifest, connection, given, fetched)
+            await self._check(manifest, connection, given, own.vault if fetched else {})
         defaults = {
             name: schema["default"] for name, schema in manifest.connection["properties"].items() if "default" in schema
         }
@@ -159,10 +164,29 @@ class ValueSource:
         for name, reference in own.vault.items():
             schema = manifest.connection["properties"].get(name, {})
             kept = await self._vaults.look_up(reference, connection.name, schema.get("title", name))
-            fetched[name] = _as_asked(kept.value, schema)
+            fetched[name] = _as_asked(await self._entered(kept.value, schema, name, reference), schema)
             until = min(until, kept.until)
             vaults.append((reference.vault, kept.vault_version, reference.by))
         return fetched, until, tuple(vaults)
+
+    async def _entered(self, value: Any, schema: Mapping[str, Any], name: str, reference: VaultReference) -> Any:
+        """Return a value as it is kept, wherever it comes from; raises ConnectionUnavailable naming where it stands."""
+        try:
+            return entered(value, schema, name, log.info)
+        except BadSetting as error:
+            raise await self._unfit(reference, str(error)) from None
+
+    async def _unfit(self, reference: VaultReference, why: str) -> ConnectionUnavailable:
+        """Return the refusal of a value from a vault: it names where the value stands, and quotes nothing of it."""
+        vault = await self._store.get(connection_id=reference.vault)
+        place = f"'{reference.path}', field '{reference.field}'"
+        name = "" if vault is None else vault.connection.name
+        return ConnectionUnavailable(
+            f"{why} It was looked up through the vault connection '{name}', at {place}.",
+            kind=Kind.INVALID_INPUT,
+            assistance=f"Mend it in the vault; to see that it is there: connector-host vault test {name} --path "
+            f"{reference.path} --field {reference.field}",
+        )
 
     async def still_allowed(self, opened: OpenedValues) -> bool:
         """Whether the vaults that values came from are as they were, and whoever named them still may use them."""
@@ -172,24 +196,26 @@ class ValueSource:
                 return False
         return True
 
-    def _check(
-        self, manifest: Manifest, connection: Connection, given: Mapping[str, Any], fetched: Mapping[str, Any]
+    async def _check(
+        self,
+        manifest: Manifest,
+        connection: Connection,
+        given: Mapping[str, Any],
+        fetched: Mapping[str, VaultReference],
     ) -> None:
         """Refuse values that the manifest of today refuses; never quotes one that a vault gave."""
         form = InputForm(manifest.connection, self._settings.date_time, self._settings.limits)
         try:
             form.accept(given)
         except InvalidInput as error:
-            from_vault = any(form.title(name) in str(error) for name in fetched)
-            detail = "" if from_vault else error.failure.detail
-            whence = (
-                "looked up in the vault" if from_vault else f"made for version {connection.plugin_version or 'unknown'}"
-            )
+            for name, reference in fetched.items():
+                if form.title(name) in str(error):
+                    raise await self._unfit(reference, str(error)) from None
             raise ConnectionUnavailable(
-                f"The connection '{connection.name}' ({whence}) does not suit {manifest.name} {manifest.version}. "
-                f"{error}",
-                detail=detail,
-                assistance=f"Mend it: connector-host connections edit {connection.name} --set NAME=VALUE",
+                f"The connection '{connection.name}' (made for version {connection.plugin_version or 'unknown'}) does "
+                f"not suit {manifest.name} {manifest.version}. {error}",
+                detail=error.failure.detail,
+                assistance=f"Mend it: connector-host connections edit {quote(connection.name)} --set NAME=VALUE",
             ) from None
 
 
@@ -200,7 +226,7 @@ def _refuse_new_origins(manifest: Manifest, connection: Connection, own: Values)
         raise ConnectionUnavailable(
             f"{manifest.name} {manifest.version} would send the secrets of the connection '{connection.name}' to "
             f"{', '.join(new)}, where they did not go before.",
-            assistance=f"If that is right: connector-host connections edit {connection.name} --active",
+            assistance=f"If that is right: connector-host connections edit {quote(connection.name)} --active",
         )
 
 

@@ -10,7 +10,7 @@ from connector_host.host.egress import Egress, address_of
 from connector_host.host.proxy_rules import ProxyRules
 from connector_host.model.effects import EFFECTS, SAFE
 from connector_host.model.invocation_errors import RequestRefused, Unreachable
-from connector_host.model.requests import Proxy
+from connector_host.model.proxy import Proxy
 from connector_host.ports.parts import Reply, Request, Step, Tls, Transport, Wire
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from connector_host.manifests.parameters import standard_schema
+from connector_host.manifests.patterns import fault_of_pattern
 from connector_host.manifests.rules.reach import Plugin, paths_in, resolves, texts_in
 from connector_host.manifests.schema import Checker, fault_of_schema
 from connector_host.manifests.source_map import Where
@@ -31,6 +32,15 @@ def check_parameters(plugin: Plugin) -> Iterator[Problem]:
             place: Where = (*where, "unless_given")
             other = schema["unless_given"]
             yield from plugin.unknown(place, "unknown-parameter", other, plugin.connection, "connection parameter")
+        for index, other in enumerate(schema.get("history_of", [])):
+            place = (*where, "history_of", index)
+            yield from plugin.unknown(place, "unknown-parameter", other, plugin.connection, "connection parameter")
+        for index, one in enumerate(schema.get("look_alikes", [])):
+            fault = fault_of_pattern(one["pattern"])
+            if fault is not None:
+                yield plugin.document.problem(
+                    (*where, "look_alikes", index, "pattern"), PATTERN, fault, "Write it anew."
+                )
     for name, command in plugin.commands.items():
         yield from _check_form(plugin, ("commands", name, "input"), command.get("input", {}))
 
@@ -47,6 +57,11 @@ def _check_form(plugin: Plugin, where: Where, form: Mapping[str, Any]) -> Iterat
             cause = f"'{name}' is always required, yet only there where its visible_if holds."
             place = (*where, "required", index)
             yield plugin.document.problem(place, "required-but-hidden", cause, "Use required_if in its place.")
+    for key in ("at_least_one", "at_most_one"):
+        for number, names in enumerate(form.get(key, [])):
+            for index, name in enumerate(names):
+                place = (*where, key, number, index)
+                yield from plugin.unknown(place, "unknown-parameter", name, properties, "parameter here")
     taken = set(properties)
     for name, schema in properties.items():
         yield from _check_parameter(plugin, (*where, "properties", name), name, schema, properties)

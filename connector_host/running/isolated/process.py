@@ -192,6 +192,7 @@ def _start(job: Job) -> dict[str, Any]:
         "connection_id": job.opened.id,
         "opening": _OPENINGS.setdefault(job.opened, str(next(_NUMBERS))),
         "concurrency": job.invocation.concurrency,
+        "zones": dict(job.invocation.zones),
         "now": job.opened.clock.now().isoformat(),
     }
 

@@ -118,6 +118,7 @@ class RemoteCall:
     def __init__(self, wire: Wire, start: dict[str, Any], memory: dict[str, Any]) -> None:
         self.connection: Mapping[str, Any] = ShieldedValues(start["connection"])
         self.memory = memory
+        self.zones: Mapping[str, str] = start["zones"]
         self._wire = wire
         self._ahead = datetime.fromisoformat(start["now"]) - datetime.now(UTC)
 
