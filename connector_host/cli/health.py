@@ -11,6 +11,7 @@ from connector_host.cli.connection_options import selection_of, selection_option
 from connector_host.cli.records import listed
 from connector_host.cli.running import output_option, print_rows, say, seconds, with_session
 from connector_host.host.host import Session
+from connector_host.host.notices import undelivered
 from connector_host.model.connection import StoredConnection
 from connector_host.model.result import iso
 
@@ -32,10 +33,10 @@ def list_all(app: App, /, limit: int, output: str, **given: Any) -> None:
     documents = [_document(one) for one in found]
     names = ("name", "state", "interval_minutes", "last_success", "last_failure", "failures", "attention")
     rows = [
-        tuple(seconds(document[name]) if name.startswith("last") else document[name] for name in names)
+        (*(seconds(document[name]) if name.startswith("last") else document[name] for name in names), _left(document))
         for document in documents
     ]
-    columns = ("Name", "State", "Every (min)", "Last success", "Last failure", "Failures", "Attention")
+    columns = ("Name", "State", "Every (min)", "Last success", "Last failure", "Failures", "Attention", "Not done")
     print_rows(output, columns, rows, documents)
 
 
@@ -51,7 +52,16 @@ def _document(one: StoredConnection) -> dict[str, Any]:
         "failures": health.failures,
         "mailed": health.mailed,
         "attention": health.attention or None,
+        "not_checked": list(health.unchecked),
+        "undelivered": undelivered(health.deliveries),
     }
+
+
+def _left(document: dict[str, Any]) -> str:
+    """Return what a test did not check, and whom a mail did not reach."""
+    unchecked = ", ".join(document["not_checked"])
+    told = [f"no mail to {address}: {error}" for address, error in document["undelivered"].items()]
+    return "; ".join([*([f"not checked: {unchecked}"] if unchecked else []), *told])
 
 
 @command.command("history")
@@ -72,7 +82,9 @@ def run_due(app: App, output: str) -> None:
     done = with_session(app, lambda session: session.health.run_due())
     words = f"{done.checked} connections checked: {done.passed} passed, {done.failed} failed."
     if done.undelivered:
-        words += f" {done.undelivered} notices could not be delivered: host.log in the data folder says why."
+        words += (
+            f" {done.undelivered} notices could not be delivered: connector-host health list says to whom, and why."
+        )
     counts = {"checked": done.checked, "passed": done.passed, "failed": done.failed}
     say(output, {**counts, "undelivered": done.undelivered}, words)
 

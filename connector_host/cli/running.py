@@ -140,7 +140,7 @@ def tell(outcomes: Sequence[BulkOutcome], verb: str, output: str) -> int:
     """Tell what became of each of many connections; the exit code: 0 all, 3 some, 1 none of them."""
     failed = [one for one in outcomes if one.error]
     document = [
-        {"name": one.name, "ok": not one.error, "error": one.error or None, "note": one.note or None}
+        {"name": one.name, "ok": not one.error, "error": one.error or None} | ({"note": one.note} if one.note else {})
         for one in outcomes
     ]
     count = len(outcomes) - len(failed)

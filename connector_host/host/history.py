@@ -166,6 +166,13 @@ def _kept(document: Mapping[str, Any], limit: int) -> str:
 REASON = 300  # characters
 
 
+def _unchecked(raw: Any) -> list[str]:
+    """Return the capabilities that a test reports as not checked: items with `capability` and `state`."""
+    records = next(iter(raw.values()), None) if isinstance(raw, Mapping) and len(raw) == 1 else raw
+    items = [one for one in records if isinstance(one, Mapping)] if isinstance(records, list) else []
+    return [str(one["capability"]) for one in items if "capability" in one and one.get("state") == "not checked"]
+
+
 async def note_health(
     store: HealthStore, command: Command, connection: Connection, result: Result, failures: Sequence[Failure]
 ) -> None:
@@ -183,7 +190,7 @@ async def note_health(
         None,
     )
     if is_test:
-        await store.tested(connection.id, result.status.value, result.started_at)
+        await store.tested(connection.id, result.status.value, result.started_at, _unchecked(result.raw_data))
     if refusal is not None:
         await store.attend(connection.id, f"{refusal.message} {refusal.assistance}".strip()[:REASON])
     elif is_test and result.status is Status.PASSED:

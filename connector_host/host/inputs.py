@@ -50,13 +50,13 @@ class InputForm:
             text = _json({name: MASK if name in self.secrets else value for name, value in inputs.items()})
         values = {**self._defaults, **{name: value for name, value in known.items() if value is not None}}
         faults += self._normalise(values)
-        faults += self._of_one_choice(known)
         wrong = {fault.parameter for fault in faults}
         for name in self._hidden(values) - inputs.keys():
             values.pop(name, None)  # a default of what is not there
         if not self._checker.accepts(values):
             faults += [fault for fault in self._refusals(values) if fault.parameter not in wrong]
             faults = faults or [self._refusal(Fault((), "The inputs do not satisfy the command's schema."))]
+        faults += self._of_one_choice(known)
         _raise_all(faults)
         return values, text
 

@@ -78,7 +78,7 @@ class Retry:
             reply, error = await _attempt(request, send)
             if reply is not None and before != (None, None) and _was_deleted(request, reply, *before):
                 return replace(reply, status=_GONE_WELL, body=b"")
-            if isinstance(error, DeadlinePassed) and before != (None, None):
+            if isinstance(error, DeadlinePassed) and before[0] is not None:
                 return _told(*before, f"At try {attempt + 1} no answer came before the deadline.")
             if last or not _worth_another_try(request, reply, error):
                 break

@@ -103,10 +103,20 @@ class Sealed(Guarded, frozen=True):
     mac: bytes | None = None
 
 
+class Delivery(Struct, frozen=True):
+    """What became of the notices for one recipient: `told` of the outage, or tried so often, with the last error."""
+
+    told: bool = False
+    tries: int = 0
+    next_try: datetime | None = None
+    error: str = ""
+
+
 class ConnectionHealth(Struct, frozen=True):
     """What became of a connection's tests; `attention` says why a person must look at it, where one must.
 
-    `failures` counts those in a row; `mailed` is true from the e-mail about them to the one about the recovery.
+    `failures` counts those in a row; `mailed` is true from the e-mail about them to the one about the recovery, and
+    `deliveries` say what became of each recipient's. `unchecked` names what the last test did not prove.
     """
 
     status: str | None = None
@@ -116,6 +126,8 @@ class ConnectionHealth(Struct, frozen=True):
     failures: int = 0
     mailed: bool = False
     attention: str = ""
+    deliveries: Mapping[str, Delivery] = field(default_factory=dict)
+    unchecked: tuple[str, ...] = ()
 
 
 class StoredConnection(Struct, frozen=True):

@@ -1,11 +1,12 @@
 """E-mail over SMTP, with STARTTLS or TLS and a login, by the standard library from a worker thread."""
 
+import base64
 import os
 import smtplib
 import ssl
 from collections.abc import Mapping
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate, make_msgid, parseaddr
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -52,7 +53,7 @@ class SmtpNotifier:
         try:
             with _connected(settings) as server:
                 if settings.user:
-                    server.login(settings.user, _password(settings.password))
+                    _log_in(server, settings.user, _password(settings.password))
                 refused = server.send_message(_message(notice, settings.sender), settings.sender, notice.recipients)
         except smtplib.SMTPAuthenticationError as error:
             raise NoticeUndelivered(f"The mail server {where} refuses the login ({error.smtp_code}).") from None
@@ -60,6 +61,9 @@ class SmtpNotifier:
             raise NoticeUndelivered(f"The mail server {where} refuses {', '.join(error.recipients)}.") from error
         except (smtplib.SMTPException, OSError) as error:
             raise NoticeUndelivered(f"The mail server {where} could not be used: {error}.") from error
+        except ValueError as error:  # an address that cannot be written, say
+            to = ", ".join(notice.recipients)
+            raise NoticeUndelivered(f"The mail to {to} cannot be written: {error}.") from error
         if refused:
             raise NoticeUndelivered(f"The mail server {where} refuses {', '.join(refused)}.")
 
@@ -99,6 +103,20 @@ def _connected(settings: MailSettings) -> smtplib.SMTP:
     return server
 
 
+def _log_in(server: smtplib.SMTP, user: str, password: str) -> None:
+    """Log in; smtplib writes names and passwords in ASCII alone, and SASL PLAIN takes UTF-8 (RFC 4616, 2)."""
+    if user.isascii() and password.isascii():
+        server.login(user, password)
+        return
+    server.ehlo_or_helo_if_needed()
+    if "PLAIN" not in server.esmtp_features.get("auth", "").upper().split():
+        raise smtplib.SMTPNotSupportedError("a login beyond ASCII needs AUTH PLAIN, which it does not offer")
+    given = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+    code, answer = server.docmd("AUTH", f"PLAIN {given}")
+    if code not in {235, 503}:  # RFC 4954, 6: taken, or logged in already
+        raise smtplib.SMTPAuthenticationError(code, answer)
+
+
 def _password(source: str) -> str:
     kind, _, place = source.partition(":")
     if kind == "env":
@@ -107,6 +125,9 @@ def _password(source: str) -> str:
 
 
 def _message(notice: Notice, sender: str) -> EmailMessage:
+    for address in notice.recipients:
+        if parseaddr(address)[1] != address:
+            raise ValueError(f"{address!r} is not one address")
     message = EmailMessage()
     message["From"] = sender
     message["To"] = ", ".join(notice.recipients)

@@ -105,8 +105,8 @@ class HealthStore(Protocol):
         The next check is due when the interval times `jitter` has passed since `health.last_run`.
         """
 
-    async def tested(self, connection_id: str, status: str, at: datetime) -> None:
-        """Keep how a test went that was no health check; what is due, and what is mailed, stays."""
+    async def tested(self, connection_id: str, status: str, at: datetime, unchecked: Sequence[str] = ()) -> None:
+        """Keep how a test went, and what it did not check; what is due, and what is mailed, stays."""
 
     async def attend(self, connection_id: str, reason: str) -> None:
         """Say why a connection needs attention, or with no reason that it needs none."""

@@ -5,9 +5,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from msgspec import convert, to_builtins
 
-from connector_host.model.connection import Connection, ConnectionHealth, Sealed, StoredConnection, WrappedKey
+from connector_host.model.connection import (
+    Connection,
+    ConnectionHealth,
+    Delivery,
+    Sealed,
+    StoredConnection,
+    WrappedKey,
+)
 
 _COLUMNS = ("id", "name", "plugin", "version", "secrets")
 
@@ -48,8 +56,11 @@ def stored_of(
 
 def health_of(row: Sequence[Any]) -> ConnectionHealth:
     """Return how a connection fares."""
-    status, run, success, failure, failures, mailed, attention = row
-    return ConnectionHealth(status, _moment(run), _moment(success), _moment(failure), failures, bool(mailed), attention)
+    status, run, success, failure, failures, mailed, attention, deliveries, unchecked = row
+    told = {} if deliveries == "{}" else msgspec.json.decode(deliveries, type=dict[str, Delivery])
+    left = () if unchecked == "[]" else tuple(json.loads(unchecked))
+    moments = (_moment(run), _moment(success), _moment(failure))
+    return ConnectionHealth(status, *moments, failures, bool(mailed), attention, told, left)
 
 
 def seconds_of(moment: datetime | None) -> float | None:

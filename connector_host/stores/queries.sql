@@ -44,7 +44,7 @@ with chosen as (
     limit :limit
 )
 select c.id, c.name, c.plugin, c.version, c.facts, k.version, k.master_key_id, k.wrapped, k.mac,
-    h.status, h.last_run, h.last_success, h.last_failure, h.failures, h.mailed, h.attention
+    h.status, h.last_run, h.last_success, h.last_failure, h.failures, h.mailed, h.attention, h.deliveries, h.unchecked
 from chosen join connection c on c.rowid = chosen.rowid
 join health h on h.connection_id = c.id
 left join data_key k on k.connection_id = c.id
@@ -159,7 +159,7 @@ delete from site where name = :name;
 insert into health (connection_id) values (:connection_id);
 
 -- name: health_of
-select status, last_run, last_success, last_failure, failures, mailed, attention
+select status, last_run, last_success, last_failure, failures, mailed, attention, deliveries, unchecked
 from health where connection_id = :connection_id;
 
 -- name: claim_due
@@ -177,17 +177,18 @@ where connection_id in (
     order by h.last_run
     limit :limit
 )
-returning connection_id, status, last_run, last_success, last_failure, failures, mailed, attention;
+returning connection_id, status, last_run, last_success, last_failure, failures, mailed, attention, deliveries,
+    unchecked;
 
 -- name: finish_check
 update health set
     status = :status, last_run = :last_run, last_success = :last_success, last_failure = :last_failure,
-    failures = :failures, mailed = :mailed, jitter = :jitter, claimant = null, claimed_until = null
+    failures = :failures, mailed = :mailed, deliveries = :deliveries, jitter = :jitter, claimant = null, claimed_until = null
 where connection_id = :connection_id and claimant = :claimant;
 
 -- name: tested
 update health set
-    status = :status,
+    status = :status, unchecked = :unchecked,
     last_success = iif(:status = 'Passed', :at, last_success),
     last_failure = iif(:status = 'Passed', last_failure, :at)
 where connection_id = :connection_id;

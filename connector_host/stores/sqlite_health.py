@@ -1,7 +1,11 @@
 """The health of connections on SQLite, and the claims on checks that are due."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
+
+import msgspec
 
 from connector_host.model.connection import ConnectionHealth
 from connector_host.stores.connection_rows import health_of, seconds_of
@@ -39,18 +43,20 @@ class SqliteHealth:
             "last_failure": seconds_of(health.last_failure),
             "failures": health.failures,
             "mailed": health.mailed,
+            "deliveries": msgspec.json.encode(health.deliveries).decode(),
             "jitter": jitter,
         }
         return bool(await self._database.write(lambda db: db.change("finish_check", **values)))
 
-    async def tested(self, connection_id: str, status: str, at: datetime) -> None:
-        """Keep how a test went that was no health check."""
-        values = {"connection_id": connection_id, "status": status, "at": at.timestamp()}
+    async def tested(self, connection_id: str, status: str, at: datetime, unchecked: Sequence[str] = ()) -> None:
+        """Keep how a test went."""
+        values: dict[str, Any] = {"connection_id": connection_id, "status": status, "at": at.timestamp()}
+        values["unchecked"] = json.dumps(list(unchecked))
         await self._database.write(lambda db: db.change("tested", **values))
 
     async def attend(self, connection_id: str, reason: str) -> None:
         """Say why one needs attention, or that it needs none."""
         with self._database.reading() as db:
             same = db.row("health_of", connection_id=connection_id)
-        if same is None or same[-1] != reason:
+        if same is None or health_of(same).attention != reason:
             await self._database.write(lambda db: db.change("attend", connection_id=connection_id, attention=reason))

@@ -5,6 +5,7 @@ from typing import Any
 
 from connector_host import ApiError, AsyncCall, Item, Page, command
 
+from .capabilities import capability, events_server
 from .changes import changed
 from .changing_events import change_event
 from .creating import created, referred
@@ -224,16 +225,18 @@ async def test_connection(call: AsyncCall, probe_integration_keys: bool) -> Asyn
     abilities = list_in(await call.request("GET", "/abilities"), "abilities")
     yield Item(
         "REST API key",
-        _capability("REST API key", "accepted", f"The account has {len(abilities)} abilities."),
+        capability("REST API key", "accepted", f"The account has {len(abilities)} abilities."),
     )
     yield Item(
         "Region",
-        _capability("Region", "accepted", f"The key belongs to {call.connection['server_url']} ({region})."),
+        capability("Region", "accepted", f"The key belongs to {call.connection['server_url']} ({region})."),
     )
-    for name in integration_keys(call):
+    keys = integration_keys(call)
+    yield Item("Events server", await events_server(call, needed=bool(keys)))
+    for name in keys:
         what = f"Integration key '{name}'"
         if not probe_integration_keys:
-            yield Item(what, _capability(what, "not checked", "Use Probe Integration Keys to check it."))
+            yield Item(what, capability(what, "not checked", "Use Probe Integration Keys to check it."))
             continue
         try:
             await send(call, Event.probe(name))
@@ -242,9 +245,5 @@ async def test_connection(call: AsyncCall, probe_integration_keys: bool) -> Asyn
         else:
             yield Item(
                 what,
-                _capability(what, "accepted", "A resolve of a random dedup key was accepted, without effect."),
+                capability(what, "accepted", "A resolve of a random dedup key was accepted, without effect."),
             )
-
-
-def _capability(name: str, state: str, detail: str) -> dict[str, str]:
-    return {"capability": name, "state": state, "detail": detail}

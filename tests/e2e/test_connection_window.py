@@ -38,7 +38,7 @@ def test_an_inactive_connection_refuses_what_is_queued_already(tmp_path: Path, c
             await sleep(seconds)
 
         clock.sleep = sleep_and_deactivate  # type: ignore[method-assign]
-        result = world.run("get_user_contact_methods", {"user_ids": ["PU00001"] * 6})
+        result = world.run("get_user_contact_methods", {"user_ids": [f"PU0000{number}" for number in range(6)]})
         assert result.status is Status.PARTIAL
         assert len(sandbox.requests) == 3
         assert {entry.message for entry in result.errors} == {"The connection 'prod' is not active."}

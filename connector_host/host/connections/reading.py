@@ -7,6 +7,7 @@ from datetime import datetime
 from importlib.metadata import distributions
 from typing import Any
 
+from msgspec import to_builtins
 from msgspec.structs import asdict, replace
 
 from connector_host.host.access import Right, rights
@@ -129,7 +130,7 @@ async def shown(core: Core, stored: StoredConnection, caller: Principal) -> dict
     now = with_plugin(core, replace(stored, health=health))
     document["state"], health = now.state.value, now.health
     document["health"] = {
-        key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(health).items()
+        key: iso(value) if isinstance(value, datetime) else to_builtins(value) for key, value in asdict(health).items()
     }
     return document
 

@@ -210,7 +210,9 @@ class ValueSource:
         except InvalidInput as error:
             for name, reference in fetched.items():
                 if form.title(name) in str(error):
-                    raise await self._unfit(reference, str(error)) from None
+                    raise await self._unfit(
+                        reference, f"{error} It does not suit {manifest.name} {manifest.version}."
+                    ) from None
             raise ConnectionUnavailable(
                 f"The connection '{connection.name}' (made for version {connection.plugin_version or 'unknown'}) does "
                 f"not suit {manifest.name} {manifest.version}. {error}",
