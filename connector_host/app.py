@@ -21,7 +21,7 @@ from connector_host.host.history import History
 from connector_host.host.host import Host
 from connector_host.host.invocation import fetch_credential
 from connector_host.host.plan import Planner
-from connector_host.host.protecting import protect, tell_of_lost
+from connector_host.host.protecting import lacks_its_end, protect
 from connector_host.host.redaction import RedactingFilter
 from connector_host.host.secrets import Secrets
 from connector_host.host.settings import Settings, settings_from
@@ -106,9 +106,9 @@ class App:
         for logger in loggers:
             logger.addFilter(log_filter)
         try:
-            await _sweep(core.history)
-            await tell_of_lost(core)
-            await protect(core, self.home / f"{core.store.name}.protected")
+            if not await lacks_its_end(core):
+                await _sweep(core.history)
+                await protect(core, self.home / f"{core.store.name}.protected")
             yield host
         finally:
             await host.close()

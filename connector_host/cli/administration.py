@@ -5,11 +5,13 @@ from pathlib import Path
 import click
 
 from connector_host.app import App
-from connector_host.cli.running import exit_code, output_option, print_rows, say, with_session
+from connector_host.cli.running import confirm, exit_code, output_option, print_rows, say, with_session
 from connector_host.cli.test_command import show
 from connector_host.host.host import Session
 from connector_host.model.connection import Selection, StoredConnection, VaultReference
 from connector_host.model.errors import RotationIncomplete
+from connector_host.stores.back_ups import KEY, restore, settle
+from connector_host.stores.sqlite import path_of
 
 
 @click.group("keys", help="Rotate the master key.")
@@ -178,10 +180,40 @@ def check_store(app: App, output: str) -> int:
 
 
 @store.command("backup")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--with-key", is_flag=True, help="Put the master key beside it: whoever has both has every secret.")
 @output_option
 @click.pass_obj
-def back_up_store(app: App, file: Path, output: str) -> None:
-    """Write the database into a new FILE, while others use it. The master key is no part of it: keep it apart."""
-    with_session(app, lambda session: session.store.back_up(file))
-    say(output, {"file": str(file)}, f"Backed up to {file}. The master key is no part of it: keep it apart.")
+def back_up_store(app: App, folder: Path, with_key: bool, output: str) -> None:  # noqa: FBT001 - click passes it by name
+    """Write a back-up into a new FOLDER, while others use the database, and read it over.
+
+    The master key is no part of it unless you say so: keep it apart.
+    """
+    with_session(app, lambda session: session.store.back_up_folder(folder, with_key=with_key))
+    key = "The master key stands beside it." if with_key else "The master key is no part of it: keep it apart."
+    say(output, {"folder": str(folder), "with_key": with_key}, f"Backed up to {folder}, and read over. {key}")
+
+
+@store.command("restore")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+@click.pass_obj
+def restore_store(app: App, folder: Path | None, yes: bool, output: str) -> None:  # noqa: FBT001 - the same
+    """Put a back-up back: the FOLDER that `store backup` made, or a database file. No program may use the database.
+
+    What stood there is kept beside it. Without FOLDER the database is taken as it stands, where an older copy was put
+    in its place or a power cut took the end of the audit.
+    """
+    database = path_of(app.surroundings.database, app.home)
+    if folder is None:
+        confirm(f"Go on with {database} as it stands?", yes=yes)
+        settle(database)
+        done = [f"{database} is used as it stands."]
+    else:
+        confirm(f"Put {folder} in the place of {database}?", yes=yes or not database.exists())
+        kind, _, place = app.surroundings.key.partition(":")
+        key = (Path(place) if place else app.home / KEY) if kind == "file" else None
+        done = restore(database, key, folder)
+    with_session(app, lambda session: session.store.restored(str(folder or "as it stands")))
+    say(output, {"restored": str(database), "from": folder and str(folder), "done": done}, "\n".join(done))

@@ -73,8 +73,15 @@ async def _sign(core: Core, stored: StoredConnection) -> bool:
     return True
 
 
-async def tell_of_lost(core: Core) -> None:
-    """Say that the audit ends before an end that was noted outside the database; `audit verify` says so too."""
+async def lacks_its_end(core: Core) -> bool:
+    """Whether the audit ends before an end noted outside the database; nothing is written then, and it is said.
+
+    `audit verify` says so too.
+    """
     lost = await core.audit.lost()
     if lost is not None:
-        log.warning("The audit lacks record %d, which was noted: lost in a power cut, or removed.", lost.number)
+        words = (
+            "The audit lacks record %d, which was noted: lost in a power cut, or removed. See: connector-host store %s"
+        )
+        log.warning(words, lost.number, "restore")
+    return lost is not None

@@ -7,6 +7,7 @@ row, a swapped value, an old value put back, a changed address or right does not
 
 import json
 from collections.abc import AsyncIterator, Collection, Mapping
+from pathlib import Path
 from shlex import quote
 from typing import Any
 
@@ -33,6 +34,12 @@ class Secrets:
         self._store = store
         self._audit = audit
         self._folder_key: bytes | None = None
+
+    @property
+    def key_file(self) -> Path | None:
+        """The file that the master keys stand in; None where they stand in none."""
+        path = getattr(self._keys, "path", None)
+        return path if isinstance(path, Path) else None
 
     async def sealed(self, connection: Connection, secrets: Mapping[str, Any]) -> StoredConnection:
         """Return a connection as it is stored: its secrets under a new data key, its row signed."""

@@ -220,6 +220,9 @@ class Store(Protocol):
     async def check(self) -> Sequence[str]:
         """Return what is damaged in the database, as far as it can be seen by reading all of it."""
 
+    async def back_up_folder(self, folder: Path, key: Path | None) -> None:
+        """Write a back-up into a new folder and read it over, with a copy of the master key file where it is given."""
+
     async def back_up(self, target: Path) -> None:
         """Write all that is committed into a new file; raises StoreError where there is one."""
 

@@ -45,6 +45,7 @@ class Database:
     def __init__(self, path: Path, pending: PendingRuns, *, power: bool = False) -> None:
         self.path = path
         self.committed: Callable[[], None] = lambda: None
+        self.refusal = ""  # why nothing may be written
         self._pending = pending
         self._closed = False
         self._power = power
@@ -115,6 +116,8 @@ class Database:
     def beside(self) -> Iterator[None]:
         """Write something that belongs to it beside the file; raises StoreError where that fails."""
         self._check_place()
+        if self.refusal:
+            raise StoreError(self.refusal)
         with told(self.path, "failed"):
             yield
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -10,7 +11,9 @@ import anyio.to_thread
 
 from connector_host.model.audit import AuditHead
 from connector_host.model.errors import StoreError
+from connector_host.model.result import iso
 from connector_host.ports.parts import Surroundings
+from connector_host.stores import back_ups
 from connector_host.stores.audit_end import AuditEnd
 from connector_host.stores.database import Database
 from connector_host.stores.journal import Journal
@@ -36,10 +39,7 @@ class SqliteStore:
 
     def __init__(self, surroundings: Surroundings) -> None:
         url = surroundings.database
-        if url and not url.startswith(_PREFIX):
-            kind = url.partition(":")[0]
-            raise StoreError(f"A database URL of kind '{kind}' is not supported by this store. Use {_PREFIX}PATH.")
-        path = Path(url.removeprefix(_PREFIX)) if url else surroundings.home / FILE
+        path = path_of(url, surroundings.home)
         own = path == surroundings.home / FILE
         self.name = FILE if own else f"database-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
         power = surroundings.options("store").get("durability") == "power"
@@ -53,7 +53,9 @@ class SqliteStore:
         self.health = SqliteHealth(self._database)
         end = AuditEnd(path.with_name(f"{path.name}.audit-end"), _teller(surroundings))
         self.audit = SqliteAudit(self._database, end)
-        dead = self._presence.dead()
+        if self.audit.refusal:
+            self._database.refusal = self.audit.refusal
+        dead = [] if self.audit.refusal else self._presence.dead()
         if dead:  # their files stay until the database is seen to be sound
             self._database.refuse_damaged()
             self._presence.bury(dead)
@@ -77,10 +79,29 @@ class SqliteStore:
         found = await anyio.to_thread.run_sync(self._database.check)
         return [] if found == ["ok"] else found
 
+    async def back_up_folder(self, folder: Path, key: Path | None) -> None:
+        """Write a back-up into a new folder, and read it over."""
+        back_ups.new_folder(folder)
+        await self.back_up(folder / back_ups.DATABASE)
+        if key is not None:
+            back_ups.copy_key(key, folder)
+        await anyio.to_thread.run_sync(back_ups.look_over, folder)
+        head = await self.audit.head()
+        facts = {"made_at": iso(datetime.now(UTC)), "audit": str(head)}
+        back_ups.note_facts(folder, {**facts, "with_key": key is not None})
+
     async def back_up(self, target: Path) -> None:
         """Write all into a new file."""
         await self.history.gather()
         await anyio.to_thread.run_sync(self._database.back_up, target)
+
+
+def path_of(url: str, home: Path) -> Path:
+    """Return where the database of a URL stands, by default in the data folder; raises StoreError for other kinds."""
+    if url and not url.startswith(_PREFIX):
+        kind = url.partition(":")[0]
+        raise StoreError(f"A database URL of kind '{kind}' is not supported by this store. Use {_PREFIX}PATH.")
+    return Path(url.removeprefix(_PREFIX)) if url else home / FILE
 
 
 def _teller(surroundings: Surroundings) -> Callable[[AuditHead], None]:

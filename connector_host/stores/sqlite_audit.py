@@ -14,6 +14,7 @@ class SqliteAudit:
     def __init__(self, database: Database, end: AuditEnd) -> None:
         self._database = database
         self._end = end
+        self.refusal = ""
         self._look()
         database.committed = self._committed
 
@@ -57,3 +58,11 @@ class SqliteAudit:
                 row = db.row("read_audit", after=noted.number - 1, limit=1)
             if not row or (row[0], row[-1]) != (noted.number, noted.digest):
                 self._end.lose(noted)
+        lost = self._end.lost()
+        if lost is not None:
+            self.refusal = (
+                f"The database lacks record {lost.number} of the audit, which was noted beside it: an old copy was put "
+                f"in its place, or its end was lost in a power cut. It is read, and nothing is written into it. To put "
+                f"a back-up back: connector-host store restore FOLDER. To go on with it as it stands: "
+                f"connector-host store restore"
+            )
