@@ -1,12 +1,13 @@
 """The way of one invocation: found and authorised, it is validated, opened, run, validated, reported, recorded."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import anyio
 
+from connector_host.host.accepting import accept_inputs
 from connector_host.host.connections.fields import check_path
+from connector_host.host.connections.pool import PooledConnection
 from connector_host.host.connections.values import refuse_unusable
 from connector_host.host.core import Core
 from connector_host.host.idempotency import first_result
@@ -14,13 +15,11 @@ from connector_host.host.plan import CommandRules
 from connector_host.host.redaction import leaves
 from connector_host.host.results import Collector, incomplete
 from connector_host.host.run import Run
-from connector_host.host.text_values import read_texts
 from connector_host.host.vaults import Credential, CredentialCollector, Reveal
 from connector_host.manifests.registry import PluginRegistry
-from connector_host.model.authoring import item_name
 from connector_host.model.caller import OPERATOR, actor_of
 from connector_host.model.connection import StoredConnection
-from connector_host.model.effects import EFFECTS, Effects
+from connector_host.model.effects import EFFECTS, Effect, Effects
 from connector_host.model.errors import BadSetting, StoreError, WrongUse
 from connector_host.model.failure import Kind
 from connector_host.model.invocation import UNDER_WAY, UNRECORDED, Invocation, new_id
@@ -28,14 +27,12 @@ from connector_host.model.invocation_errors import (
     Cancelled,
     ConnectionUnavailable,
     DeadlinePassed,
-    InvalidInput,
     InvocationError,
     NotRecordable,
 )
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.result import Result
 
-_SHOWN = 10  # of names in a note
 GRACE = 0.5  # seconds, or a tenth of the deadline, in which what heeds it by itself may tell how far it came
 
 
@@ -94,7 +91,7 @@ async def _known_or_run(run: Run, rules: CommandRules, output: Collector) -> Res
     """Return the result that an idempotency key stands for; else run the command."""
     core, invocation = run.core, run.invocation
     refuse_unusable(invocation, core.agents)
-    _accept_inputs(core, invocation, rules, output)
+    accept_inputs(core, invocation, rules, output)
     run.accepted = True
     _check_path(invocation)
     known = await first_result(core, invocation, rules.deadline_seconds)
@@ -123,35 +120,6 @@ def _output_for(core: Core, invocation: Invocation, rules: CommandRules, reveal:
     )
 
 
-def _accept_inputs(core: Core, invocation: Invocation, rules: CommandRules, output: Collector) -> None:
-    """Bring the inputs into their one form, files in place of references; warn of what is deprecated."""
-    command, given = invocation.command, invocation.inputs
-    if not isinstance(given, Mapping):
-        raise InvalidInput("inputs", f"They are a mapping of names and values, not {type(given).__name__}.")
-    if invocation.options.text_inputs:
-        given = read_texts(given, command.input.get("properties", {}))
-    inputs, invocation.inputs_text = rules.form.accept(given)
-    invocation.zones = rules.form.zones(given)
-    for name in filter(None, (command.each, command.answers_for)):
-        _once_each(inputs, name, rules, output)
-    invocation.inputs, invocation.uploads = rules.files.opened(inputs, core.uploads.of(invocation.actor))
-    if command.deprecated is not None:
-        output.note(command.deprecated.told(f"The command {command.title}"))
-    for warning in rules.form.warnings(given):
-        output.note(warning)
-
-
-def _once_each(inputs: dict[str, Any], name: str, rules: CommandRules, output: Collector) -> None:
-    """Run for an element that is given twice once, and say so."""
-    elements = inputs.get(name, [])
-    by_name = {item_name(one): one for one in elements}
-    if len(by_name) < len(elements):
-        inputs[name] = list(by_name.values())
-        twice = [one for one, times in Counter(map(item_name, elements)).items() if times > 1]
-        shown = ", ".join(twice[:_SHOWN]) + (f" and {len(twice) - _SHOWN} more" if len(twice) > _SHOWN else "")
-        output.note(f"Given more than once in {rules.form.title(name)}, and answered for once: {shown}.")
-
-
 def _check_path(invocation: Invocation) -> None:
     """Refuse what a vault connection may not hand out, whoever asks."""
     if invocation.command.kind == "credential":
@@ -162,25 +130,25 @@ def _check_path(invocation: Invocation) -> None:
 
 
 async def _carry_out(run: Run, rules: CommandRules, output: Collector) -> None:
-    """Run the command through its connection; the deadline cuts off whatever does not heed it by itself."""
+    """Run the command through its connection; once more where the product refuses a value that a vault gave before.
+
+    The deadline cuts off whatever does not heed it by itself.
+    """
     core, invocation = run.core, run.invocation
     pooled = await core.pool.acquire(invocation.stored, invocation.draft)
-    output.redactor = pooled.redactor
+    seconds = invocation.options.deadline_seconds or rules.deadline_seconds
+    invocation.deadline = core.clock.monotonic() + seconds
+    invocation.concurrency = core.settings.limits.concurrency
     try:
-        for name in rules.form.secrets & invocation.inputs.keys():
-            for text in leaves(invocation.inputs[name]):
-                pooled.redactor.learn(text)
-        plan = core.pool.plan(pooled, invocation.command, invocation.stored.connection.agent)
-        if plan.lacking is not None:
-            raise plan.lacking
-        seconds = invocation.options.deadline_seconds or rules.deadline_seconds
-        invocation.deadline = core.clock.monotonic() + seconds
-        invocation.concurrency = core.settings.limits.concurrency
-        await run.intend(output.redactor.text(invocation.inputs_text or "{}"))
-        with anyio.move_on_after(seconds + min(GRACE, seconds / 10)) as scope:
-            await output.work(plan.body, invocation, rules.output)
-        if scope.cancelled_caught:
-            raise DeadlinePassed(f"The command did not end within {seconds:g} seconds.")
+        refusal = await _carried(run, rules, output, pooled)
+        fresh = await core.pool.looked_up_anew(pooled, invocation.stored) if refusal is not None else None
+        if fresh is not None:
+            await core.pool.release(pooled)
+            pooled = fresh
+            output.begin_again()
+            refusal = await _carried(run, rules, output, pooled)
+        if isinstance(refusal, InvocationError):
+            raise refusal
     finally:
         run.effects.end()
         if invocation.ingest:
@@ -189,6 +157,34 @@ async def _carry_out(run: Run, rules: CommandRules, output: Collector) -> None:
     whole = output.whole()
     if whole is not None and not whole.complete and (invocation.ingest or not whole.limited):
         output.failures.append((None, incomplete(whole)))
+
+
+async def _carried(
+    run: Run, rules: CommandRules, output: Collector, pooled: PooledConnection
+) -> InvocationError | bool | None:
+    """Run the command; return whether nothing was done because the product refuses the credentials, or the refusal."""
+    core, invocation = run.core, run.invocation
+    output.redactor = pooled.redactor
+    for name in rules.form.secrets & invocation.inputs.keys():
+        for text in leaves(invocation.inputs[name]):
+            pooled.redactor.learn(text)
+    plan = core.pool.plan(pooled, invocation.command, invocation.stored.connection.agent)
+    if plan.lacking is not None:
+        raise plan.lacking
+    if not run.intended:
+        await run.intend(output.redactor.text(invocation.inputs_text or "{}"))
+    left = invocation.deadline - core.clock.monotonic()
+    try:
+        with anyio.move_on_after(left + min(GRACE, left / 10)) as scope:
+            await output.work(plan.body, invocation, rules.output)
+    except InvocationError as error:
+        if error.failure.kind is Kind.UNAUTHORIZED and run.effect is Effect.NONE:
+            return error
+        raise
+    if scope.cancelled_caught:
+        seconds = invocation.options.deadline_seconds or rules.deadline_seconds
+        raise DeadlinePassed(f"The command did not end within {seconds:g} seconds.")
+    return True if run.effect is Effect.NONE and output.refuses_credentials else None
 
 
 def _facts(result: Result) -> Mapping[str, Any]:

@@ -112,6 +112,16 @@ class Collector:
     def ended(self, product_time: datetime) -> None:
         """Take the time of the end by the product's clock; intakes keep it."""
 
+    @property
+    def refuses_credentials(self) -> bool:
+        """Whether the product refuses the credentials, for all that was asked."""
+        return not self.succeeded and any(failure.kind is Kind.UNAUTHORIZED for _, failure in self.failures)
+
+    def begin_again(self) -> None:
+        """Forget what came: the command is run anew."""
+        self.records, self.by_item, self.failures, self.notes, self._lists = [], [], [], [], []
+        self.succeeded, self._told = 0, set()
+
     def fail(self, error: InvocationError, item: str | None = None) -> None:
         """Take one failure; without an item it is the whole command's."""
         self.failures.append((item, error.failure))

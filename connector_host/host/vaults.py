@@ -89,6 +89,12 @@ class Vaults:
                 self._kept[key] = kept
         return kept
 
+    def forget(self, reference: VaultReference) -> None:
+        """Drop what is kept of a reference, so that the vault is asked at the next use."""
+        where = (reference.vault, reference.path, reference.field)
+        for key in [key for key in self._kept if (key[0], *key[2:]) == where]:
+            del self._kept[key]
+
     async def may_use(self, vault: StoredConnection, by: Caller | None) -> bool:
         """Whether who made a reference still has a right to the vault; the operator, who is None here, always has."""
         return by is None or Right.USE in rights(await self._sites.load(), vault.connection, by)

@@ -8,7 +8,7 @@ from typing import Any
 from connector_host import AsyncCall, Failed, command
 
 from .login import asked, looked_up
-from .mounts import Place, place_of
+from .mounts import Place, moved, place_of
 
 
 @command
@@ -18,7 +18,14 @@ async def fetch_credential(call: AsyncCall, path: str, field: str) -> dict[str, 
     try:
         answer = await asked(call, "GET", place.read)
     except Failed as error:
-        raise _named(error, path, place) from error
+        now = await moved(call, path, place) if error.failure.http_status == 404 else None  # noqa: PLR2004 - see below
+        if now is None:
+            raise _named(error, path, place) from error
+        place = now
+        try:
+            answer = await asked(call, "GET", place.read)
+        except Failed as again:
+            raise _named(again, path, place) from again
     secret = answer.get("data") or {}
     fields, facts = (secret.get("data") or {}, secret.get("metadata") or {}) if place.version == "2" else (secret, {})
     if fields.get(field) is None:

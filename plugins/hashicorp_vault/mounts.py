@@ -39,6 +39,18 @@ async def place_of(call: AsyncCall, path: str) -> Place:
     return Place(_encoded([*mount, *(["data"] if adds else []), *inside]), version, adds and inside[:1] == ["data"])
 
 
+async def moved(call: AsyncCall, path: str, before: Place) -> Place | None:
+    """Return where a path leads now, where that is not what was known of it: a mount was made anew, or upgraded."""
+    if call.connection["kv_version"] != "auto":
+        return None
+    call.memory.pop("mounts", None)
+    try:
+        now = await place_of(call, path)
+    except Failed:
+        return None
+    return None if now == before else now
+
+
 async def _asked_for_mount(call: AsyncCall, parts: list[str]) -> tuple[str, str]:
     """Ask as the vault's own command line does: /sys/internal/ui/mounts/PATH."""
     try:

@@ -56,12 +56,12 @@ def test_the_key_is_fetched_at_use_and_a_new_one_after_the_cache_time(
         results = [await listed(host)]
         bao.put("secret", "pagerduty", api_key=SECOND)
         world.sandbox.options["api_key"] = SECOND  # type: ignore[attr-defined]
-        results.append(await listed(host))  # the kept key, which PagerDuty no longer takes
+        results.append(await listed(host))  # the kept key, which PagerDuty no longer takes: the vault is asked again
         await clock.sleep(61)
         results.append(await listed(host))
         return [(one.status, one.errors[0].status_code if one.errors else "") for one in results]
 
-    assert world.use(work) == [(Status.PASSED, ""), (Status.FAILED, "2006"), (Status.PASSED, "")]
+    assert world.use(work) == [(Status.PASSED, "")] * 3
 
 
 def test_a_value_within_its_time_serves_while_the_vault_is_down(world: World, bao: OpenBao, clock: FastClock) -> None:

@@ -15,6 +15,7 @@ from connector_host.host.connections.wires import Wires, Wiring
 from connector_host.host.plan import Plan, Planner
 from connector_host.host.redaction import RedactingFilter, Redactor, leaves
 from connector_host.model.connection import StoredConnection
+from connector_host.model.invocation_errors import InvocationError
 from connector_host.model.manifest import Command
 from connector_host.model.times import http_date
 from connector_host.ports.parts import Clock, OpenConnection, Reply, Request, Send, ShieldedValues, Step, Tls
@@ -85,6 +86,21 @@ class ConnectionPool:
         self._open.move_to_end(stored.connection.id)
         pooled.users += 1
         return pooled
+
+    async def looked_up_anew(self, pooled: PooledConnection, stored: StoredConnection) -> PooledConnection | None:
+        """Return the connection with what its vaults give now, held; None where they give the same, or it has none."""
+        if not pooled.values.vaults or self._open.get(stored.connection.id) is not pooled:
+            return None
+        self._values.forget(stored.connection)
+        try:
+            values = await self._values.open(stored, None)
+        except InvocationError:  # what was refused is told, not that a vault is out of order just now
+            return None
+        if values.values == pooled.values.values:
+            return None
+        fresh = await self._put(stored, values)
+        fresh.users += 1
+        return fresh
 
     async def _holds(self, pooled: PooledConnection, stored: StoredConnection) -> bool:
         """Whether what was opened is still what is stored; a vault that was changed or made inactive is asked anew."""

@@ -188,6 +188,11 @@ class ValueSource:
             f"{reference.path} --field {reference.field}",
         )
 
+    def forget(self, connection: Connection) -> None:
+        """Have what a connection's vaults gave asked for anew."""
+        for reference in connection.vault.values():
+            self._vaults.forget(reference)
+
     async def still_allowed(self, opened: OpenedValues) -> bool:
         """Whether the vaults that values came from are as they were, and whoever named them still may use them."""
         for vault_id, version, by in opened.vaults:
