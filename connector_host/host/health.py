@@ -12,6 +12,7 @@ from connector_host.host.access import operator_only
 from connector_host.host.core import Core
 from connector_host.host.invocation import invoke, test_command
 from connector_host.host.notices import Notices
+from connector_host.model.boundary import outcome_of
 from connector_host.model.caller import HEALTH_CHECK, OPERATOR, Principal
 from connector_host.model.connection import ConnectionHealth, Round, StoredConnection
 from connector_host.model.errors import StoreError, WrongUse
@@ -42,14 +43,12 @@ class Health:
         """Run what is due, for ever; what fails for a while is logged, and tried again after pauses that grow."""
         failures = 0
         while True:
-            try:
-                await self.run_due()
-                failures = 0
-            except StoreError as error:
+            _, error = await outcome_of(self.run_due())
+            failures = 0 if error is None or isinstance(error, StoreError) else failures + 1
+            if isinstance(error, StoreError):
                 log.warning("The health checks could not go on: %s", error)
-            except Exception:
-                failures += 1
-                log.exception("The health checks ended in an error of the host, and begin again.")
+            elif error is not None:
+                log.error("The health checks ended in an error of the host, and begin again.", exc_info=error)
             await self._core.clock.sleep(min(TICK_SECONDS * 2**failures, LONGEST_PAUSE_SECONDS))
 
     async def run_due(self) -> Round:
@@ -100,12 +99,12 @@ class Health:
             stored = await self._core.store.connections.get(connection_id=connection_id)
             if stored is not None and stored.connection.active:
                 jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, hides nothing
-                kept = await self._checked(stored, before)
-        except StoreError:
-            raise
-        except Exception:  # one connection's check, whatever became of it, ends no other's
-            kept = after(before, Status.FAILED, self._core.clock.now())
-            log.exception("The health check of a connection ended in an error of the host.")
+                found, error = await outcome_of(self._checked(stored, before))
+                if isinstance(error, StoreError):
+                    raise error
+                if error is not None:  # whatever became of one connection's check, it ends no other's
+                    log.error("The health check of '%s' ended in an error.", stored.connection.name, exc_info=error)
+                kept = found or after(before, Status.FAILED, self._core.clock.now())
         finally:
             with anyio.CancelScope(shield=True):
                 await self._core.store.health.finish(connection_id, self._me, kept, jitter)

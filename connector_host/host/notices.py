@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from connector_host.model.boundary import authors_code
 from connector_host.model.connection import Connection, ConnectionHealth, Delivery
 from connector_host.model.errors import NoticeUndelivered
 from connector_host.model.result import iso
@@ -64,14 +65,16 @@ class Notices:
         errors = []
         for notifier in self._notifiers:
             try:
-                await notifier.notify(notice)
+                with authors_code(_failed):
+                    await notifier.notify(notice)
             except NoticeUndelivered as error:
-                log.warning("%s: %s", notice.subject, error)
+                log.warning("%s: %s", notice.subject, error, exc_info=error.__cause__)
                 errors.append(str(error))
-            except Exception as error:
-                log.warning("%s: the notifier failed.", notice.subject, exc_info=True)
-                errors.append(f"The notifier failed ({type(error).__name__}).")
         return " ".join(errors) if len(errors) == len(self._notifiers) else ""
+
+
+def _failed(error: BaseException) -> NoticeUndelivered:
+    return NoticeUndelivered(f"The notifier failed ({type(error).__name__}).")
 
 
 def failing(connection: Connection, health: ConnectionHealth, words: str, recipient: str) -> Notice:

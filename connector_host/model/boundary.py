@@ -1,6 +1,6 @@
 """The boundary around other people's code: the one place that catches everything, a thread's work included."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -28,6 +28,14 @@ def outcome(work: Callable[[], T]) -> tuple[T | None, Exception | None]:
     try:
         return work(), None
     except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+        return None, error
+
+
+async def outcome_of(work: Awaitable[T]) -> tuple[T | None, Exception | None]:
+    """Wait for work that must not end its neighbours; return what it gives, or what it raises."""
+    try:
+        return await work, None
+    except Exception as error:  # noqa: BLE001 - whoever asked decides what to tell of it
         return None, error
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from connector_host import ApiError, AsyncCall, Item, Page, command
 
-from .capabilities import capability, events_server
+from .capabilities import capability, fault_of_events_server
 from .changes import changed
 from .changing_events import change_event
 from .creating import created, referred
@@ -232,11 +232,20 @@ async def test_connection(call: AsyncCall, probe_integration_keys: bool) -> Asyn
         capability("Region", "accepted", f"The key belongs to {call.connection['server_url']} ({region})."),
     )
     keys = integration_keys(call)
-    yield Item("Events server", await events_server(call, needed=bool(keys)))
+    if not keys:
+        needless = "The connection has no integration key that needs it."
+        yield Item("Events server", capability("Events server", "not checked", needless))
+    elif fault := await fault_of_events_server(call):
+        yield Item("Events server", fault)
     for name in keys:
         what = f"Integration key '{name}'"
         if not probe_integration_keys:
-            yield Item(what, capability(what, "not checked", "Use Probe Integration Keys to check it."))
+            yield Item(
+                what,
+                capability(
+                    what, "not checked", "The events server is there; use Probe Integration Keys to check the key."
+                ),
+            )
             continue
         try:
             await send(call, Event.probe(name))

@@ -113,7 +113,6 @@ def test_six_months_are_those_of_whoever_typed_them(
     [
         ("update_incident", {"incident_id": "Q1"}, "Status"),
         ("update_incident", {"incident_id": "Q1", "from": "a@b.example"}, "Status"),
-        ("update_user", {"user_ids": ["P1"]}, "Role"),
         (
             "create_incident",
             {"title": "t", "service_id": "S", "assignee_ids": ["P1"], "escalation_policy_id": "E"},
