@@ -67,7 +67,7 @@ def _key_errors(event: Mapping[str, Any], integration_key: str | None) -> Iterat
         yield "'routing_key' is missing or blank"
     elif len(key) != KEY_LENGTH:
         yield f"Length of 'routing_key' is incorrect (should be {KEY_LENGTH} characters)"
-    elif integration_key not in (None, key):
+    elif integration_key not in (None, key) or key == "0" * KEY_LENGTH:
         yield "Invalid routing key"
 
 
