@@ -84,6 +84,8 @@ output_option = click.option(
 
 def with_session(app: App, work: Callable[[Session], Awaitable[T]]) -> T:
     """Open the host, do the work in the caller's session, close the host."""
+    if not app.home.exists() and sys.stderr.isatty():
+        click.echo(f"There is no data folder {app.home}: it is made now, with a master key of its own.", err=True)
 
     async def go() -> T:
         async with app.open() as host:

@@ -2,12 +2,14 @@
 
 import json
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from connector_host.host.connections.origins import origins_of
 from connector_host.host.core import Core
+from connector_host.host.sites import plain_name
 from connector_host.model.caller import OPERATOR
 from connector_host.model.connection import EVERYTHING, StoredConnection
 from connector_host.model.errors import ConnectionChanged, SealBroken
@@ -34,6 +36,7 @@ async def protect(core: Core, note: Path) -> None:
                 signed += await _sign(core, stored)
             except SealBroken:
                 damaged.append(stored.connection.name)
+    await _tidy_names(core)
     sites = await core.store.sites.load()
     if sites.mac is None and (sites.tenants or sites.sites):
         entry = core.audit.entry("sites.signed", OPERATOR)
@@ -51,6 +54,29 @@ def _exists(note: Path) -> bool:
 def _write(note: Path) -> None:
     note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     note.write_text(_NOTE, "utf-8")
+
+
+async def _tidy_names(core: Core) -> None:
+    """Rename connections whose names look like others' and are not: release 1.0 kept blanks and every form of Unicode.
+
+    The later of two that become the same gets a number.
+    """
+    found = [one async for one in iter_connections(core.store.connections, EVERYTHING, OPERATOR) if not one.damage]
+    taken = {one.connection.name for one in found}
+    for stored in found:
+        old = stored.connection
+        name = plain_name(old.name)
+        if name == old.name or stored.sealed is None:
+            continue
+        number, free = 2, name
+        while free in taken:
+            number, free = number + 1, f"{name} ({number})"
+        taken.add(free)
+        renewed = await core.secrets.signed(replace(old, name=free, version=old.version + 1), stored)
+        entry = core.audit.entry("connection.renamed", OPERATOR, renewed.connection, was=old.name)
+        with suppress(ConnectionChanged):  # another program was faster
+            await core.store.connections.change(renewed, entry)
+            log.warning("The connection %r is called %r now: its name looked like another's.", old.name, free)
 
 
 async def _sign(core: Core, stored: StoredConnection) -> bool:

@@ -132,3 +132,34 @@ def test_a_relative_bundle_is_kept_absolute(world: World, sandbox: Sandbox, monk
     shown = world.use(lambda host: host.connections.show("prod"))
     assert shown["parameters"]["ca_bundle"] == str(world.home / "ca.pem")
     assert bundled().is_absolute()
+
+
+def test_names_that_look_alike_are_told_apart_at_the_first_start(tmp_path: Path) -> None:
+    import shutil
+    import sqlite3
+
+    made = Path(__file__).parents[1] / "data" / "release_1_0" / "home"
+    home = tmp_path / "home"
+    shutil.copytree(made, home)
+    (home / "master.key").chmod(0o600)
+    with sqlite3.connect(home / "connector-host.db") as database:
+        ids = [row[0] for row in database.execute("select id from connection order by name")]
+        for row_id, name in zip(ids, ("caf\u00e9", "cafe\u0301", "trail "), strict=False):
+            facts = "json_set(facts, '$.name', ?)" if _has_name(database) else "facts"
+            values = (name, name, row_id) if "?" in facts else (name, row_id)
+            database.execute(f"update connection set name = ?, facts = {facts} where id = ?", values)
+    database.close()
+    world = World(home)
+    names = [one.connection.name for one in world.use(lambda host: host.connections.list())]
+    assert {"caf\u00e9", "caf\u00e9 (2)", "trail"} <= set(names)
+    renamed = [
+        one.entry for one in world.use(lambda host: host.audit.newest(50)) if one.entry.action == "connection.renamed"
+    ]
+    assert len(renamed) == 2
+    again = [one.connection.name for one in World(home).use(lambda host: host.connections.list())]
+    assert again == names
+
+
+def _has_name(database: Any) -> bool:
+    facts = database.execute("select facts from connection limit 1").fetchone()[0]
+    return '"name"' in facts
