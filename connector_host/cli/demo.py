@@ -17,6 +17,7 @@ from connector_host.cli.sandbox import serving
 from connector_host.host.host import Session
 from connector_host.model.connection import Change
 from connector_host.model.errors import WrongUse
+from connector_host.model.manifest import Manifest
 from connector_host.model.result import Result
 
 PLUGIN, NAME = "pagerduty", "demo"
@@ -38,7 +39,7 @@ def command(app: App, serve: bool) -> None:  # noqa: FBT001 - click passes it by
         home = app.at(Path(folder))
         with serving(stand_in_of(manifest).build(incidents=12)) as base:
             _say(f"The PagerDuty sandbox listens on {base}; the data folder is {folder}.")
-            with_session(home, lambda session: _Demo(session, base).run())
+            with_session(home, lambda session: _Demo(session, base, home.plugins.plugin(PLUGIN)).run())
             if serve:
                 _say(f"\nStill there; in another terminal:\n  export CONNECTOR_HOST_HOME={folder}")
                 _say(f"  connector-host test-command {PLUGIN} list-users --connection {NAME}\nCtrl-C ends it.")
@@ -61,6 +62,7 @@ class _Demo(Struct):
 
     session: Session
     base: str
+    manifest: Manifest
     statuses: list[tuple[str, str]] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -97,7 +99,8 @@ class _Demo(Struct):
         from connector_host.cli.tables import print_result  # noqa: PLC0415 - rich is for people only
 
         result = await self.session.run(PLUGIN, command, NAME, inputs)
-        print_result(result, title, raw=False)
+        columns = self.manifest.commands[command].columns
+        print_result(result, title, columns, raw=False)
         self.statuses.append((title, result.status.value))
         return result
 

@@ -11,6 +11,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from connector_host.model.paths import compile_path
 from connector_host.model.result import Result, Status
 
 COLOURS = {Status.PASSED: "green", Status.PARTIAL: "yellow", Status.FAILED: "red"}
@@ -45,8 +46,8 @@ def console() -> Console:
     return _Out(highlight=False, soft_wrap=False, width=None if bounded else WIDE)
 
 
-def print_result(result: Result, title: str, *, raw: bool = True) -> None:
-    """All tabs of a result."""
+def print_result(result: Result, title: str, columns: Mapping[str, str] | None = None, *, raw: bool = True) -> None:
+    """All tabs of a result; `columns` are the command's own, titles and paths within a record."""
     out = console()
     out.print(
         Rule(
@@ -65,7 +66,7 @@ def print_result(result: Result, title: str, *, raw: bool = True) -> None:
         out.print(Text(f"the newest {result.completeness.returned} of more", style="dim"))
     for note in result.notes:
         out.print(_cell(f"Note: {note}"))
-    _print_context(out, result)
+    _print_context(out, result, columns or {})
     _print_key_fields(out, result)
     if raw and result.raw_data is not None:
         _print_raw(out, result.raw_data)
@@ -73,15 +74,37 @@ def print_result(result: Result, title: str, *, raw: bool = True) -> None:
     out.print()
 
 
-def _print_context(out: Console, result: Result) -> None:
+def _print_context(out: Console, result: Result, columns: Mapping[str, str]) -> None:
     records = result.context_data
+    if records == [] and result.status is not Status.FAILED:
+        _tab(out, "Result", "no records")
     if not isinstance(records, list) or not records:
         return
-    rows = [row for record in records for row in _rows(record)]
+    rows = [row for record in records for row in (_chosen(record, columns) if columns else _rows(record))]
     whole = result.completeness
     count = f"{len(rows)} shown of {whole.returned}" if whole and len(rows) > ROWS else ""
     _tab(out, "Result", f"{count and f'first {ROWS} of {whole.returned if whole else len(rows)}'}")
-    out.print(record_table(rows[:ROWS]))
+    out.print(_own_table(rows[:ROWS]) if columns else record_table(rows[:ROWS]))
+
+
+def _chosen(record: Any, columns: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """Return a record as rows of the command's own columns; those of a fan-out begin with the item."""
+    item: dict[str, Any] = {}
+    values = [record]
+    if isinstance(record, dict) and set(record) == {"item", "value"}:
+        item = {"Item": record["item"]}
+        values = record["value"] if isinstance(record["value"], list) else [record["value"]]
+    paths = {title: compile_path(path) for title, path in columns.items()}
+    return [{**item, **{title: _joined(path.find(one)) for title, path in paths.items()}} for one in values]
+
+
+def _joined(found: list[Any]) -> Any:
+    shown = [_summary(value) for value in found if value is not None]
+    return shown[0] if len(shown) == 1 else ", ".join(map(str, shown))
+
+
+def _own_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    return list_table(list(dict.fromkeys(title for row in rows for title in row)), [list(row.values()) for row in rows])
 
 
 def _rows(record: Any) -> list[Mapping[str, Any]]:
@@ -116,6 +139,8 @@ def record_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         dict.fromkeys(key for row in rows for key, value in row.items() if not isinstance(value, dict | list))
     )
     present = present or list(dict.fromkeys(key for row in rows for key in row))
+    if all(row.get("summary") in (row.get("title"), row.get("name")) for row in rows):
+        present = [key for key in present if key != "summary"]
     chosen = [key for key in FAVOURITES if key in present]
     chosen += [key for key in present if key not in chosen and not key.endswith(("url", "self"))]
     table = _plain_table(*chosen[:COLUMNS])
@@ -129,6 +154,8 @@ def list_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     table = _plain_table(*columns)
     for row in rows:
         table.add_row(*map(_cell, row))
+    if not table.row_count:
+        table.add_row(Text("(none)", style="dim"))
     return table
 
 

@@ -143,7 +143,7 @@ def _runner(manifest: Manifest, found: Command) -> Any:
             with Bar(found.title) as bar:
                 options = Options(deadline_seconds=timeout, progress=bar.advance)
                 result = with_session(app, _Work(manifest.id, found, name, inputs, options, values).run)
-        show(result, found.title, output)
+        show(result, found.title, output, found.columns)
         return 0 if partial_ok and result.status is Status.PARTIAL else exit_code(result)
 
     return run
@@ -196,14 +196,14 @@ def _list_options(app: App, found: Command, of: tuple[str, str, str], output: st
     return 0
 
 
-def show(result: Result, title: str, output: str) -> None:
+def show(result: Result, title: str, output: str, columns: Mapping[str, str] | None = None) -> None:
     """Print a result for people or for machines."""
     if output == "json":
         click.echo(result.json())
         return
     from connector_host.cli.tables import print_result  # noqa: PLC0415 - rich is for people only
 
-    print_result(result, title)
+    print_result(result, title, columns)
 
 
 command = _Plugins(

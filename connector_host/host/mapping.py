@@ -97,8 +97,15 @@ class FieldTable:
                 value = default
             elif convert is not None:
                 value = convert(value)
+            elif type(value) is dict:
+                value = _named(value)
             mapped[name] = value
         return mapped
+
+
+def _named(value: dict[str, Any]) -> Any:
+    """Return a reference to a thing as people know it: by its summary, or its name; all else as it is."""
+    return next((value[key] for key in ("summary", "name") if isinstance(value.get(key), str)), value)
 
 
 def _search(source: EventSource) -> Callable[[Any], bool]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from connector_host.host.inputs import InputForm
+from connector_host.host.key_fields import KeyFields
 from connector_host.host.mapping import Mapper
 from connector_host.host.redaction import hides
 from connector_host.host.settings import Settings
@@ -12,7 +13,6 @@ from connector_host.host.uploads import FileInputs
 from connector_host.manifests.schema import Checker
 from connector_host.model.invocation_errors import InvalidInput
 from connector_host.model.manifest import Command, Manifest
-from connector_host.model.paths import JsonPath, compile_path
 from connector_host.ports.parts import Body, OpenConnection, Runner
 
 
@@ -25,7 +25,7 @@ class CommandRules:
         self.output = None if command.output is None else Checker(command.output)
         self.hides = hides(command.output)
         self.mapper = None if command.intake is None else Mapper(command.intake)
-        self.key_fields: dict[str, JsonPath] = {name: compile_path(path) for name, path in command.key_fields.items()}
+        self.key_fields = KeyFields(command.key_fields)
         self.deadline_seconds = command.deadline or settings.limits.deadline_seconds
 
 

@@ -68,7 +68,7 @@ class Run(Struct, eq=False):
             round((self.core.clock.monotonic() - self.begun) * 1000),
             raw,
             output.context_data(),
-            {name: path.find(raw) for name, path in rules.key_fields.items()} if shown else {},
+            rules.key_fields.of(raw) if shown else {},
             output.whole(),
             rules.mapper.map(raw) if rules.mapper and shown else None,
             tuple(output.notes),

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from connector_host.http.refusals import is_page
 from connector_host.model.effects import EFFECTS, Effect
+from connector_host.model.failure import Kind
 from connector_host.model.invocation_errors import (
     ConnectionLost,
     DeadlinePassed,
@@ -131,7 +132,7 @@ def _told(reply: Reply | None, error: InvocationError | None, late: str) -> Repl
     """Return the last answer, or raise the last error, with what the deadline has to do with it beside."""
     if error is not None:
         if late:
-            error.failure = replace(error.failure, detail=f"{error.failure.detail} {late}".lstrip())
+            error.amended(kind=Kind.TIMEOUT, detail=f"{error.failure.detail} {late}".lstrip())
         raise error
     assert reply is not None  # noqa: S101 - one of the two is there
     return replace(reply, remark=late) if late else reply

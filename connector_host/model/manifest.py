@@ -150,6 +150,7 @@ class Command(Struct, frozen=True):
     responses: tuple[ResponseRule, ...] = ()
     results: ItemResults | None = None
     answers_for: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
     read_only: bool = False
     destructive: bool = False

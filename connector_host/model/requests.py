@@ -144,6 +144,13 @@ class ItemResults(Struct, frozen=True):
     ok: tuple[Any, ...] = ()
 
 
+class Moved(Struct, frozen=True):
+    """Where a thing stands that the product refuses to give at its old place: a text of the refusal, and the path."""
+
+    says: str
+    path: str
+
+
 class RequestTemplate(Struct, frozen=True):
     """A declared request: what to send, written as data."""
 
@@ -162,6 +169,7 @@ class RequestTemplate(Struct, frozen=True):
     poll: Poll | None = None
     transform: Any = None
     requires: tuple[str, ...] = ()
+    moved: Moved | None = None
 
 
 def check_origin(base: str) -> str:

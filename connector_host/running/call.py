@@ -94,10 +94,14 @@ class RunningCall:
         self, outgoing: OutgoingRequest, server: str, collect: str, paging: Paging | None, most: int | None = None
     ) -> PagedListing:
         """Return a list to be read; without paging it is the one page."""
-        reading = Reading(self._servers.opened.cannot_hold, self._count, most, self._prefetch)
+        reading = Reading(self._servers.opened.cannot_hold, self._count, most, self._prefetch, self._output.note)
         listing = PagedListing(self._servers.client(server), outgoing, collect, paging, reading)
         self._listings.append(listing)
         return listing
+
+    def ask_elsewhere(self) -> None:
+        """Note that the last list, which was refused, is asked for at another place."""
+        self._listings[-1].replaced = True
 
     def stopped(self, reason: str | None, *, complete: bool, limited: bool = False) -> None:
         """Say why the command's list ended; raises TypeError for a reason that is no text."""
@@ -136,8 +140,10 @@ class RunningCall:
             pages = sum(listing.pages for listing in self._listings)
             self._output.completeness(replace(self._said, pages=pages))
         else:
+            read = any(listing.pages for listing in self._listings)
             for listing in self._listings:
-                if not listing.refused:
+                half = read and not listing.replaced and self._servers.command.each is None
+                if not listing.refused or half:
                     self._output.completeness(listing.facts)
 
     def _count(self, records: int) -> None:

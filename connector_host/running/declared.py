@@ -11,7 +11,7 @@ from connector_host.http.outgoing import OutgoingRequest
 from connector_host.model.authoring import Failed, Item, Page, item_name
 from connector_host.model.failure import Kind
 from connector_host.model.invocation import Invocation
-from connector_host.model.invocation_errors import InvalidInput, InvocationError, UnexpectedReply
+from connector_host.model.invocation_errors import ApiError, InvalidInput, InvocationError, UnexpectedReply
 from connector_host.model.manifest import Command, Credential
 from connector_host.model.paths import ABSENT, PathSyntaxError, compile_path
 from connector_host.model.requests import Poll, RequestTemplate
@@ -98,6 +98,7 @@ class DeclaredRequest:
         self.command = servers.command
         self.values = servers.opened.values
         self._path = compile_path_template(template.path)
+        self._moved = None if template.moved is None else compile_path_template(template.moved.path)
         self._fills = {name: compile_value(part) for name, part in parts.items() if part}
         self._requires = [(path, compile_path(path)) for path in template.requires]
         self._manifest = servers.opened.manifest
@@ -149,7 +150,10 @@ class DeclaredRequest:
         """Return the reply, once the product is done with it."""
         template = self.template
         outgoing = self.outgoing(roots, deadline)
-        reply = await call.value(outgoing, template.server)
+        try:
+            reply = await call.value(outgoing, template.server)
+        except ApiError as error:
+            reply = await call.value(self._at_new_place(error, outgoing, roots), template.server)
         if template.poll is not None:
             path = None if self._poll_path is None else self._poll_path({**roots, "reply": reply})
             again = outgoing if path is None else OutgoingRequest("GET", path, deadline=deadline)
@@ -159,13 +163,30 @@ class DeclaredRequest:
 
     async def pages(self, call: RunningCall, roots: Roots, deadline: float) -> AsyncIterator[Page]:
         """Read the list page by page."""
-        template = self.template
         outgoing = self.outgoing(roots, deadline)
+        try:
+            async for page in self._listed(call, roots, outgoing):
+                yield page
+        except ApiError as error:  # of the first page: those of later ones end the list
+            elsewhere = self._at_new_place(error, outgoing, roots)
+            call.ask_elsewhere()
+            async for page in self._listed(call, roots, elsewhere):
+                yield page
+
+    async def _listed(self, call: RunningCall, roots: Roots, outgoing: OutgoingRequest) -> AsyncIterator[Page]:
+        template = self.template
         async for page in call.listing(outgoing, template.server, template.collect or "", template.paging):
             if self._transform is None:
                 yield page
             else:
                 yield Page([self._shaped(roots, record) for record in page.records], clean=page.clean)
+
+    def _at_new_place(self, error: ApiError, outgoing: OutgoingRequest, roots: Roots) -> OutgoingRequest:
+        """Return the request to where the manifest says that a thing moved; raises the refusal where it does not."""
+        moved, failure = self.template.moved, error.failure
+        if moved is None or self._moved is None or moved.says not in f"{failure.message} {failure.detail}":
+            raise error
+        return replace(outgoing, path=self._moved(roots))
 
     async def item(self, call: RunningCall, roots: Roots, deadline: float, element: Any) -> Item:
         """Answer for one element of a fan-out."""
@@ -183,7 +204,7 @@ class DeclaredRequest:
         if self._transform is None:
             return reply
         value = self._transform({**roots, "reply": reply})
-        return None if value is ABSENT else value
+        return reply if value is ABSENT else value  # what came in another wrapper is kept as it came
 
 
 class RequestRunner:

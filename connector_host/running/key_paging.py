@@ -32,7 +32,8 @@ class End(Struct, frozen=True):
 class KeyPager:
     """Finds the way through one list, and drops what was read already."""
 
-    moving = True
+    moving = repeats = True
+    may_have_lost = False
 
     def __init__(self, paging: Paging, most: int | None) -> None:
         self._paging = paging

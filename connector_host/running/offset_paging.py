@@ -34,6 +34,16 @@ class MovingPager(Pager):
         self._back, self._gaps = 1, 0
         self._usual = self._size
 
+    @property
+    def repeats(self) -> bool:  # type: ignore[override]
+        """Whether what comes is, or begins with, what was read before."""
+        return self._checking or (self._first is not None and self._paging.style == "offset")
+
+    @property
+    def may_have_lost(self) -> bool:  # type: ignore[override]
+        """Whether pages stand one behind the other, without an overlap that would show what left."""
+        return not self.repeats
+
     def unread(self, page: Page) -> Page:
         """Return a page without the records that came before."""
         if self._checking:

@@ -38,6 +38,8 @@ class Pager:
     """Finds the way through the pages of one list; while it is `moving` the same page may come again."""
 
     moving = False
+    repeats = False  # whether it asks for records again, to see that none is missing
+    may_have_lost = False  # whether a record that came twice says that another may not have come
 
     def __init__(self, client: ServerClient, paging: Paging, most: int | None) -> None:
         self._client = client

@@ -16,6 +16,7 @@ from connector_host.http.replies import not_json, refuse_bad, refuse_hostile, wr
 from connector_host.http.server import ServerClient
 from connector_host.model.authoring import Listing, Page
 from connector_host.model.invocation_errors import InvocationError
+from connector_host.model.paths import compile_path
 from connector_host.model.requests import Paging
 from connector_host.model.result import Completeness
 from connector_host.ports.parts import Reply
@@ -98,6 +99,9 @@ Vouch = Callable[[bytes], bool]
 Seen = Callable[[int], None]
 
 
+NO_CONTENT = 204  # RFC 9110, 15.3.5: the list is empty
+
+
 class Reading(Struct, frozen=True):
     """How a list is read: whether a page holds no secret, who counts, about how many records are wanted, and ahead."""
 
@@ -105,6 +109,17 @@ class Reading(Struct, frozen=True):
     seen: Seen
     most: int | None = None
     prefetch: Prefetch | None = None
+    note: Callable[[str], None] = print
+
+
+def _is_new(found: Any, known: set[Any]) -> bool:
+    """Whether a record's id was not met before; one without an id is like no other."""
+    if not isinstance(found, str | int) or isinstance(found, bool):
+        return True
+    if found in known:
+        return False
+    known.add(found)
+    return True
 
 
 def _pager(client: ServerClient, paging: Paging, most: int | None) -> Pager | KeyPager:
@@ -120,7 +135,7 @@ class PagedListing(Listing):
         self, client: ServerClient, outgoing: OutgoingRequest, collect: str, paging: Paging | None, reading: Reading
     ) -> None:
         super().__init__()
-        self.refused = False
+        self.refused = self.replaced = False
         self.pages = 0
         self.returned = 0
         self._client = client
@@ -128,6 +143,9 @@ class PagedListing(Listing):
         self._collect = collect
         self._pager = None if paging is None else _pager(client, paging, reading.most)
         self._reading = reading
+        self._id = compile_path(paging.id if paging is not None else "$.id")
+        self._known: set[Any] = set()
+        self._doubles = 0
 
     @property
     def facts(self) -> Completeness:
@@ -146,14 +164,14 @@ class PagedListing(Listing):
                 if not self.pages:
                     self.refused = True
                     raise
-                self._stop(f"After {self.returned} records: {error} {error.failure.detail}".rstrip())
+                self.stopped_because = f"After {self.returned} records: {error} {error.failure.detail}".rstrip()
                 return
             page = Page(content.records or [], content.texts, clean=self._reading.vouch(reply.body))
             moving = self._pager is not None and self._pager.moving
             if content.records and content.texts == before and not moving:
-                self._stop("The server sends the same page again and again.")
+                self.stopped_because = "The server sends the same page again and again."
                 return
-            page = page if self._pager is None else self._pager.unread(page)
+            page = self._unread(page)
             before = content.texts
             self._count(len(page.records))
             position, go_on = self._next(content, reply, position)
@@ -180,6 +198,8 @@ class PagedListing(Listing):
         return reply
 
     def _content(self, reply: Reply) -> ListReply:
+        if reply.status == NO_CONTENT:
+            return ListReply({}, [], [])
         refuse_hostile(reply)
         try:
             content = split_list(reply.body, self._collect)
@@ -200,8 +220,27 @@ class PagedListing(Listing):
         if isinstance(following, NextPage):
             return following.position, True
         self.complete, self.stopped_because = following.reason is None, following.reason
+        if self._doubles:
+            self._tell_of_doubles()
         self.window_full = following.window_full
         return None, False
 
-    def _stop(self, reason: str) -> None:
-        self.stopped_because = reason
+    def _unread(self, page: Page) -> Page:
+        """Return a page without the records that came before, in it or in another, by their ids."""
+        before, pager = len(page.records), self._pager
+        if pager is not None:
+            page = pager.unread(page)
+            if pager.repeats:
+                return page
+        kept = [_is_new(self._id.first(record), self._known) for record in page.records]
+        if not all(kept):
+            new = iter(kept)
+            page = page.keep(lambda _record: next(new))
+        self._doubles += before - len(page.records)
+        return page
+
+    def _tell_of_doubles(self) -> None:
+        many = "1 record" if self._doubles == 1 else f"{self._doubles} records"
+        self._reading.note(f"The list '{self._collect}' changed while it was read: {many} came twice, and stands once.")
+        if self._pager is not None and self.pages > 1 and self.complete and self._pager.may_have_lost:
+            self.complete, self.stopped_because = False, "The list changed while it was read: some may be missing."

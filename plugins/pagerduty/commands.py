@@ -10,12 +10,11 @@ from .changes import changed
 from .changing_events import change_event
 from .creating import created, referred
 from .events import Event, present, send, send_change, triggered, with_details
-from .incidents import id_of, newest_first, ordered, ranges_of
+from .incidents import newest_first, ordered, ranges_of
 from .integration_keys import integration_keys
+from .schedules import both_kinds
 from .search import query_of, time_ranges
-from .shapes import is_named, list_in
-
-SERVER_ERROR = 500
+from .shapes import list_in
 
 
 @command
@@ -181,25 +180,8 @@ async def list_incidents(
 @command
 async def get_all_schedules(call: AsyncCall, query: str | None = None) -> AsyncIterator[Page]:
     """Read both kinds of schedules; an account without the newer kind is told so in a note."""
-    listing = call.pages("/schedules", "schedules", query={"query": query})
-    known: set[Any] = set()
-    async for page in listing:
-        known.update(map(id_of, page.records))
+    async for page in both_kinds(call, query):
         yield page
-    complete, reason = listing.complete, listing.stopped_because
-    newer = call.pages("/v3/schedules", "schedules")
-    try:
-        async for page in newer:
-            yield page.keep(lambda schedule: id_of(schedule) not in known and is_named(schedule, query))
-        complete, reason = complete and newer.complete, reason or newer.stopped_because
-    except ApiError as error:
-        status = error.failure.http_status or 0
-        if status >= SERVER_ERROR:
-            raise
-        call.note(
-            f"Shift-based schedules (early access) are not listed: the server answered {status} to GET /v3/schedules."
-        )
-    call.stopped(reason, complete=complete)
 
 
 @command

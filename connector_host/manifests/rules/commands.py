@@ -26,6 +26,8 @@ def check_commands(plugin: Plugin) -> Iterator[Problem]:
             if output is not ABSENT and not resolves(path, output):
                 cause = f"The key field {field} will be empty: the output schema has nothing at {path}."
                 yield plugin.document.problem(place, "unresolved-path", cause, "Mend the path, or the output schema.")
+        for title, path in command.get("columns", {}).items():
+            yield from plugin.path((*where, "columns", title), path)
         if command.get("kind") == "credential" or "credential" in command:
             yield from _check_credential(plugin, where, command)
         if "intake" in command:

@@ -141,6 +141,7 @@ def _check_request(plugin: Plugin, where: Where, command: Mapping[str, Any]) -> 
     for part in _FILLED:
         if part in request:
             yield from plugin.templates((*here, part), request[part], roots)
+    yield from plugin.templates((*here, "moved", "path"), request.get("moved", {}).get("path", ""), roots)
     for index, path in enumerate(request.get("requires", [])):
         yield from plugin.path((*here, "requires", index), path, roots)
     yield from _check_shape(plugin, where, command, request)

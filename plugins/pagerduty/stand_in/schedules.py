@@ -32,10 +32,30 @@ class SchedulesApi:
             ("GET", "/schedules/{id}/users", self.users),
             ("GET", "/schedules/{id}/overrides", self.overrides),
             ("POST", "/schedules/{id}/overrides", self.create_override),
+            ("GET", "/v3/schedules/{id}", self.shift_based),
+            ("GET", "/v3/schedules/{id}/users", self.shift_based_users),
+            ("GET", "/v3/schedules/{id}/overrides", self.overrides),
+            ("POST", "/v3/schedules/{id}/overrides", self.create_override),
         ]
 
+    def _one(self, request: Request) -> dict[str, Any]:
+        """Return what the path names; raises Refusal for a schedule of the other kind."""
+        shift_based, asked = self._account.v3_schedules, request.path_params["id"]
+        if request.url.path.startswith("/v3/"):
+            return self._api.one(shift_based, request).data
+        if asked in shift_based:
+            raise invalid("This is a shift-based schedule. Ask for it at /v3/schedules.")
+        return self._api.one(self._account.schedules, request).data
+
+    async def shift_based(self, request: Request) -> Response:
+        return as_json({"schedule": self._one(request)})
+
+    async def shift_based_users(self, request: Request) -> Response:
+        users = self._one(request).get("users", [])
+        return as_json({"users": [self._account.users[one["id"]].data for one in users]})
+
     async def schedule(self, request: Request) -> Response:
-        schedule = self._api.one(self._account.schedules, request).data
+        schedule = self._one(request)
         rendered: list[dict[str, Any]] = []
         if {"since", "until"} & request.query_params.keys():
             since, until = _range(request.query_params)
@@ -55,11 +75,11 @@ class SchedulesApi:
         return as_json({"schedule": self._api.shown(request, shown)})
 
     async def users(self, request: Request) -> Response:
-        schedule = self._api.one(self._account.schedules, request)
-        return as_json({"users": [self._account.users[one["id"]].data for one in schedule.data["users"]]})
+        schedule = self._one(request)
+        return as_json({"users": [self._account.users[one["id"]].data for one in schedule["users"]]})
 
     async def overrides(self, request: Request) -> Response:
-        schedule = self._api.one(self._account.schedules, request).data["id"]
+        schedule = self._one(request)["id"]
         if not {"since", "until"} <= request.query_params.keys():
             raise invalid("since and until are required.")
         since, until = request.query_params["since"], request.query_params["until"]
@@ -68,7 +88,7 @@ class SchedulesApi:
 
     async def create_override(self, request: Request) -> Response:
         """Answer for each override by itself, as PagerDuty does: the whole is 201."""
-        schedule = self._api.one(self._account.schedules, request).data["id"]
+        schedule = self._one(request)["id"]
         asked = (await body_of(request)).get("overrides")
         if not isinstance(asked, list) or not asked or len(asked) > MOST_OVERRIDES:
             raise invalid("Overrides must be a list of at most 100.")
