@@ -49,7 +49,7 @@ def _filled(name: str, plugin: str) -> str:
 
 
 def _from_openapi(plugin: str, source: str) -> tuple[str, dict[str, str]]:
-    from connector_host.authoring.openapi.commands import manifest_from_openapi  # noqa: PLC0415 - a plain start needs none
+    from connector_host.authoring.openapi.plugin import manifest_from_openapi  # noqa: PLC0415 - a plain start needs none
 
     text, schemas = manifest_from_openapi(plugin, source)
     return f"{editor_line()}\n{text}", schemas

@@ -101,6 +101,9 @@ def link(app: App, folder: Path) -> int:
     if findings.manifest is None:
         show_problems(findings.problems, "text")
         return 1
+    known = app.plugins.plugins.get(findings.manifest.id)
+    if known is not None and known.root.resolve() != findings.manifest.root.resolve():
+        raise WrongUse(f"There is a plugin '{known.id}' already, in {known.root}. Give this one another id.")
     app.plugins.link(findings.manifest.root)
     click.echo(f"{findings.manifest.id} is linked from {folder}.", err=True)
     return 0

@@ -14,16 +14,19 @@ from connector_host.manifests.parameters import condition_in_words, labelled_opt
 from connector_host.model.errors import WrongUse
 from connector_host.model.json_text import parse_json
 
-RESERVED = frozenset({"connection", "sandbox", "input", "options_of", "output", "timeout", "help"})
+# What the command line has an option of its own for; a parameter of such a name is `--input-NAME`.
+RESERVED = frozenset(
+    {"connection", "sandbox", "set", "secret", "input", "options_of", "output", "timeout", "partial_ok", "help"}
+)
+RESERVED_BY_CLICK = frozenset({"parameters", "secrets"})
+_PREFIX = "given_input_"
 
 
 def options_of(properties: Mapping[str, Any], required: list[str]) -> list[click.Option]:
     """One option per parameter; the host, not the command line, decides whether a value is right."""
     titles = {name: str(schema.get("title", name)) for name, schema in properties.items()}
     options = [
-        _option(name, schema, _traits(schema, titles, required=name in required))
-        for name, schema in properties.items()
-        if name not in RESERVED
+        _option(name, schema, _traits(schema, titles, required=name in required)) for name, schema in properties.items()
     ]
     old = [_option(schema["was"], schema, []) for schema in properties.values() if "was" in schema]
     for option in old:
@@ -44,12 +47,21 @@ def _traits(schema: Mapping[str, Any], titles: Mapping[str, str], *, required: b
 
 
 def _option(name: str, schema: Mapping[str, Any], traits: list[str]) -> click.Option:
-    flag = f"--{name.replace('_', '-')}"
+    word = name.replace("_", "-")
+    if name in RESERVED:
+        word = f"input-{word}"
+    flag, taken = f"--{word}", name in RESERVED | RESERVED_BY_CLICK
+    name = f"{_PREFIX}{name}" if taken else name
     if schema.get("type") == "boolean":
-        return click.Option([f"{flag}/--no-{name.replace('_', '-')}", name], default=None, help=_help(schema, traits))
+        return click.Option([f"{flag}/--no-{word}", name], default=None, help=_help(schema, traits))
     shape = _shape(schema)
     options = [str(value) for value, _ in labelled_options(schema)]
     return click.Option([flag, name], metavar=shape, help=_help(schema, traits), shell_complete=lambda *_: options)
+
+
+def input_name(option: str) -> str:
+    """Return the parameter that an option of the command line is for."""
+    return option.removeprefix(_PREFIX)
 
 
 def _shape(schema: Mapping[str, Any]) -> str:

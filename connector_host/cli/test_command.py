@@ -11,7 +11,7 @@ import click
 
 from connector_host.app import App
 from connector_host.cli.connection_options import values_of
-from connector_host.cli.parameters import options_of, read_inputs, uploaded
+from connector_host.cli.parameters import input_name, options_of, read_inputs, uploaded
 from connector_host.cli.running import Bar, exit_code, output_option, print_rows, show_faults, with_session
 from connector_host.host.host import Session
 from connector_host.host.text_values import read_texts
@@ -114,7 +114,7 @@ def _given(found: Command, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inputs that single options give, each read by its schema."""
     properties = dict(found.input.get("properties", {}))
     properties |= {schema["was"]: schema for schema in properties.values() if "was" in schema}
-    return read_texts({name: value for name, value in given.items() if value is not None}, properties)
+    return read_texts({input_name(name): value for name, value in given.items() if value is not None}, properties)
 
 
 def _runner(manifest: Manifest, found: Command) -> Any:

@@ -58,6 +58,8 @@ def _multipart(parts: Mapping[str, Any]) -> tuple[bytes, str]:
     for name, value in query_pairs({name: part for name, part in parts.items() if name not in files}):
         data.setdefault(name, []).append(value)
     fields = [(name, (None, value)) for name, values in data.items() for value in values]
+    if not files and not fields:  # the library makes no body of nothing; RFC 2046, 5.1.1 has one
+        return b"--empty--\r\n", "multipart/form-data; boundary=empty"
     request = httpx2.Request("POST", "http://localhost", data=data if files else None, files=files or fields)
     return request.read(), request.headers["content-type"]
 

@@ -66,6 +66,10 @@ class Pager:
     def next(self, content: ListReply, headers: Mapping[str, str], position: Any) -> NextPage | Stop:
         """Say how the list goes on after a page."""
         style = self._paging.style
+        if style == "first_page":
+            more = compile_path(self._paging.more).first(content.rest) not in _NOTHING
+            unsaid = "The server says that there is more, and the manifest does not say how to ask for it."
+            return Stop(unsaid if more else None)
         if style == "offset":
             return self._after_offset(content, position or 0)
         if style == "page":

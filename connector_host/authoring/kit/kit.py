@@ -39,7 +39,7 @@ class Report(Struct, frozen=True):
     seconds: float
 
 
-for _room in ("failures", "results", "safety"):
+for _room in ("failures", "results", "connection", "safety"):
     import_module(f"connector_host.authoring.kit.rules_{_room}")
 
 

@@ -112,34 +112,6 @@ async def error_sample(_bench: Bench, command: Command) -> Seen:
     return f"Add a sample with 'result: {{status: Failed, …}}' to commands.{command.id}."
 
 
-@rule("test-connection", "bronze", "There is a command of kind test_connection.", each_command=False)
-async def has_test_connection(bench: Bench, _command: Command) -> Seen:
-    found = [one for one in bench.manifest.commands.values() if one.kind == "test_connection"]
-    return None if found else "Add a command with 'kind: test_connection'."
-
-
-@rule("test-connection-fails", "silver", "Test Connection fails, and says why, where the credentials are refused.")
-async def refused_test_fails(bench: Bench, command: Command) -> Seen:
-    if command.kind != "test_connection":
-        return NOT_APPLICABLE
-    run = await bench.run(command, {}, bench.always((401, {}, b"")))
-    if run.status != "Failed" or "unauthorized" not in run.kinds:
-        return f"With refused credentials it ended so: {run.words}"
-    return None
-
-
-@rule("test-connection-changes-nothing", "bronze", "Test Connection only reads.")
-async def connection_test_reads(bench: Bench, command: Command) -> Seen:
-    if command.kind != "test_connection" or not command.samples:
-        return NOT_APPLICABLE
-    for sample in command.samples:
-        run = await bench.run(command, sample.input, BySamples(bench.manifest, (command.id, sample)))
-        changing = [one for one in run.requests if one.method not in READING and not bench.asks_for_token(one)]
-        if changing:
-            return f"It sends {changing[0].method} {changing[0].url}."
-    return None
-
-
 @rule("read-only-told", "platinum", "What only reads is marked read_only, and nothing else is.")
 async def read_only_told(bench: Bench, command: Command) -> Seen:
     if not command.samples:

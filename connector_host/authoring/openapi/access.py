@@ -1,15 +1,21 @@
 """How an OpenAPI document's requests show who asks, and how its lists are paged."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from msgspec import Struct, field
 
-from connector_host.authoring.openapi.document import OpenApi, Operation, sentence
+from connector_host.authoring.openapi.document import OpenApi, Operation, is_data, sentence, snake, titled
+from connector_host.model.errors import WrongUse
 
-_TEMPLATE = re.compile(r"[`'\"]?([^`'\"<]*)<[^>]+>")
+# `Authorization: Token <your key>`: what stands before the key, and is no HTML.
+_PREFIX = re.compile(
+    r"(?:[`'\"](?P<quoted>[A-Za-z][\w-]*(?: [\w-]+)?[ =])|\b(?P<word>Bearer|Token|ApiKey|Key) )"
+    r"<[\w -]*(?:key|token|secret)[\w -]*>",
+    re.IGNORECASE,
+)
 _URL = {"type": "string", "format": "uri"}
 
 
@@ -18,30 +24,112 @@ class Access(Struct):
 
     servers: dict[str, Any]
     parameters: dict[str, Any] = field(default_factory=dict)
+    base: str = ""
 
 
-def access_of(api: OpenApi) -> Access:
-    """Return how the API is reached: by the first server, with the first authentication that a manifest can say."""
-    url = _server_url(api)
+def access_of(api: OpenApi, operations: Sequence[Operation]) -> Access:
+    """Return how the operations are reached: by one server, with credentials that a manifest can say for all of them.
+
+    Raises WrongUse for what it cannot say, or what holds for some of them alone.
+    """
+    url = _server_url(api, operations)
     server: dict[str, Any] = {"url": "$.connection.server_url"}
-    access = Access({"api": server})
+    access = Access({"api": server}, base=url)
     access.parameters["server_url"] = {
         "title": "Server URL",
         "description": "The API's base URL.",
         **_URL,
         **_given(url),
     }
-    accept = {one["schema"]["default"] for one in _accepts(api)}
+    accept = {one["schema"]["default"] for one in _accepts(api) if is_data(one["schema"]["default"])}
     if len(accept) == 1:
         server["headers"] = {"Accept": accept.pop()}
-    for scopes, scheme in _schemes(api):
-        if _AUTH.get(_kind(scheme), _token)(access, scheme, scopes):
-            break
+    _sign(api, operations, access)
     return access
 
 
-def _server_url(api: OpenApi) -> str:
-    first = (api.document.get("servers") or [{}])[0]
+def _sign(api: OpenApi, operations: Sequence[Operation], access: Access) -> None:
+    """Declare the first way to show who asks that can be said, of those that the document offers."""
+    offered = _offered(api, operations)
+    for schemes in offered:
+        fresh = Access({"api": dict(access.servers["api"])}, dict(access.parameters), access.base)
+        if _takes(fresh, schemes):
+            access.servers, access.parameters = fresh.servers, fresh.parameters
+            return
+    if offered:
+        named = " or ".join(" with ".join(_kind(scheme) for scheme, _ in schemes) or "nothing" for schemes in offered)
+        raise WrongUse(f"The document wants {named} to show who asks, which a manifest cannot say. Write it in Python.")
+
+
+def _takes(access: Access, schemes: Sequence[tuple[Mapping[str, Any], list[str]]]) -> bool:
+    """Declare schemes that are wanted together; return whether all of them can be said."""
+    for number, (scheme, scopes) in enumerate(schemes):
+        declare = _AUTH.get(_kind(scheme))
+        if declare is None or not is_data(scheme.get("name", "")) or not all(map(is_data, scopes)):
+            return False
+        if not (declare(access, scheme, scopes) if number == 0 else _another_key(access, scheme, number)):
+            return False
+    return True
+
+
+def _another_key(access: Access, scheme: Mapping[str, Any], number: int) -> bool:
+    """Declare a key that is sent beside the first credentials."""
+    where = {"header": "headers", "query": "query"}.get(scheme.get("in", ""))
+    if _kind(scheme) == "mutualTLS":
+        return _client_certificate(access, scheme, [])
+    if _kind(scheme) != "apiKey" or where is None:
+        return False
+    name = snake(str(scheme["name"])) or f"key_{number}"
+    name = name if name not in access.parameters else f"{name}_{number}"
+    access.servers["api"].setdefault(where, {})
+    access.servers["api"][where] = {**access.servers["api"][where], scheme["name"]: f"$.connection.{name}"}
+    access.parameters[name] = _secret(titled(name), "Shows who asks, beside the other credentials.")
+    return True
+
+
+def _offered(api: OpenApi, operations: Sequence[Operation]) -> list[list[tuple[Mapping[str, Any], list[str]]]]:
+    """Return the ways to show who asks, each a list of schemes with their scopes, that serve all the operations."""
+    schemes = api.document.get("components", {}).get("securitySchemes", {})
+    known = {name: api.resolved(one) for name, one in schemes.items()}
+    whole = api.document.get("security", [])
+    wanted = [one for one in operations if one.spec.get("security", whole)]
+    if not wanted:
+        unsaid = not whole and not all(one.spec.get("security") == [] for one in operations)
+        return [[(scheme, [])] for scheme in known.values()] if unsaid else []
+    first = _by_names(wanted[0].spec.get("security", whole))
+    shared = {names for names in first if all(names in _by_names(one.spec.get("security", whole)) for one in wanted)}
+    if not shared:
+        odd = next(one for one in wanted if not set(first) & set(_by_names(one.spec.get("security", whole))))
+        raise WrongUse(f"The operation '{odd.id}' shows who asks in another way than '{wanted[0].id}'. Leave one out.")
+    return [
+        [(known[name], _scopes(name, wanted, whole)) for name in names if name in known]
+        for names in first
+        if names in shared
+    ]
+
+
+def _by_names(requirements: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    return [tuple(one) for one in requirements if one]
+
+
+def _scopes(name: str, operations: Sequence[Operation], whole: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the scopes that the operations need of a scheme, all together."""
+    asked = [one for operation in operations for one in operation.spec.get("security", whole)]
+    return list(dict.fromkeys(scope for one in asked for scope in one.get(name) or []))
+
+
+def _server_url(api: OpenApi, operations: Sequence[Operation]) -> str:
+    """Return the one server of the operations; raises WrongUse where they have several."""
+    whole = _first_url(api.document.get("servers"))
+    found = {_first_url(one.spec.get("servers")) or whole: one.id for one in operations}
+    if len(found) > 1:
+        named = ", ".join(f"'{name}' at {url or 'none'}" for url, name in found.items())
+        raise WrongUse(f"The operations stand on several servers: {named}. Make a plugin of each.")
+    return next(iter(found), whole)
+
+
+def _first_url(servers: Any) -> str:
+    first = (servers or [{}])[0]
     url = str(first.get("url", "")).rstrip("/")
     for name, variable in first.get("variables", {}).items():
         url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
@@ -60,17 +148,6 @@ def _accepts(api: OpenApi) -> list[Mapping[str, Any]]:
     return [one for one in found if one["name"].lower() == "accept" and "default" in one.get("schema", {})]
 
 
-def _schemes(api: OpenApi) -> Iterator[tuple[list[str], Mapping[str, Any]]]:
-    """Return the security schemes with their scopes: those of the whole document, of operations, then all others."""
-    known = api.document.get("components", {}).get("securitySchemes", {})
-    asked = [*api.document.get("security", [])]
-    asked += [one for operation in api.operations.values() for one in operation.spec.get("security", [])]
-    named = [(name, list(scopes or [])) for one in asked for name, scopes in one.items()]
-    for name, scopes in [*named, *((name, []) for name in known)]:
-        if name in known:
-            yield scopes, api.resolved(known[name])
-
-
 def _kind(scheme: Mapping[str, Any]) -> str:
     if scheme.get("type") == "http":
         return str(scheme.get("scheme", "")).lower()
@@ -82,8 +159,9 @@ def _secret(title: str, description: str) -> dict[str, Any]:
 
 
 def _api_key(access: Access, scheme: Mapping[str, Any], _scopes: list[str]) -> bool:
-    found = _TEMPLATE.search(scheme.get("description", ""))
-    value = f"{found[1]}{{$.connection.api_key}}" if found and found[1] else "$.connection.api_key"
+    found = _PREFIX.search(str(scheme.get("description", "")))
+    prefix = (found["quoted"] or f"{found['word']} ") if found else ""
+    value = f"{prefix}{{$.connection.api_key}}" if prefix else "$.connection.api_key"
     auth = {"type": "header", "name": scheme["name"], "value": value}
     if scheme.get("in") == "query":
         auth["type"] = "query"
@@ -106,8 +184,6 @@ def _basic(access: Access, _scheme: Mapping[str, Any], _scopes: list[str]) -> bo
 
 
 def _token(access: Access, scheme: Mapping[str, Any], _scopes: list[str]) -> bool:
-    if _kind(scheme) == "mutualtls":
-        return False
     access.servers["api"]["auth"] = {"type": "bearer", "token": "$.connection.api_key"}
     access.parameters["api_key"] = _secret(
         "API Key", sentence(scheme.get("description") or "The token that shows who asks")
@@ -120,92 +196,41 @@ def _oauth2(access: Access, scheme: Mapping[str, Any], scopes: list[str]) -> boo
     flow = scheme.get("flows", {}).get("clientCredentials")
     if flow is None:
         return _token(access, scheme, scopes)
-    place = urlsplit(str(flow.get("tokenUrl", "/token")))
-    server = "api"
-    if place.netloc:
+    place = urlsplit(urljoin(f"{access.base}/", str(flow.get("tokenUrl", "/token"))))
+    path = f"/{place.path.lstrip('/')}"
+    if not is_data(path):
+        return False
+    server, base = "api", urlsplit(access.base)
+    if place.netloc and (place[:2] != base[:2] or base.path.strip("/")):
         server, origin = "login", f"{place.scheme}://{place.netloc}"
         access.servers["login"] = {"url": "$.connection.login_url"}
         about = {"title": "Login URL", "description": "The server that gives access tokens."}
         access.parameters["login_url"] = {**about, **_URL, **_given(origin)}
     scope = {"scope": " ".join(scopes)} if scopes else {}
     client = {"client_id": "$.connection.client_id", "client_secret": "$.connection.client_secret"}
-    path = f"/{place.path.lstrip('/')}"
     access.servers["api"]["auth"] = {"type": "oauth2", "server": server, "path": path, **client, **scope}
     access.parameters["client_id"] = {"title": "Client ID", "description": "The client's id.", "type": "string"}
     access.parameters["client_secret"] = _secret("Client Secret", "The client's secret.")
     return True
 
 
-_AUTH = {"apiKey": _api_key, "basic": _basic, "bearer": _token, "oauth2": _oauth2}
-
-_SIZES = ("limit", "per_page", "perPage", "page_size", "pageSize", "page[size]", "max_results", "maxResults", "size")
-_OFFSETS = ("offset", "startAt", "start_at", "skip")
-_NUMBERS = ("page", "page_number", "pageNumber", "page[number]")
-_CURSORS = ("cursor", "after", "page_token", "pageToken", "next_token", "nextToken", "starting_after", "page[after]")
-_KEYS = {*_SIZES, *_OFFSETS, *_NUMBERS, *_CURSORS}
-_MORE = ("more", "has_more", "hasMore", "isMore")
-_TOTALS = ("total", "total_count", "totalCount")  # not `count`: with some that is the page's
-_PAGES = ("total_pages", "totalPages", "pages", "pageCount", "page_count")
-_MARKS = ("next_cursor", "nextCursor", "next_page_token", "nextPageToken", "next_token", "nextToken")
-_AROUND = ("", "meta", "pagination", "paging", "links", "_links", "response_metadata", "metadata")
-_MOST = 100
+def _client_certificate(access: Access, _scheme: Mapping[str, Any], _scopes: list[str]) -> bool:
+    """Declare a certificate that the host's wire shows, by the names that it looks for."""
+    for name, title in (("client_certificate", "Client Certificate"), ("client_key", "Client Key")):
+        access.parameters[name] = {**_secret(title, "PEM text that shows who asks."), "multiline": True}
+    return True
 
 
-def paging_of(
-    api: OpenApi, operation: Operation, answer: Mapping[str, Any], reply: Mapping[str, Any]
-) -> tuple[dict[str, Any], frozenset[str]]:
-    """Return the manifest's `paging` and the query keys that it takes care of; nothing where the names do not tell."""
-    free = [one for one in operation.parameters if "enum" not in api.schema(one.get("schema", {}))]  # not `size: small`
-    queries = {one["name"]: one for one in free if one["in"] == "query"}
-    size = _first(_SIZES, queries)
-    found = _style(queries, answer, "link" in {name.lower() for name in reply.get("headers", {})})
-    if not found:
-        return {}, frozenset()
-    most = api.schema(queries[size].get("schema", {})).get("maximum", _MOST) if size else _MOST
-    sized = {"size": min(most, _MOST), "size_parameter": size} if size else {"size_parameter": ""}
-    taken = frozenset(_KEYS & queries.keys())
-    if found.get("position_parameter") == found["style"]:
-        del found["position_parameter"]
-    return {**found, **sized}, taken
+_AUTH = {
+    "apiKey": _api_key,
+    "basic": _basic,
+    "bearer": _token,
+    "oauth2": _oauth2,
+    "mutualTLS": _client_certificate,
+}
 
 
-def looks_paged(operation: Operation) -> bool:
-    """Whether an operation can be asked for a part of its list: without knowing how, the rest would be missed."""
-    return any(one["name"] in _KEYS for one in operation.parameters)
-
-
-def _style(queries: Iterable[str], answer: Mapping[str, Any], link_header: bool) -> dict[str, Any]:  # noqa: FBT001 - one room
-    fields = _fields(answer)
-    number, offset, cursor = (_first(names, queries) for names in (_NUMBERS, _OFFSETS, _CURSORS))
-    more, total, pages = (_first(names, fields) for names in (_MORE, _TOTALS, _PAGES))
-    mark = _first((*_MARKS, "next"), fields)
-    if cursor and mark:
-        return {"style": "cursor", "position_parameter": cursor, "next": fields[mark]}
-    if offset and (more or total):
-        end = {"more": fields[more]} if more else {"total": fields[total or ""]}
-        return {"style": "offset", "position_parameter": offset, **end}
-    if link_header:
-        return {"style": "link_header"}
-    if number:
-        end = {"pages": fields[pages]} if pages else {"more": fields[more]} if more else {}
-        return {"style": "page", "position_parameter": number, **end}
-    following = _fields(answer, "string").get("next")
-    return {"style": "link", "next": following} if following else {}
-
-
-def _first(names: Iterable[str], among: Iterable[str]) -> str | None:
-    known = set(among)
-    return next((name for name in names if name in known), None)
-
-
-def _fields(answer: Mapping[str, Any], kind: str | None = None) -> dict[str, str]:
-    """Return the paths of an answer's fields by name, of all or one kind: at the top, and where paging is told of."""
-    found: dict[str, str] = {}
-    for place in _AROUND:
-        part = answer.get("properties", {}).get(place, {}) if place else answer
-        for name, one in part.get("properties", {}).items():
-            told = one.get("type") or []
-            kinds = {told} if isinstance(told, str) else set(told)
-            if not {"object", "array"} & kinds and (kind is None or kind in kinds):
-                found.setdefault(name, f"$.{place}.{name}" if place else f"$.{name}")
-    return found
+def needs_credentials(api: OpenApi, operation: Operation) -> bool:
+    """Whether the document says that an operation is for those alone who show who they are."""
+    wanted = operation.spec.get("security", api.document.get("security", []))
+    return bool(wanted) and {} not in wanted

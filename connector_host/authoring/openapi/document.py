@@ -1,12 +1,12 @@
 """Names for people and for manifests, made of an OpenAPI document's names."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import unquote
 
+from connector_host.authoring.openapi.references import References
+from connector_host.manifests.patterns import without_unusable
 from connector_host.manifests.wording import hint
 from connector_host.model.errors import WrongUse
 from connector_host.model.guarded import Guarded
@@ -41,7 +41,14 @@ def joined(name: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in words(name))
 
 
+def is_data(value: Any) -> bool:
+    """Whether a text of a document stays what it is where a manifest has templates: nothing in it is looked up."""
+    return not (isinstance(value, str) and (value.startswith("$") or "{$" in value or value in _SPECIAL))
+
+
+_SPECIAL = frozenset({"...", "[*]"})  # keys with a meaning of their own in a template
 METHODS = ("get", "post", "put", "patch", "delete")
+_UNREAD = ("head", "options", "trace")
 _DEEPEST = 6  # levels of a schema that are written out; below, anything goes
 _LEFT_OUT = frozenset(
     {"discriminator", "xml", "externalDocs", "example", "nullable", "readOnly", "deprecated", "examples"}
@@ -69,9 +76,13 @@ class OpenApi:
     """An OpenAPI 3 document; `left_out` lists what of it has no place in a manifest."""
 
     def __init__(self, source: str) -> None:
-        self.document = _read(Path(source))
+        references = References(Path(source))
+        self.document = references.document
+        self.resolved = references.resolved
         self.left_out: list[str] = []
-        self.operations = {one.id: one for one in self._operations()}
+        self.operations: dict[str, Operation] = {}
+        for one in self._operations():
+            self.operations[one.id] = one
 
     def chosen(self, names: list[str]) -> list[Operation]:
         """Return the named operations; raises WrongUse for one that is not there."""
@@ -81,33 +92,30 @@ class OpenApi:
         return [self.operations[name] for name in names]
 
     def _operations(self) -> Iterator[Operation]:
-        for path, item in self.document.get("paths", {}).items():
+        for path, given in self.document.get("paths", {}).items():
+            item = self.resolved(given)
             shared = item.get("parameters", [])
-            for method in METHODS:
+            for method in (*METHODS, *_UNREAD):
                 spec = item.get(method)
-                if isinstance(spec, Mapping):
-                    name = (
-                        str(spec.get("operationId") or "")
-                        or f"{method}_{re.sub(r'[^A-Za-z0-9]+', '_', path).strip('_')}"
-                    )
+                if method in _UNREAD and isinstance(spec, Mapping):
+                    self.left_out.append(f"{method.upper()} {path}: commands read JSON, which it does not answer.")
+                elif isinstance(spec, Mapping):
                     several = {
                         (one["name"], one["in"]): one
                         for one in map(self.resolved, [*shared, *spec.get("parameters", [])])
                     }
-                    yield Operation(str(name), method.upper(), path, tuple(several.values()), spec)
+                    name = self._name(spec, method, path)
+                    own = {"servers": item["servers"]} if "servers" in item else {}
+                    yield Operation(name, method.upper(), path, tuple(several.values()), {**own, **spec})
 
-    def resolved(self, node: Any) -> Any:
-        """Follow a $ref within the document."""
-        for _ in range(20):
-            if not (isinstance(node, Mapping) and "$ref" in node):
-                return node
-            reference = str(node["$ref"])
-            if not reference.startswith("#/"):
-                raise WrongUse(
-                    f"The document refers to {reference}, which stands outside. Bundle it into one file first."
-                )
-            node = _found(self.document, reference)
-        raise WrongUse("The document's references go round in a circle.")
+    def _name(self, spec: Mapping[str, Any], method: str, path: str) -> str:
+        """Return an operation's id; one that another has already, or that has none, is called by method and path."""
+        made = f"{method}_{re.sub(r'[^A-Za-z0-9]+', '_', path).strip('_')}"
+        name = str(spec.get("operationId") or "") or made
+        if name not in self.operations:
+            return name
+        self.left_out.append(f"the id '{name}' of {method.upper()} {path}: another has it; this one is '{made}'.")
+        return made
 
     def schema(self, node: Any, *, lenient: bool = False, depth: int = 0) -> Any:
         """Return a schema as JSON Schema (2020-12), written out.
@@ -123,6 +131,10 @@ class OpenApi:
 
         merged = self._merged(node)
         made = {key: value for key, value in merged.items() if key not in _LEFT_OUT and not key.startswith("x-")}
+        if "example" in merged and not lenient:
+            made["examples"] = [merged["example"]]
+        elif isinstance(merged.get("examples"), list) and not lenient:
+            made["examples"] = merged["examples"]
         for word in ("items", "additionalProperties"):
             if isinstance(made.get(word), Mapping):
                 made[word] = inner(made[word])
@@ -132,6 +144,8 @@ class OpenApi:
         for word in ("oneOf", "anyOf"):
             if word in made:
                 made[word] = [inner(one) for one in made[word]]
+        made, unusable = without_unusable(made)
+        self.left_out += ["a pattern that the host's engine cannot run (a look-around, say)."] if unusable else []
         return _leniently(made) if lenient else _nullable(made, merged)
 
     def content(self, node: Any) -> tuple[str, Mapping[str, Any]]:
@@ -158,17 +172,6 @@ class OpenApi:
         return merged
 
 
-def _found(document: Any, reference: str) -> Any:
-    """Return what a JSON pointer (RFC 6901) points to."""
-    for part in reference.removeprefix("#/").split("/"):
-        key = unquote(part).replace("~1", "/").replace("~0", "~")
-        try:
-            document = document[int(key)] if isinstance(document, list) else document[key]
-        except (KeyError, IndexError, ValueError, TypeError):
-            raise WrongUse(f"The document refers to {reference}, which is not there.") from None
-    return document
-
-
 def _nullable(made: dict[str, Any], node: Mapping[str, Any]) -> dict[str, Any]:
     if node.get("nullable") and isinstance(made.get("type"), str):
         return {**made, "type": [made["type"], "null"]}
@@ -184,26 +187,3 @@ def _leniently(made: dict[str, Any]) -> dict[str, Any]:
         branches = [*made.pop("oneOf", []), *made.pop("anyOf", [])]
         made = made if "properties" in made else {"anyOf": [*branches, {}], **made}
     return made
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        text = file.read_text("utf-8")
-    except OSError as error:
-        raise WrongUse(f"The document {file} cannot be read ({error.strerror}).") from error
-    try:
-        value = json.loads(text) if text.lstrip().startswith("{") else _yaml(text)
-    except ValueError as error:
-        raise WrongUse(f"The document {file} is neither JSON nor YAML: {error}.") from error
-    if not isinstance(value, dict) or not str(value.get("openapi", "")).startswith("3"):
-        raise WrongUse(f"{file} is no OpenAPI 3 document.")
-    return value
-
-
-def _yaml(text: str) -> Any:
-    import yaml  # noqa: PLC0415 - only a document in YAML pays
-
-    try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - the safe loader
-    except yaml.YAMLError as error:
-        raise ValueError(str(error).splitlines()[0]) from error

@@ -1,5 +1,6 @@
 """Inputs, bodies and samples of an OpenAPI document's operations."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from connector_host.authoring.openapi.document import (
     PARTS,
     OpenApi,
     Operation,
+    is_data,
     joined,
     sentence,
     snake,
@@ -73,6 +75,21 @@ class Inputs:
         return {name: fitting(self.properties[name], name) for name in self.required}
 
 
+_CREDENTIALS = re.compile(r"(x[-_])?(api[-_]?key|auth[-_]?token|access[-_]?token|token|authorization)", re.IGNORECASE)
+_TELLS_SO = re.compile(r"\b(authenticat|authoriz|api key|access token|oauth|bearer)", re.IGNORECASE)
+
+
+def is_a_credential(api: OpenApi, operation: Operation, parameter: Mapping[str, Any]) -> bool:
+    """Whether a parameter shows who asks, which the connection does: a security scheme's own, or one that says so."""
+    schemes = api.document.get("components", {}).get("securitySchemes", {}).values()
+    keys = [one for one in map(api.resolved, schemes) if one.get("type") == "apiKey"]
+    if any((one.get("name"), one.get("in")) == (parameter["name"], parameter["in"]) for one in keys):
+        return True
+    secured = bool(operation.spec.get("security", api.document.get("security", [])))
+    told = f"{parameter.get('description', '')}"
+    return secured and bool(_CREDENTIALS.fullmatch(parameter["name"])) and bool(_TELLS_SO.search(told))
+
+
 def keepable(value: Any) -> bool:
     """Whether strict YAML has words for a value."""
     return bool(plain(value) == value) and not isinstance(value, float)
@@ -119,8 +136,10 @@ def _parts(schema: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
     template: dict[str, Any] = {}
     required = schema.get("required", [])
     for name, one in schema["properties"].items():
-        options = one.get("enum", [])
-        if len(options) == 1 and name in required:
+        options = one.get("enum", [one["const"]] if "const" in one else [])
+        if not is_data(name):
+            raise WrongUse(f"A manifest has no word for the field '{name}' of a body. Leave the operation out.")
+        if len(options) == 1 and name in required and is_data(options[0]):
             template[name] = options[0]
         else:
             template[name] = inputs.declare(snake(name), one, "", required=name in required)

@@ -98,6 +98,7 @@ _PAGED_BY = {
     "cursor": {"next", "position_parameter"},
     "link": {"next"},
     "link_header": set[str](),
+    "first_page": {"more"},
     "key": {"by", "id", "parameter", "more", "window", "position_parameter"},
 }
 _ALL_STYLES = {"style", "size", "size_parameter"}
