@@ -327,7 +327,7 @@ def test_test_connection_needs_the_credentials_and_asks_for_one_page(tmp_path: P
     assert (request["path"], request["query"]) == ("/things", {"limit": 1})
     assert "paging" not in request
     report = run_kit(tmp_path / "mini")
-    outcomes = {one.outcome for one in report.checks if one.rule == "test-connection-shows-who-asks"}
+    outcomes = {one.outcome for one in report.checks if one.rule == "test-connection-fails"}
     assert outcomes == {"passed", "not_applicable"}
 
 
@@ -339,7 +339,7 @@ def test_a_test_that_needs_no_credentials_fails_the_kit(tmp_path: Path) -> None:
     test = "  test_connection: {title: Test, kind: test_connection, request: {server: api, path: /health}, samples: [{http: [{request: GET /health, body: {}}]}]}\n"
     (plugin / "manifest.yaml").write_text(head + test)
     failed = [one.rule for one in run_kit(plugin).checks if one.outcome == "failed"]
-    assert "test-connection-shows-who-asks" in failed
+    assert "test-connection-fails" in failed
 
 
 # Nothing is lost in silence

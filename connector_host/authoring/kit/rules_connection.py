@@ -19,21 +19,25 @@ async def has_test_connection(bench: Bench, _command: Command) -> Seen:
     return None if found else "Add a command with 'kind: test_connection'."
 
 
-@rule("test-connection-fails", "silver", "Test Connection fails, and says why, where the credentials are refused.")
+@rule(
+    "test-connection-fails",
+    "silver",
+    "Test Connection sends the credentials; it fails, and says why, where they are refused.",
+)
 async def refused_test_fails(bench: Bench, command: Command) -> Seen:
     if command.kind != "test_connection":
         return NOT_APPLICABLE
     run = await bench.run(command, {}, bench.always((401, {}, b"")))
     if run.status != "Failed" or "unauthorized" not in run.kinds:
         return f"With refused credentials it ended so: {run.words}"
-    return None
+    return await _shows_who_asks(bench, command)
 
 
-@rule("test-connection-shows-who-asks", "silver", "Test Connection sends the credentials: a wrong key fails it.")
-async def connection_test_shows_who_asks(bench: Bench, command: Command) -> Seen:
+async def _shows_who_asks(bench: Bench, command: Command) -> Seen:
+    """Whether the test sends the credentials: one that does not would pass with wrong ones."""
     sample = next((one for one in command.samples if one.status == "Passed" and one.http), None)
-    if command.kind != "test_connection" or sample is None or not bench.canaries:
-        return NOT_APPLICABLE
+    if sample is None or not bench.canaries:
+        return None
     run = await bench.run(command, sample.input, BySamples(bench.manifest, (command.id, sample)))
     sent = " ".join(f"{one.url} {' '.join(one.headers.values())} {one.body!r}" for one in run.requests)
     encoded = (base64.b64decode(word + "===") for word in sent.split() if _BASE64.fullmatch(word))
