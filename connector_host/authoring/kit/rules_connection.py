@@ -22,7 +22,7 @@ async def has_test_connection(bench: Bench, _command: Command) -> Seen:
 @rule(
     "test-connection-fails",
     "silver",
-    "Test Connection sends the credentials; it fails, and says why, where they are refused.",
+    "Test Connection sends the credentials, and fails where they are refused.",
 )
 async def refused_test_fails(bench: Bench, command: Command) -> Seen:
     if command.kind != "test_connection":
