@@ -24,7 +24,7 @@ from connector_host.host.plan import Planner
 from connector_host.host.protecting import lacks_its_end, protect
 from connector_host.host.redaction import RedactingFilter
 from connector_host.host.secrets import Secrets
-from connector_host.host.settings import Settings, settings_from
+from connector_host.host.settings import Settings, laid_over, settings_from
 from connector_host.host.sites import SignedSites
 from connector_host.host.uploads import Uploads
 from connector_host.host.vaults import Vaults
@@ -61,16 +61,25 @@ class App:
     @cached_property
     def settings(self) -> Settings:
         """The host manifest's settings; raises ManifestError, BadSetting."""
-        file = self._configuration.resolved_manifest()
+        file, base = self._configuration.resolved_manifest(), bundled() / "manifest.yaml"
+        given = self._read(base)
+        if file != base:
+            given = laid_over(given, self._read(file), file.parent, base.parent)
+        if self._configuration.steps is not None:
+            given = {**given, "steps": list(self._configuration.steps)}
+        return settings_from(given, base.parent, base.parent / "schemas")
+
+    def _read(self, file: Path) -> dict[str, Any]:
         value = self._cache.recall(str(file))
         if value is None:
             from connector_host.manifests.strict_yaml import read_yaml  # noqa: PLC0415 - what is known needs no YAML
 
             value = read_yaml(file).value
+            value = {} if value is None else value  # everything is commented out: nothing is said
             self._cache.keep(str(file), [file], value)
         if not isinstance(value, dict):
             raise BadSetting(f"The host manifest {file} must be a mapping of settings.")
-        return settings_from(value, file.parent, bundled() / "schemas")
+        return value
 
     @cached_property
     def plugins(self) -> PluginRegistry:

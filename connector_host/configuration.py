@@ -34,8 +34,10 @@ class Configuration(Struct, frozen=True):
 
     home: data folder (CONNECTOR_HOST_HOME, else ~/.connector-host). database: a URL (CONNECTOR_HOST_DATABASE).
     key: a key provider, `file`, `file:PATH` or `env:VARIABLE` (CONNECTOR_HOST_KEY). manifest: the host's
-    manifest.yaml (CONNECTOR_HOST_MANIFEST). clock: replaceable for tests. plugs: objects that implement sockets, beside
-    those of installed packages. plugin_folders: folders of plugins beside those of the manifest.
+    manifest.yaml (CONNECTOR_HOST_MANIFEST), laid over the one that comes with the package. clock: replaceable for
+    tests. plugs: objects that implement sockets, beside those of installed packages. plugin_folders: folders of plugins
+    beside those of the manifest. steps: names of what every request passes, the first outermost, in place of the
+    manifest's; a step that is not named is not used.
     """
 
     home: Path | None = None
@@ -45,6 +47,7 @@ class Configuration(Struct, frozen=True):
     clock: Clock | None = None
     plugs: tuple[object, ...] = ()
     plugin_folders: tuple[Path, ...] = ()
+    steps: tuple[str, ...] | None = None
 
     def resolved_home(self) -> Path:
         """Return the data folder."""

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import click
+from msgspec import to_builtins
 
 from connector_host.app import App
 from connector_host.cli.authoring import COMMANDS
@@ -46,7 +47,7 @@ def show_one(app: App, plugin: str, output: str) -> None:
     """Show a plugin: its connection's parameters and its commands."""
     manifest = app.plugins.plugin(plugin)
     if output == "json":
-        click.echo(json.dumps(_document(manifest)))
+        click.echo(json.dumps(to_builtins(_document(manifest))))
         return
     from connector_host.cli.tables import console, list_table  # noqa: PLC0415 - rich is for people only
 
@@ -70,27 +71,21 @@ def _traits(schema: dict[str, Any], required: bool) -> str:  # noqa: FBT001 - on
     return ", ".join(word for word, holds in (("required", required), ("secret", schema.get("writeOnly"))) if holds)
 
 
+_SHOWN = (
+    *("id", "name", "version", "description", "requires_host", "permissions", "limitations", "isolation"),
+    *("connection", "presets"),
+)
+_SHOWN_OF_COMMAND = (
+    *("title", "kind", "description", "notes", "read_only", "destructive", "idempotent", "permissions", "deprecated"),
+    *("deadline", "each", "input", "output", "key_fields", "columns", "error_example"),
+)
+
+
 def _document(manifest: Manifest) -> dict[str, Any]:
-    commands = {
-        name: {
-            "title": one.title,
-            "kind": one.kind,
-            "description": one.description,
-            "notes": list(one.notes),
-            "input": one.input,
-            "output": one.output,
-            "key_fields": dict(one.key_fields),
-            "error_example": one.error_example,
-        }
-        for name, one in manifest.commands.items()
-    }
-    return {
-        "id": manifest.id,
-        "name": manifest.name,
-        "version": manifest.version,
-        "connection": manifest.connection,
-        "commands": commands,
-    }
+    """Return what a program needs that makes forms, tools or playbook steps of the commands."""
+    shown = {name: getattr(manifest, name) for name in _SHOWN}
+    commands = {id_: {name: getattr(one, name) for name in _SHOWN_OF_COMMAND} for id_, one in manifest.commands.items()}
+    return {**shown, "commands": commands}
 
 
 for one in COMMANDS:

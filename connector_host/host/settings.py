@@ -81,6 +81,29 @@ class Settings(Struct, frozen=True):
         return self.slots.get(slot, DEFAULT_SLOTS[slot])
 
 
+def laid_over(base: Mapping[str, Any], own: Mapping[str, Any], folder: Path, base_folder: Path) -> dict[str, Any]:
+    """Return `base` with what an own host manifest says: a list or a value in place of its own, a mapping key by key.
+
+    A plugin's folder is the one beside the own manifest or, for a copy of the package's manifest that stands somewhere
+    else, the one beside `base`.
+    """
+    laid = dict(base)
+    for name, setting in own.items():
+        beneath = base.get(name)
+        laid[name] = setting
+        if isinstance(setting, dict) and isinstance(beneath, dict):
+            laid[name] = {**beneath, **setting}
+    plugins = own.get("plugins")
+    if isinstance(plugins, list):
+        laid["plugins"] = [_beside(folder, base_folder, one) if isinstance(one, str) else one for one in plugins]
+    return laid
+
+
+def _beside(folder: Path, base_folder: Path, plugin: str) -> str:
+    own = (folder / plugin).resolve()
+    return plugin if not own.exists() and (base_folder / plugin).is_dir() else str(own)
+
+
 def settings_from(value: Mapping[str, Any], root: Path, schemas: Path) -> Settings:
     """Make the settings from a parsed host manifest whose folder is `root`; raises BadSetting."""
     _check_shape(value)

@@ -1,6 +1,6 @@
 """The PagerDuty commands whose logic is real; the others are declared in the manifest."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from connector_host import ApiError, AsyncCall, Item, Page, command
@@ -219,22 +219,21 @@ async def test_connection(call: AsyncCall, probe_integration_keys: bool) -> Asyn
         yield Item("Events server", capability("Events server", "not checked", needless))
     elif fault := await fault_of_events_server(call):
         yield Item("Events server", fault)
+    async for item in _checked_keys(call, keys, probe_integration_keys):
+        yield item
+
+
+async def _checked_keys(call: AsyncCall, keys: Iterable[str], probe: bool) -> AsyncIterator[Item]:
     for name in keys:
         what = f"Integration key '{name}'"
-        if not probe_integration_keys:
-            yield Item(
-                what,
-                capability(
-                    what, "not checked", "The events server is there; use Probe Integration Keys to check the key."
-                ),
-            )
+        if not probe:
+            advice = "The events server is there; use Probe Integration Keys to check the key."
+            yield Item(what, capability(what, "not checked", advice))
             continue
         try:
             await send(call, Event.probe(name))
         except ApiError as error:
             yield Item(what, error)
         else:
-            yield Item(
-                what,
-                capability(what, "accepted", "A resolve of a random dedup key was accepted, without effect."),
-            )
+            told = "A resolve of a random dedup key was accepted, without effect."
+            yield Item(what, capability(what, "accepted", told))

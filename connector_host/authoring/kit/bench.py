@@ -138,8 +138,7 @@ async def bench_of(manifest: Manifest) -> AsyncIterator[Bench]:
         script = Script(bases, QuickClock())
         use_script(home, script)
         host_manifest = home / "manifest.yaml"
-        steps = list(App(Configuration(home=home)).settings.steps)
-        text = {"plugins": [str(manifest.root)], "slots": {"transport": "scripted"}, "steps": steps}
+        text = {"plugins": [str(manifest.root)], "slots": {"transport": "scripted"}}
         host_manifest.write_text(json.dumps(text), "utf-8")
         configuration = Configuration(
             home=home,
