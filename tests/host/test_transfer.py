@@ -156,7 +156,7 @@ def test_fields_of_another_type_are_refused(full: World, empty: World, field: st
     assert words in outcome.error
 
 
-@pytest.mark.parametrize("key", [b"", b"nonsense", PRIVATE])
+@pytest.mark.parametrize("key", [b"", b"nonsense", PRIVATE], ids=["nothing", "words", "private"])
 def test_a_public_key_that_is_none_is_refused(full: World, key: bytes) -> None:
     with pytest.raises(WrongUse, match="openssl genpkey -algorithm x25519"):
         full.use(lambda host: host.transfer.export(public_key=key))
