@@ -80,12 +80,9 @@ def take(
     output: str,
 ) -> int:
     """Add the connections of an exported file."""
-    import yaml  # noqa: PLC0415 - only transfers read YAML
+    from connector_host.cli.exported import parse_exported  # noqa: PLC0415 - only transfers read YAML
 
-    try:
-        document = yaml.safe_load(sys.stdin.read() if str(file) == "-" else _read(file))
-    except yaml.YAMLError as error:
-        raise WrongUse(f"{file} is no YAML: {error}") from error
+    document = parse_exported(sys.stdin.read() if str(file) == "-" else _read(file), str(file))
     key = _read(private_key) if private_key else None
     given = secrets_by_connection(app, document, secrets)
     if replace:

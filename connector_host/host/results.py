@@ -78,10 +78,11 @@ class Collector:
         raw = self.raw_data()
         if (raw is None and not self.records) or checker.accepts(raw):
             return
+        effects = EFFECTS.get()
         for fault in islice(checker.faults(raw), SHOWN_FAULTS):
             place = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.path)
             words = UnexpectedReply("The answer is not what the API promises.", detail=f"At {place}: {fault.reason}")
-            self.fail(words, place)
+            self.fail(words if effects is None else words.amended(effect=effects.verdict), place)
 
     def add(self, item: Item | Page) -> None:
         """Take one item, or one page."""

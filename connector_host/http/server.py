@@ -60,12 +60,20 @@ class ServerClient:
         effects = Effects(EFFECTS.get())
         token = EFFECTS.set(effects)
         try:
-            return json_of(await self.send(outgoing), self.refusals)
+            reply = await self.send_once(outgoing)
+            return json_of(self._judged(reply, effects), self.refusals)
         except InvocationError as error:
             error.failure = replace(error.failure, effect=effects.verdict)
             raise
         finally:
             EFFECTS.reset(token)
+
+    def _judged(self, reply: Reply, effects: Effects) -> Reply:
+        try:
+            return self._rules.judged(reply)
+        except InvocationError:
+            effects.refused()
+            raise
 
     async def send_once(self, outgoing: OutgoingRequest) -> Reply:
         """Send, and return whatever comes back."""
@@ -123,6 +131,13 @@ class TokenClient(ServerClient):
     def __init__(self, server: Server, opened: OpenConnection, rules: Sequence[ResponseRule], tokens: Any) -> None:
         super().__init__(server, opened, rules)
         self._tokens = tokens
+
+    def _judged(self, reply: Reply, effects: Effects) -> Reply:
+        try:
+            return self._rules.judged(reply)
+        except InvocationError:
+            effects.refused()
+            raise
 
     async def send_once(self, outgoing: OutgoingRequest) -> Reply:
         """Send with a token that holds."""

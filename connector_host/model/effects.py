@@ -65,6 +65,12 @@ class Effects:
             if known is Effect.UNKNOWN:
                 self.note(request, effect)
 
+    def refused(self) -> None:
+        """Note that what seemed to be done was not: the good answer is a refusal."""
+        for request, known in list(self._requests.values()):
+            if known is Effect.DONE:
+                self.note(request, Effect.NONE)
+
     def note(self, request: object, effect: Effect) -> None:
         """Keep what is known of a request, here and above."""
         self._requests[id(request)] = request, effect

@@ -47,6 +47,8 @@ class ItemVerdicts:
         http_status = number if number is not None and _REFUSED <= number < _NO_STATUS else None
         if (good and any(_is(status, value) for value in good)) or (not good and http_status is None and not texts):
             return None
+        if good and status is ABSENT and not texts:
+            return Failed("The answer does not say what became of it.", kind=Kind.UNEXPECTED_REPLY, effect="unknown")
         if not texts:
             texts = [_told(status, good) if http_status is None else phrase(http_status)]
         kind = Kind.NOT_CONFIRMED if http_status is None and not self._errors else Kind.REJECTED
@@ -68,9 +70,8 @@ def _is(status: Any, value: Any) -> bool:
 
 
 def _told(status: Any, good: list[Any]) -> str:
-    shown = "no status" if status is ABSENT else f"'{status}'"
     wanted = " or ".join(f"'{one}'" for one in good)
-    return f"The answer says {shown}, not {wanted}" if good else "It failed"
+    return f"The answer says '{status}', not {wanted}" if good else "It failed"
 
 
 def _texts(found: list[Any]) -> Iterator[str]:

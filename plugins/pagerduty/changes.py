@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from connector_host import ApiError, AsyncCall, DeadlinePassed, Failed, InvalidInput, InvocationError, Item
 
 from .incidents import id_of
-from .shapes import list_in
+from .shapes import list_in, refusal_in
 
 BATCH = 250  # PUT /incidents answers 413 beyond
 SAMPLES = 4  # single ids that are tried where a refusal may be one of the whole request
@@ -71,7 +71,7 @@ class Change:
         body = {"incidents": [{"id": one, "type": "incident_reference", "status": self._status} for one in ids]}
         headers = {"From": self._sender} if self._sender else None
         answer = await self._call.request("PUT", "/incidents", headers=headers, json=body)
-        return {id_of(incident): incident for incident in list_in(answer, "incidents")}
+        return {id_of(incident): incident for incident in list_in(answer, "incidents", effect="unknown")}
 
     def _judged(self, one: str, told: dict[str, object] | None) -> Item:
         """Hold what the answer says about an incident against what was asked for."""
@@ -79,9 +79,12 @@ class Change:
             return Item(
                 one, Failed("The answer does not name this incident.", kind="unexpected_reply", effect="unknown")
             )
-        if told.get("status") in (self._status, None):
+        if refused := refusal_in(told):
+            return Item(one, refused)
+        if told.get("status") == self._status:
             return Item(one, told)
-        words = f"PagerDuty took the request, and says that the incident is {told['status']}."
+        state = f"is {told['status']}" if told.get("status") else "has no status"
+        words = f"PagerDuty took the request, and says that the incident {state}."
         advice = "Look again later; PagerDuty handles changes in its own time."
         return Item(one, Failed(words, kind="not_confirmed", assistance=advice, effect="unknown"))
 

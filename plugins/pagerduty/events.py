@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector_host import AsyncCall, InvalidInput, InvocationError, Item, url
+from connector_host import AsyncCall, Failed, InvalidInput, InvocationError, Item, url
 
 from .integration_keys import ONLY, integration_keys, key_named
 from .shapes import json_object
@@ -57,8 +57,22 @@ async def send(call: AsyncCall, event: Event) -> dict[str, Any]:
     body = {"routing_key": key, "event_action": event.action, "dedup_key": event.dedup_key, **event.rest}
     path = url("/{}/enqueue", call.connection.get("api_version", "v2"))
     answer = await call.request("POST", path, server="events", json=body, idempotent=True)
-    told = present(answer) if isinstance(answer, dict) else {}
-    return {"dedup_key": event.dedup_key, **told}
+    return {"dedup_key": event.dedup_key, **_taken(answer, event.dedup_key)}
+
+
+def _taken(answer: Any, dedup_key: str | None) -> dict[str, Any]:
+    """Return an answer that says that this event was taken; raises Failed for one that does not say so."""
+    told = answer if isinstance(answer, dict) else {}
+    taken, key = told.get("status") == "success", told.get("dedup_key")
+    if not taken or (dedup_key is not None and key not in (None, dedup_key)):
+        what = f"is about another alert: {key}" if taken else "does not say that the event was taken"
+        raise Failed(
+            f"The server's answer {what}.",
+            kind="unexpected_reply",
+            assistance="Check the Event URL, and look in PagerDuty whether it is there.",
+            effect="unknown",
+        )
+    return present(told)
 
 
 async def triggered(call: AsyncCall, event: Event) -> Item:
@@ -81,4 +95,5 @@ async def send_change(call: AsyncCall, key_name: str | None, change: Mapping[str
         names = ", ".join(sorted(keys))
         raise InvalidInput("Integration Key Name", f"A change belongs to one service. The connection has: {names}.")
     _, key = key_named(call, name if keys else None, "")
-    return await call.request("POST", "/v2/change/enqueue", server="events", json={"routing_key": key, **change})
+    body = {"routing_key": key, **change}
+    return _taken(await call.request("POST", "/v2/change/enqueue", server="events", json=body), None)

@@ -16,16 +16,29 @@ def json_object(title: str, text: str, example: str) -> dict[str, Any]:
     return parsed
 
 
-def list_in(answer: Any, name: str) -> list[Any]:
-    """Return the list under a name of an answer; raises Failed where there is none."""
+def list_in(answer: Any, name: str, *, effect: str = "none") -> list[Any]:
+    """Return the list under a name of an answer; raises Failed where there is none: with the request's effect."""
     found = answer.get(name) if isinstance(answer, dict) else None
     if not isinstance(found, list):
         raise Failed(
             f"The server's answer does not have the promised shape: it has no list '{name}'.",
             kind="unexpected_reply",
             assistance="Check the server URL and the API version.",
+            effect=effect,
         )
     return found
+
+
+def refusal_in(answer: Any) -> Failed | None:
+    """Return the refusal that a good answer, or a thing in it, holds; None where it holds none."""
+    if not isinstance(answer, dict) or not (answer.get("error") or answer.get("errors")):
+        return None
+    error = answer.get("error")
+    told = error if isinstance(error, dict) else {"message": error}
+    reasons = told.get("errors") or answer.get("errors") or []
+    detail = "; ".join(map(str, reasons)) if isinstance(reasons, list) else str(reasons)
+    message = told.get("message") or answer.get("message") or detail
+    return Failed(str(message), kind="rejected", detail=detail if detail != message else "")
 
 
 def is_named(thing: Any, query: str | None) -> bool:

@@ -65,7 +65,7 @@ ITEMS = """\
             "{path: $.items, item: $.id, status: $.state, ok: [done, queued]}",
             {"items": [{"id": 1, "state": "done"}, {"id": 2, "state": "lost"}, {"id": 3}]},
             [("2", "202", "The answer says 'lost', not 'done' or 'queued'."),
-             ("3", "202", "The answer says no status, not 'done' or 'queued'.")],
+             ("3", "502", "The answer does not say what became of it.")],
         ),
         (
             "{path: '$.items[*]', item: $.id, error: [$.fault.text, $.why]}",
