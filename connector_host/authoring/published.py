@@ -7,8 +7,12 @@ from typing import Any
 
 from connector_host.configuration import bundled
 
+_EVENT = ("$defs", "command", "properties", "intake", "properties", "event", "properties")
+_RESULT = ("$defs", "samples", "items", "properties", "result")
 _SECTIONS = (
     ("The plugin", ()),
+    ("Guides", ("properties", "setup", "items")),
+    ("Questions", ("properties", "faq", "items")),
     ("Servers", ("$defs", "server")),
     ("Authentication", ("$defs", "auth")),
     ("Rate limits", ("$defs", "server", "properties", "limit")),
@@ -18,13 +22,23 @@ _SECTIONS = (
     ("Retries", ("properties", "retry")),
     ("Commands", ("$defs", "command")),
     ("Requests", ("$defs", "command", "properties", "request")),
+    ("Things that moved", ("$defs", "command", "properties", "request", "properties", "moved")),
     ("Polling", ("$defs", "command", "properties", "request", "properties", "poll")),
+    ("Verdicts inside a good answer", ("$defs", "results")),
+    ("Inputs", ("$defs", "command", "properties", "input")),
     ("Parameters", ("$defs", "parameter")),
     ("Deprecation", ("$defs", "deprecation")),
     ("Options from the service", ("$defs", "parameter", "properties", "options_from")),
     ("Samples", ("$defs", "samples", "items")),
     ("Exchanges of a sample", ("$defs", "samples", "items", "properties", "http", "items")),
-    ("Results of a sample", ("$defs", "samples", "items", "properties", "result")),
+    ("Results of a sample", _RESULT),
+    ("The error of a sample", (*_RESULT, "properties", "error")),
+    ("Intake", ("$defs", "command", "properties", "intake")),
+    ("Going on where an intake ended", ("$defs", "command", "properties", "intake", "properties", "cursor")),
+    ("Incidents", ("$defs", "command", "properties", "intake", "properties", "incident")),
+    ("Events", ("$defs", "command", "properties", "intake", "properties", "event")),
+    ("Sources of events", (*_EVENT, "sources", "items")),
+    ("Fields", ("$defs", "fields", "items")),
     ("Credentials of a vault", ("$defs", "command", "properties", "credential")),
     ("Migrations", ("properties", "migrations", "items")),
     ("Exemptions", ("properties", "exemptions", "items")),
@@ -72,11 +86,12 @@ def _section(schema: Mapping[str, Any], title: str, way: tuple[str | int, ...]) 
     yield f"## {title}\n"
     if way and "description" in part:
         yield f"{part['description']}\n"
+    otherwise = "As in JSON Schema." if "patternProperties" in part["properties"] else ""
     yield "| key | value | meaning |\n|---|---|---|"
     required = part.get("required", [])
     for name, one in part["properties"].items():
         shown = f"**`{name}`**" if name in required else f"`{name}`"
-        yield f"| {shown} | {_value(one, schema)} | {_meaning(one, schema)} |"
+        yield f"| {shown} | {_value(one, schema)} | {_meaning(one, schema) or otherwise} |"
     yield ""
 
 

@@ -75,6 +75,8 @@ def restore(database: Path, key: Path | None, folder: Path) -> list[str]:
         done.append(f"Restored {database} from {source}.")
         if key is not None and (folder / KEY).is_file():
             done += _restore_key(folder / KEY, key)
+        elif key is not None:
+            done.append(f"The back-up holds no master key: its secrets open only with the {key.name} of its time.")
     return done
 
 
@@ -91,8 +93,25 @@ def refuse_users(database: Path) -> None:
     presence = Presence(folder)
     programs = [file.name for file in folder.glob("*") if file.is_file()] if folder.is_dir() else []
     alive = sum(presence.is_alive(one) for one in programs)
-    if alive:
-        raise StoreError(f"Programs use the database {database} ({alive}): stop them first. Nothing was changed.")
+    if alive or not _has_to_itself(database):
+        count = f" ({alive})" if alive else ""
+        raise StoreError(f"Programs use the database {database}{count}: stop them first. Nothing was changed.")
+
+
+def _has_to_itself(database: Path) -> bool:
+    """Whether no other program has it open: only then SQLite leaves the mode with a log, which a store enters again.
+
+    A program that has done nothing yet that could change a product keeps no journal, and is seen by this alone.
+    """
+    if not database.exists():
+        return True
+    try:
+        with closing(sqlite3.connect(database, timeout=0.2)) as raw:
+            return str(raw.execute("pragma journal_mode=delete").fetchone()[0]) != "wal"
+    except sqlite3.OperationalError as error:
+        return "locked" not in str(error)
+    except sqlite3.DatabaseError:
+        return True  # what is damaged nobody uses
 
 
 def _faults_of(file: Path) -> list[str]:

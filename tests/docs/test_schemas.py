@@ -1,6 +1,7 @@
 """The published schemas: valid, described, and each example satisfies its schema."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -133,3 +134,28 @@ def test_the_page_of_settings_names_each_setting_and_each_variable() -> None:
     code = "".join(file.read_text("utf-8") for file in (bundled() / "connector_host").rglob("*.py"))
     for variable in set(re.findall(r"CONNECTOR_HOST_[A-Z_]+", code)) - {"CONNECTOR_HOST_COMPLETE"}:
         assert f"`{variable}`" in page, variable
+
+
+def test_the_reference_of_manifests_has_every_key_with_its_meaning() -> None:
+    """Each mapping whose keys the schema names has a table, and each row of it says what the key means."""
+    from connector_host.authoring.published import reference
+
+    schema = json.loads((bundled() / "schemas" / "plugin-manifest.schema.json").read_text("utf-8"))
+
+    parameters = set(schema["$defs"]["schema"]["properties"])  # JSON Schema's own words
+
+    def keys(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            named = node.get("properties")
+            if isinstance(named, dict) and node.get("additionalProperties") is False:
+                yield from named
+            for value in node.values():
+                yield from keys(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from keys(value)
+
+    rows = [line.split(" | ") for line in reference().splitlines() if line.startswith(("| `", "| **`"))]
+    shown = {row[0].strip("|*` ") for row in rows}
+    assert set(keys(schema)) - shown - parameters == set()
+    assert [row[0] for row in rows if row[-1].strip(" |") == ""] == []

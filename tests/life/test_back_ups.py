@@ -136,6 +136,24 @@ def test_nothing_is_restored_under_a_running_host(prod: World, sandbox: Sandbox,
     assert b"stop them first" in done.stderr
 
 
+def test_nothing_is_restored_under_a_program_that_has_sent_nothing_yet(prod: World, tmp_path: Path) -> None:
+    """It keeps no journal; what it was told is done would be gone all the same."""
+    folder = tmp_path / "backup"
+    assert told("store", "backup", str(folder)).returncode == 0
+    from anyio import run_process
+
+    async def while_it_runs(host: Any) -> Any:
+        await host.connections.edit("prod", Change({"description": "acknowledged"}))
+        return await run_process([*HOST, "store", "restore", str(folder), "--yes"], check=False)
+
+    done = prod.use(while_it_runs)
+    assert done.returncode == 2
+    assert b"stop them first" in done.stderr
+    [one] = prod.use(lambda host: host.connections.list())
+    assert one.connection.description == "acknowledged"
+    assert told("store", "restore", str(folder), "--yes").returncode == 0
+
+
 def test_a_back_up_takes_a_folder_of_its_own_and_a_restore_asks(prod: World, tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "something").touch()
