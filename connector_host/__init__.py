@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from connector_host.app import open_host
     from connector_host.configuration import Configuration
     from connector_host.host.host import Host, Session
+    from connector_host.model.audit import AuditHead, AuditRecord, AuditVerdict
     from connector_host.model.authoring import BlockingListing, Failed, Item, Listing, Page, Upload, command, url
-    from connector_host.model.caller import Actor, Caller
+    from connector_host.model.caller import Actor, Caller, Site, SiteMap, Tenant
     from connector_host.model.connection import (
         BulkOutcome,
         Change,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         ConnectionHealth,
         HealthCheck,
         ImportPreview,
+        Round,
         Selection,
         State,
         StoredConnection,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
         ManifestError,
         NotAllowed,
         NoticeUndelivered,
+        RotationIncomplete,
         SealBroken,
         SealError,
         StoreError,
@@ -92,6 +95,9 @@ __all__ = [
     "Actor",
     "ApiError",
     "AsyncCall",
+    "AuditHead",
+    "AuditRecord",
+    "AuditVerdict",
     "BadSetting",
     "BlockingListing",
     "BrokenPlugin",
@@ -146,16 +152,21 @@ __all__ = [
     "RequestRefused",
     "RequestTooLarge",
     "Result",
+    "RotationIncomplete",
+    "Round",
     "SealBroken",
     "SealError",
     "SecretUnavailable",
     "Selection",
     "Session",
+    "Site",
+    "SiteMap",
     "State",
     "Status",
     "StoreError",
     "StoreTooNew",
     "StoredConnection",
+    "Tenant",
     "TimedOut",
     "UnexpectedReply",
     "UnknownCommand",
@@ -180,10 +191,11 @@ if not TYPE_CHECKING:  # where they are known without being brought in
         "connector_host.configuration": "Configuration",
         "connector_host.host.host": "Host Session",
         "connector_host.model.authoring": "BlockingListing Failed Item Listing Page Upload command url",
-        "connector_host.model.caller": "Actor Caller",
+        "connector_host.model.audit": "AuditHead AuditRecord AuditVerdict",
+        "connector_host.model.caller": "Actor Caller Site SiteMap Tenant",
         "connector_host.model.connection": (
-            "BulkOutcome Change Connection ConnectionHealth HealthCheck ImportPreview Selection State StoredConnection "
-            "VaultReference"
+            "BulkOutcome Change Connection ConnectionHealth HealthCheck ImportPreview Round Selection State "
+            "StoredConnection VaultReference"
         ),
         "connector_host.model.effects": "Effect",
         "connector_host.model.failure": "Kind",

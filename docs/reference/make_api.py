@@ -11,6 +11,7 @@ from msgspec import Struct
 
 import connector_host
 import connector_host.testing
+from connector_host import blocking, logs
 from connector_host.ports import calls, hookspecs, parts, sealing, stores
 
 PAGE = Path(__file__).with_name("api.md")
@@ -29,7 +30,7 @@ def page() -> str:
     sections += (_entry(f"session.{name}", one, made_by_hand=False) for name, one in _nouns())
     sections.append("## `connector_host.testing`\n")
     sections += (_entry(name, getattr(connector_host.testing, name)) for name in connector_host.testing.__all__)
-    for module in (parts, sealing, stores, calls, hookspecs):
+    for module in (blocking, logs, parts, sealing, stores, calls, hookspecs):
         own = [(name, one) for name, one in vars(module).items() if _own(module, name, one)]
         sections.append(f"## `{module.__name__}`\n\n{inspect.getdoc(module)}\n")
         sections += (_entry(name, one) for name, one in own if name not in connector_host.__all__)

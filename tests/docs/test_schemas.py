@@ -1,6 +1,7 @@
 """The published schemas: valid, described, and each example satisfies its schema."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -159,3 +160,28 @@ def test_the_reference_of_manifests_has_every_key_with_its_meaning() -> None:
     shown = {row[0].strip("|*` ") for row in rows}
     assert set(keys(schema)) - shown - parameters == set()
     assert [row[0] for row in rows if row[-1].strip(" |") == ""] == []
+
+
+def test_what_a_sessions_methods_take_and_give_can_be_imported() -> None:
+    """Whoever annotates their own functions with it needs it from where the page says that it stands."""
+    import connector_host
+
+    page = (bundled() / "docs" / "reference" / "api.md").read_text("utf-8")
+    of_sessions = page.partition("## What hangs on a session")[2].partition("\n## ")[0]
+    signatures = re.findall(r"^- `(?:await )?(\w+\(.*?)`: ", of_sessions, flags=re.MULTILINE)
+    assert len(signatures) > 30
+    named = {name for one in signatures for name in re.findall(r"\b[A-Z]\w+\b", one)}
+    assert "AuditHead" in named
+    elsewhere = {
+        "Any",
+        "Mapping",
+        "Sequence",
+        "None",
+        "Path",
+        "True",
+        "False",
+        "AsyncIterator",
+        "Literal",
+        "Uploads",
+    }  # the last is a noun of a session
+    assert {name for name in named if not hasattr(connector_host, name)} - elsewhere == set()
