@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from connector_host.configuration import bundled
+from connector_host.app import App
+from connector_host.configuration import Configuration, bundled
 
 ROOT = bundled()
 README = ROOT / "README.md"
@@ -151,3 +152,22 @@ def test_the_table_of_rights_is_the_one_in_force() -> None:
     section = text.partition("| where the caller stands |")[2].partition("\n\n")[0]
     rows = [[cell.strip() for cell in line.split("|")[2:6]] for line in section.splitlines()[2:]]
     assert rows == [[words[granted] for granted in row.values()] for row in RULES.values()]
+
+
+def test_the_own_host_manifest_of_the_how_to_is_one(tmp_path: Path) -> None:
+    [written] = blocks("yaml", ROOT / "docs" / "howto" / "host-manifest.md")
+    (tmp_path / "manifest.yaml").write_text(written)
+    settings = App(Configuration(home=tmp_path, manifest=tmp_path / "manifest.yaml")).settings
+    assert settings.date_time.time_zone == "Europe/Berlin"
+    assert settings.date_time.format == "%Y-%m-%d %H:%M"
+    assert len(settings.plugins) == 6
+
+
+def test_each_message_of_the_trouble_page_is_one_of_ours() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    messages = re.findall(r"^\| `(.+?)` \|", page, flags=re.MULTILINE)
+    assert len(messages) > 8
+    folders = (ROOT / "connector_host", ROOT / "plugins")
+    source = "".join(file.read_text("utf-8") for folder in folders for file in folder.rglob("*.py"))
+    joined = re.sub(r'"\s*\n\s*f?"', "", source).replace("{what}", "does not say that the event was taken")
+    assert [words for words in messages if words not in joined] == []
