@@ -285,3 +285,18 @@ def test_one_connection_that_does_not_open_stops_no_export_and_no_rotation(
     assert done.returncode == 3, done.stderr
     assert json.loads(done.stdout)["connections"] == 2
     assert "lost" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("KE\u200bY12345", "(U+200B) at place 3"),
+        ("KEY\x0012345", "(U+0000) at place 4"),
+        ("KEY\u00a012345", "(U+00A0) at place 4"),
+    ],
+)
+def test_a_secret_holds_nothing_that_cannot_be_seen(tmp_path: Any, value: str, words: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        World(tmp_path).add("http://127.0.0.1:9", secrets={"api_key": value})
+    assert words in str(refused.value)
+    assert "12345" not in str(refused.value)

@@ -46,6 +46,8 @@ def entered(value: Any, schema: Mapping[str, Any], name: str, tell: Tell) -> Any
         raise BadSetting(
             f"The value for parameter ({title}) is a mask, as programs show secrets, and not the secret itself."
         )
+    if schema.get("writeOnly") and not schema.get("multiline"):
+        _refuse_unseen(kept, title)
     _refuse_look_alikes(kept, schema, title)
     return kept
 
@@ -59,6 +61,18 @@ def _cut(value: str, schema: Mapping[str, Any], title: str, tell: Tell) -> str:
             tell(f"{title}: a line end after the value was cut.")
         return kept
     return f"{kept}\n" if kept else kept
+
+
+def _refuse_unseen(secret: str, title: str) -> None:
+    """Refuse what nobody means in a secret of one line; its place says where to look, and nothing of it is quoted."""
+    for place, character in enumerate(secret, 1):
+        if not character.isprintable():
+            what = (
+                "a line break" if character in "\r\n" else f"a character that cannot be seen (U+{ord(character):04X})"
+            )
+            raise BadSetting(
+                f"The value for parameter ({title}) holds {what} at place {place}. Enter the value alone, in one line."
+            )
 
 
 def _refuse_look_alikes(value: str, schema: Mapping[str, Any], title: str) -> None:
