@@ -64,14 +64,15 @@ def _cut(value: str, schema: Mapping[str, Any], title: str, tell: Tell) -> str:
 
 
 def _refuse_unseen(secret: str, title: str) -> None:
-    """Refuse what nobody means in a secret of one line; its place says where to look, and nothing of it is quoted."""
+    """Refuse what nobody means in a secret; its place says where to look, and nothing of it is quoted.
+
+    Line breaks stay: a plugin may take a key of several lines without saying `multiline`.
+    """
     for place, character in enumerate(secret, 1):
-        if not character.isprintable():
-            what = (
-                "a line break" if character in "\r\n" else f"a character that cannot be seen (U+{ord(character):04X})"
-            )
+        if not character.isprintable() and character not in "\r\n\t":
             raise BadSetting(
-                f"The value for parameter ({title}) holds {what} at place {place}. Enter the value alone, in one line."
+                f"The value for parameter ({title}) holds a character that cannot be seen (U+{ord(character):04X}) "
+                f"at place {place}. Enter it without."
             )
 
 
