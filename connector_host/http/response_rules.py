@@ -1,5 +1,6 @@
 """What a manifest's rules say of replies: which passed, which failed, which should be asked for again."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -39,10 +40,11 @@ class ResponseRules:
         return None if rule is None else rule.verdict == "retry"
 
     def _rule(self, reply: Reply) -> ResponseRule | None:
-        if not self._rules or self._refusals.is_a_gateways(reply):
+        rules = [rule for rule in self._rules if _may_fit(rule, reply)]
+        if not rules or self._refusals.is_a_gateways(reply):
             return None
-        body = _body(reply) if any(rule.field for rule in self._rules) else None
-        return next((rule for rule in self._rules if _fits(rule, reply.status, body)), None)
+        body = _body(reply) if any(rule.field for rule in rules) else None
+        return next((rule for rule in rules if _fits(rule, body)), None)
 
     def _failed(self, rule: ResponseRule, reply: Reply) -> ApiError:
         told = self._refusals.error(reply).failure
@@ -76,9 +78,24 @@ def _body_root(reply: Reply) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _fits(rule: ResponseRule, status: int, body: Any) -> bool:
+_FIELD = re.compile(r"\$\.([A-Za-z_]\w*)")
+
+
+def _may_fit(rule: ResponseRule, reply: Reply) -> bool:
+    """Whether a rule is about such a status and its field can be there, seen without reading the body.
+
+    A name stands in JSON as it is, unless letters of it are escaped; a text is looked into as a `message`.
+    """
+    status = reply.status
     if rule.statuses and not {str(status), f"{status // 100}xx"} & set(rule.statuses):
         return False
+    found = None if rule.field is None else _FIELD.match(rule.field)
+    if found is None or found[1] == "message":
+        return True
+    return f'"{found[1]}"'.encode() in reply.body or b"\\u" in reply.body
+
+
+def _fits(rule: ResponseRule, body: Any) -> bool:
     if rule.field is None:
         return True
     value = compile_path(rule.field).first(body)

@@ -132,13 +132,6 @@ class TokenClient(ServerClient):
         super().__init__(server, opened, rules)
         self._tokens = tokens
 
-    def _judged(self, reply: Reply, effects: Effects) -> Reply:
-        try:
-            return self._rules.judged(reply)
-        except InvocationError:
-            effects.refused()
-            raise
-
     async def send_once(self, outgoing: OutgoingRequest) -> Reply:
         """Send with a token that holds."""
         token = await self._tokens.current(outgoing.deadline)

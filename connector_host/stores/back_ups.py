@@ -132,9 +132,10 @@ def _set_aside(database: Path) -> list[str]:
     """Move a database and what belongs to it away; return a sentence where there was one."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     kept = database.with_name(f"{database.name}.before-restore-{stamp}")
+    log = database.with_name(f"{database.name}-wal")
+    if log.exists():  # of a damaged one: what is sound has its log written in when it is seen that nobody uses it
+        log.replace(kept.with_name(f"{kept.name}-wal"))
     if database.exists():
-        with closing(sqlite3.connect(database)) as raw:  # what its log holds goes into the file that is kept
-            raw.execute("pragma wal_checkpoint(truncate)").fetchall()
         database.replace(kept)
     for ending in _BESIDE:
         database.with_name(f"{database.name}{ending}").unlink(missing_ok=True)

@@ -170,3 +170,14 @@ def test_a_key_that_is_in_no_file_cannot_be_copied(prod: World, tmp_path: Path, 
     done = told("store", "backup", str(tmp_path / "b"), "--with-key")
     assert done.returncode != 0
     assert "in no file" in done.stderr
+
+
+def test_a_back_up_takes_the_place_of_a_damaged_database(prod: World, tmp_path: Path) -> None:
+    assert told("store", "backup", str(tmp_path / "b")).returncode == 0
+    database = prod.home / "connector-host.db"
+    database.write_bytes(b"\x55" * database.stat().st_size)
+    restored = told("store", "restore", str(tmp_path / "b"), "--yes")
+    assert restored.returncode == 0, restored.stderr
+    assert names(prod) == ["prod"]
+    [kept] = prod.home.glob("connector-host.db.before-restore-????????-??????")
+    assert kept.read_bytes()[:2] == b"\x55\x55"
