@@ -94,7 +94,7 @@ class RunningCall:
         self, outgoing: OutgoingRequest, server: str, collect: str, paging: Paging | None, most: int | None = None
     ) -> PagedListing:
         """Return a list to be read; without paging it is the one page."""
-        reading = Reading(self._servers.opened.cannot_hold, self._count, most, self._prefetch, self._output.note)
+        reading = Reading(self._servers.opened.cannot_hold, self._count, self._output.note, most, self._prefetch)
         listing = PagedListing(self._servers.client(server), outgoing, collect, paging, reading)
         self._listings.append(listing)
         return listing

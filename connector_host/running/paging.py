@@ -107,9 +107,9 @@ class Reading(Struct, frozen=True):
 
     vouch: Vouch
     seen: Seen
+    note: Callable[[str], None]
     most: int | None = None
     prefetch: Prefetch | None = None
-    note: Callable[[str], None] = print
 
 
 def _is_new(found: Any, known: set[Any]) -> bool:

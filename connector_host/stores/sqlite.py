@@ -53,9 +53,7 @@ class SqliteStore:
         self.health = SqliteHealth(self._database)
         end = AuditEnd(path.with_name(f"{path.name}.audit-end"), _teller(surroundings))
         self.audit = SqliteAudit(self._database, end)
-        if self.audit.refusal:
-            self._database.refusal = self.audit.refusal
-        dead = [] if self.audit.refusal else self._presence.dead()
+        dead = [] if self._database.refusal else self._presence.dead()
         if dead:  # their files stay until the database is seen to be sound
             self._database.refuse_damaged()
             self._presence.bury(dead)

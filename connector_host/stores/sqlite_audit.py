@@ -14,7 +14,6 @@ class SqliteAudit:
     def __init__(self, database: Database, end: AuditEnd) -> None:
         self._database = database
         self._end = end
-        self.refusal = ""
         self._look()
         database.committed = self._committed
 
@@ -60,7 +59,7 @@ class SqliteAudit:
                 self._end.lose(noted)
         lost = self._end.lost()
         if lost is not None:
-            self.refusal = (
+            self._database.refusal = (
                 f"The database lacks record {lost.number} of the audit, which was noted beside it: an old copy was put "
                 f"in its place, or its end was lost in a power cut. It is read, and nothing is written into it. To put "
                 f"a back-up back: connector-host store restore FOLDER. To go on with it as it stands: "

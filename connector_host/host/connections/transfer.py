@@ -167,7 +167,7 @@ class Transfers:
         connections = Connections(self._core, self._caller)
         stored = await self._core.store.connections.get(plain_name(one["name"]))
         if stored is None:
-            return await self._add(connections, self._migrated(one, secrets))
+            return await self._add(connections, one, self._migrated(one, secrets))
         if not replace_existing:
             raise BadSetting(
                 f"A connection '{one['name']}' exists already; it is made what the file says with --replace."
@@ -180,15 +180,14 @@ class Transfers:
         await connections.edit(one["name"], change)
         return ""
 
-    def _migrated(self, one: Mapping[str, Any], secrets: Mapping[str, Any]) -> tuple[Mapping[str, Any], Change]:
-        """Return a connection and the change that adds it; what was exported without its plugin is upgraded."""
+    def _migrated(self, one: Mapping[str, Any], secrets: Mapping[str, Any]) -> Change:
+        """Return the change that adds a connection; what was exported without its plugin is upgraded."""
         values = Values(one.get("parameters", {}), secrets, {})
         if "plugin_version" in one:
             values = upgraded(self._core.registry.plugin(one["plugin"]), str(one["plugin_version"]), values)
-        return one, Change(fields_of(one), values.parameters, values.secrets, (), vault_of(one))
+        return Change(fields_of(one), values.parameters, values.secrets, (), vault_of(one))
 
-    async def _add(self, connections: Connections, wanted: tuple[Mapping[str, Any], Change]) -> str:
-        one, change = wanted
+    async def _add(self, connections: Connections, one: Mapping[str, Any], change: Change) -> str:
         required = self._core.registry.plugin(one["plugin"]).connection.get("required", [])
         there = {*change.secrets, *change.vault}
         lacking = frozenset(one.get("missing_secrets", ())) & set(required) - there
