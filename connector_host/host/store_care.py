@@ -25,7 +25,7 @@ class StoreCare:
         return await self._store.check()
 
     async def back_up_folder(self, folder: Path, *, with_key: bool = False) -> None:
-        """Write a back-up into a folder of its own, and read it over; with the master key only where that is asked for.
+        """Write a back-up into a folder of its own, and read it over; with the master key where that is asked for.
 
         Raises NotAllowed, and StoreError where the folder is not empty, or the key is no file.
         """

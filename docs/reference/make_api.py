@@ -33,7 +33,7 @@ def page() -> str:
     for module in (blocking, logs, parts, sealing, stores, calls, hookspecs):
         own = [(name, one) for name, one in vars(module).items() if _own(module, name, one)]
         sections.append(f"## `{module.__name__}`\n\n{inspect.getdoc(module)}\n")
-        sections += (_entry(name, one) for name, one in own if name not in connector_host.__all__)
+        sections += (_entry(name, one) for name, one in own if getattr(connector_host, name, None) is not one)
     return "\n".join(sections)
 
 

@@ -1,0 +1,248 @@
+"""The host's face for programs without an event loop, as types.
+
+Made by `python docs/reference/make_blocking.py`. Each method does what the async face's does,
+and raises what that raises.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from connector_host.host.host import Inputs, Values
+from connector_host.manifests.registry import PluginRegistry
+from connector_host.model.audit import AuditHead, AuditRecord, AuditVerdict
+from connector_host.model.authoring import Upload
+from connector_host.model.caller import Actor, Caller, Site, SiteMap, Tenant
+from connector_host.model.connection import (
+    BulkOutcome,
+    Change,
+    Connection,
+    ImportPreview,
+    Round,
+    Selection,
+    StoredConnection,
+    VaultReference,
+)
+from connector_host.model.invocation import Options
+from connector_host.model.result import Choice, HistoryRecord, IntakeRecord, Result
+
+class BlockingConnections(Protocol):
+    """Every change of a connection goes through here."""
+
+    def list(self, selection: Selection = ...) -> list[StoredConnection]:
+        """Return those selected that the caller may use, by name, with their health and without sealed secrets."""
+
+    def show(self, name: str) -> dict[str, Any]:
+        """Return one as `schemas/connection.schema.json` describes it; raises UnknownConnection."""
+
+    def add(self, name: str, plugin: str, change: Change) -> Connection:
+        """Keep a new connection; only the operator may."""
+
+    def add_incomplete(self, name: str, plugin: str, change: Change, lacking: frozenset[str]) -> str:
+        """Keep a new connection that lacks some secrets: not active, with words on what it still needs."""
+
+    def edit(self, name: str, change: Change) -> Connection:
+        """Change a connection; raises ConnectionChanged where somebody else did so in the meantime."""
+
+    def edit_many(self, selection: Selection, change: Change) -> Sequence[BulkOutcome]:
+        """Change every connection selected, each by itself; what cannot be changed says why and harms no other."""
+
+    def copy(self, name: str, new_name: str, change: Change = ...) -> Connection:
+        """Keep a connection like another one, changed; its secrets are sealed anew. Only the operator may."""
+
+    def remove(self, name: str) -> None:
+        """Forget a connection and its secrets; its history stays. Raises UnknownConnection, NotAllowed, BadSetting."""
+
+    def upgrade(self) -> Sequence[BulkOutcome]:
+        """Save anew what was saved for another version of its plugin; what does not suit it is flagged, and kept."""
+
+class BlockingSites(Protocol):
+    """Every change of a tenant or a site goes through here."""
+
+    def map(self) -> SiteMap:
+        """All tenants and sites."""
+
+    def put_tenant(self, name: str, *, master: bool = ...) -> Tenant:
+        """Add a tenant, or say whether it is the master; the first must be. Raises BadSetting."""
+
+    def put_site(self, name: str, *, tenant: str | None = ..., internal: bool = ...) -> Site:
+        """Add a site, or change its tenant and kind; without a tenant it is the master's, or stays where it was."""
+
+    def remove_tenant(self, name: str) -> None:
+        """Forget a tenant; raises UnknownSite, and BadSetting while something belongs to it."""
+
+    def remove_site(self, name: str) -> None:
+        """Forget a site; raises UnknownSite, and BadSetting while a connection is there."""
+
+class BlockingKeys(Protocol):
+    """The master keys as they may be handled: by the operator alone."""
+
+    def rotate(self) -> int:
+        """Put every data key under a new master key; how many. Raises NotAllowed, RotationIncomplete, SealError."""
+
+    def retire(self) -> None:
+        """Forget the older master keys; raises NotAllowed, and SealError while a connection still needs one."""
+
+class BlockingAuditTrail(Protocol):
+    """The audit as it may be read: by the operator alone."""
+
+    def newest(self, limit: int) -> list[AuditRecord]:
+        """Return the newest records, newest first; raises NotAllowed."""
+
+    def verify(self, noted: AuditHead | None = ...) -> AuditVerdict:
+        """Check the whole chain, against its end as the store knows it and, where given, as somebody noted it."""
+
+class BlockingStoreCare(Protocol):
+    """Checks the database, and backs it up while it is in use."""
+
+    def check(self) -> Sequence[str]:
+        """Return what is damaged, read from the whole file; empty where all is well. Raises NotAllowed."""
+
+    def back_up_folder(self, folder: Path, *, with_key: bool = ...) -> None:
+        """Write a back-up into a folder of its own, and read it over; with the master key where that is asked for."""
+
+    def restored(self, what: str) -> None:
+        """Keep in the audit that a back-up was put back. Raises NotAllowed."""
+
+    def back_up(self, target: Path) -> None:
+        """Write all that is committed into a new file; raises NotAllowed, and StoreError where there is a file."""
+
+class BlockingHealth(Protocol):
+    """The schedule of health checks; any number of processes may run it on one store."""
+
+    @property
+    def can_notify(self) -> bool:
+        """Whether the host manifest names anything that tells people."""
+
+    def serve(self) -> None:
+        """Run what is due, for ever; what fails for a while is logged, and tried again after pauses that grow."""
+
+    def run_due(self) -> Round:
+        """Run every check that is due, each once however long it has been due, many at a time."""
+
+class BlockingTransfers(Protocol):
+    """Carries connections from one host to another; only the operator may."""
+
+    def export(self, selection: Selection = ..., *, public_key: bytes | None = ...) -> dict[str, Any]:
+        """Return the connections selected as a document for YAML."""
+
+    def take(
+        self,
+        document: Any,
+        *,
+        private_key: bytes | None = ...,
+        replace_existing: bool = ...,
+        secrets: Mapping[str, Mapping[str, Any]] | None = ...,
+    ) -> list[BulkOutcome]:
+        """Add the connections of an exported document; vaults before those that use them."""
+
+    def preview(self, document: Any, *, private_key: bytes | None = ...) -> list[ImportPreview]:
+        """Return what take() with `replace_existing` would change, connection by connection; changes nothing."""
+
+class BlockingUploads(Protocol):
+    """Files kept until their command has run: a folder in the host's data folder. Each belongs to who put it there."""
+
+    def of(self, owner: Actor) -> BlockingUploads:
+        """Return the same for somebody's own files."""
+
+    def put(self, name: str, content: bytes, media_type: str = ...) -> str:
+        """Keep a file; raises BadSetting where it, or all of them together, would be too large."""
+
+    def find(self, reference: str) -> Upload | None:
+        """Return a kept file, or None where there is none of this owner's."""
+
+    def remove(self, reference: str) -> None:
+        """Forget a file; one that is not there is no error."""
+
+class BlockingSession(Protocol):
+    """A host as one caller sees it."""
+
+    @property
+    def connections(self) -> BlockingConnections:
+        """Connections: added, changed, listed and shown; secrets go in and never come out."""
+
+    @property
+    def sites(self) -> BlockingSites:
+        """Tenants and sites; the operator's."""
+
+    @property
+    def keys(self) -> BlockingKeys:
+        """The master keys; the operator's."""
+
+    @property
+    def audit(self) -> BlockingAuditTrail:
+        """Who did what to which connection; the operator's."""
+
+    @property
+    def store(self) -> BlockingStoreCare:
+        """The database: checked, and backed up; the operator's."""
+
+    @property
+    def health(self) -> BlockingHealth:
+        """Health checks; the operator's."""
+
+    @property
+    def transfer(self) -> BlockingTransfers:
+        """Export and import of connections; the operator's."""
+
+    @property
+    def uploads(self) -> BlockingUploads:
+        """Files on their way into commands, the caller's own; raises NotAllowed for one with nothing in it."""
+
+    def run(
+        self, plugin: str, command: str, connection: str, inputs: Inputs = ..., *, options: Options = ...
+    ) -> Result:
+        """Run one command and return its result, whatever the inputs or the product's API may do."""
+
+    def ingest(
+        self, plugin: str, command: str, connection: str, inputs: Inputs = ..., *, options: Options = ...
+    ) -> Result:
+        """Run an intake command and keep its records, mapped, in the store; each unique key once per connection."""
+
+    def ingested(self, command: str, connection: str, limit: int = ...) -> Sequence[IntakeRecord]:
+        """Return the records that were taken in last, last first; raises UnknownConnection, UnknownCommand."""
+
+    def choices(self, plugin: str, command: str, parameter: str, connection: str) -> list[Choice]:
+        """Return a parameter's options, fetched from the service where the plugin says so; raises WrongUse."""
+
+    def test(self, connection: str, inputs: Mapping[str, Any] | None = ..., *, options: Options = ...) -> Result:
+        """Run the plugin's Test Connection through a stored connection; raises as run() does."""
+
+    def run_with(
+        self, plugin: str, command: str, values: Values, inputs: Inputs = ..., *, options: Options = ...
+    ) -> Result:
+        """Run one command with a connection's values, parameters and secrets together: nothing of them is stored."""
+
+    def test_draft(self, name: str, plugin: str, change: Change, *, options: Options = ...) -> Result:
+        """Run Test Connection on a new connection's values; stores nothing, raises BadSetting for wrong ones."""
+
+    def test_edit(self, name: str, change: Change, *, options: Options = ...) -> Result:
+        """Run Test Connection on a connection as it would be after a change; stores nothing, raises BadSetting."""
+
+    def test_look_up(self, reference: VaultReference) -> Result:
+        """Look a value up through a vault connection, as a connection in use would; the result shows it masked."""
+
+    def history(self, limit: int = ..., connection: str | None = ..., *, checks: bool = ...) -> Sequence[HistoryRecord]:
+        """Return the newest invocations, newest first; only the operator sees those of all connections together."""
+
+    def past(self, invocation_id: str) -> HistoryRecord | None:
+        """One invocation of the history; None too where it is none of the caller's."""
+
+    def diagnose(self, name: str) -> Mapping[str, Any]:
+        """Return what support needs to know of a connection, redacted: {file name: JSON value or text}."""
+
+class BlockingHost(Protocol):
+    """Runs commands of plugins through stored connections, for callers that the embedding program vouches for."""
+
+    @property
+    def plugins(self) -> PluginRegistry:
+        """The plugins; none of their code is run to list them."""
+
+    def acting_for(self, caller: Caller) -> BlockingSession:
+        """Return a session in which only what `caller` may do is done; a caller with nothing in it may do nothing."""
+
+    def as_operator(self) -> BlockingSession:
+        """Return a session of the operator, who may do everything."""
+
+    def close(self) -> None:
+        """Close every wire and the store."""
