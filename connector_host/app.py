@@ -67,7 +67,7 @@ class App:
             given = laid_over(given, self._read(file), file.parent, base.parent)
         if self._configuration.steps is not None:
             given = {**given, "steps": list(self._configuration.steps)}
-        return settings_from(given, base.parent, base.parent / "schemas")
+        return settings_from(given, base.parent)
 
     def _read(self, file: Path) -> dict[str, Any]:
         value = self._cache.recall(str(file))

@@ -8,7 +8,7 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from inspect import getattr_static, isfunction
 from queue import SimpleQueue
@@ -26,15 +26,13 @@ from connector_host.model.invocation import UNRECORDED, Options
 from connector_host.model.result import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from connector_host.blocking_face import BlockingHost
 
 _LEFT_BEHIND: list[object] = []  # a parent's hosts: what they hold open is the parent's, and is never closed here
 
 
-def open_host(configuration: Configuration = DEFAULT) -> "AbstractContextManager[BlockingHost]":
-    """Open a host for the time of a `with`, or until the program ends; its methods may be called from any thread.
+def open_host(configuration: Configuration = DEFAULT) -> "BlockingHost":
+    """Open a host until the program ends, or for the time of a `with`; its methods may be called from any thread.
 
     Each method does what the async face's does, waits for it, and raises what that raises. After a fork the child's
     first call opens the host anew, so that it can be opened before a server forks its workers. Raises as
@@ -42,15 +40,7 @@ def open_host(configuration: Configuration = DEFAULT) -> "AbstractContextManager
     """
     opened = _OpenHost(configuration)
     opened.live()  # so that what is wrong with the settings is told here
-
-    @contextmanager
-    def closing() -> "Iterator[BlockingHost]":
-        try:
-            yield cast("BlockingHost", opened)
-        finally:
-            opened.close()
-
-    return closing()
+    return cast("BlockingHost", opened)
 
 
 class _OpenHost:
@@ -63,6 +53,12 @@ class _OpenHost:
         self._live: _Live | None = None
         self._closed = False
         atexit.register(self.close)
+
+    def __enter__(self) -> "_OpenHost":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def plugins(self) -> Any:

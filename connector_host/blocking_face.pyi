@@ -246,3 +246,6 @@ class BlockingHost(Protocol):
 
     def close(self) -> None:
         """Close every wire and the store."""
+
+    def __enter__(self) -> BlockingHost: ...
+    def __exit__(self, *_: object) -> None: ...

@@ -1,6 +1,6 @@
 """The host's own settings, as its manifest.yaml gives them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from connector_host.host.egress import Egress, places_of
 from connector_host.host.proxy_rules import ProxyRules, proxy_rules
+from connector_host.manifests.wording import did_you_mean
 from connector_host.model.errors import BadSetting
 
 DURABILITIES = ("process", "power")
@@ -104,24 +105,21 @@ def _beside(folder: Path, base_folder: Path, plugin: str) -> str:
     return plugin if not own.exists() and (base_folder / plugin).is_dir() else str(own)
 
 
-def settings_from(value: Mapping[str, Any], root: Path, schemas: Path) -> Settings:
+def settings_from(value: Mapping[str, Any], root: Path) -> Settings:
     """Make the settings from a parsed host manifest whose folder is `root`; raises BadSetting."""
     _check_shape(value)
     given = dict(value)
-    try:
-        if "date_time" in given:
-            given["date_time"] = DateTimeSetting(**given["date_time"])
-            given["date_time"].zone()
-        if "limits" in given:
-            given["limits"] = Limits(**given["limits"])
-        if "egress" in given:
-            given["egress"] = Egress(**{name: places_of(texts) for name, texts in given["egress"].items()})
-        if "proxies" in given:
-            given["proxies"] = proxy_rules(given["proxies"])
-        given["plugins"] = tuple((root / folder).resolve() for folder in given.get("plugins", ()))
-        return Settings(schemas=schemas, **given)
-    except TypeError as error:
-        raise BadSetting(f"The host manifest is wrong: {error}.") from error
+    if "date_time" in given:
+        given["date_time"] = DateTimeSetting(**given["date_time"])
+        given["date_time"].zone()
+    if "limits" in given:
+        given["limits"] = Limits(**given["limits"])
+    if "egress" in given:
+        given["egress"] = Egress(**{name: places_of(texts) for name, texts in given["egress"].items()})
+    if "proxies" in given:
+        given["proxies"] = proxy_rules(given["proxies"])
+    given["plugins"] = tuple((root / folder).resolve() for folder in given.get("plugins", ()))
+    return Settings(schemas=root / "schemas", **given)
 
 
 _SHAPES: Mapping[str, tuple[type, type, str]] = {
@@ -159,10 +157,21 @@ def _check_bounds(values: Mapping[str, Any]) -> None:
             raise BadSetting(f"The setting '{name}' of the host manifest is at most {most:,}, not {value:,}.")
 
 
+_KEYS: Mapping[str, Sequence[str]] = {
+    "date_time": DateTimeSetting.__struct_fields__,
+    "limits": Limits.__struct_fields__,
+    "egress": ("allowed", "denied"),
+}
+
+
+def _check_name(name: str, known: Collection[str], place: str) -> None:
+    if name not in known:
+        raise BadSetting(f"{place} has no setting '{name}'.{did_you_mean(str(name), list(known))}")
+
+
 def _check_shape(value: Mapping[str, Any]) -> None:
     for name, setting in value.items():
-        if name not in _SHAPES:
-            raise BadSetting(f"The host manifest has no setting '{name}'. It has: {', '.join(sorted(_SHAPES))}.")
+        _check_name(name, _SHAPES, "The host manifest")
         kind, inner, words = _SHAPES[name]
         parts: list[Any] = list(setting.values()) if isinstance(setting, dict) else [setting]
         parts = setting if isinstance(setting, list) else parts
@@ -173,9 +182,9 @@ def _check_shape(value: Mapping[str, Any]) -> None:
         ]
         if type(setting) is not kind or wrong or (name == "durability" and setting not in DURABILITIES):
             raise BadSetting(f"The setting '{name}' of the host manifest must be {words}.")
+        for key in value[name] if name in _KEYS else ():
+            _check_name(key, _KEYS[name], f"The setting '{name}' of the host manifest")
     _check_bounds({**value, **value.get("limits", {})})
-    for name in set(value.get("egress", {})) - {"allowed", "denied"}:
-        raise BadSetting(f"The setting 'egress' of the host manifest has no '{name}'. It has: allowed, denied.")
     for slot in value.get("slots", {}):
         if slot not in DEFAULT_SLOTS:
             raise BadSetting(f"There is no slot '{slot}' to choose a part for. There are: {', '.join(DEFAULT_SLOTS)}.")

@@ -51,6 +51,8 @@ def _protocol(one: type, imports: dict[str, set[str]]) -> str:
     for node in found.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
             lines += ["", *(f"    {line}" for line in _method(node, module, imports))]
+    if one is connector_host.Host:
+        lines += ["", "    def __enter__(self) -> BlockingHost: ...", "    def __exit__(self, *_: object) -> None: ..."]
     return "\n".join(lines)
 
 

@@ -122,8 +122,7 @@ from pathlib import Path
 from connector_host import Configuration
 from connector_host.blocking import open_host
 
-opened = open_host(Configuration(home=Path(sys.argv[1])))
-host = opened.__enter__()
+host = open_host(Configuration(home=Path(sys.argv[1])))
 session = host.as_operator()
 print("parent", session.run("pagerduty", "list_users", "prod").status, flush=True)
 children = []

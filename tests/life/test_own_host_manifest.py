@@ -120,3 +120,18 @@ def test_a_generator_is_told_all_about_a_command() -> None:
         assert shown["permissions"] == list(declared.permissions)
         assert "deprecated" in shown
         assert shown["input"] == declared.input
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("retention_day: 3", "retention_days"),
+        ("date_time: {time_zome: UTC}", "time_zone"),
+        ("limits: {input_byte: 1000}", "input_bytes"),
+        ("egress: {alowed: [10.0.0.0/8]}", "allowed"),
+    ],
+)
+def test_a_misspelt_key_is_told_with_what_was_meant(tmp_path: Path, text: str, meant: str) -> None:
+    (tmp_path / "own.yaml").write_text(text)
+    with pytest.raises(BadSetting, match=f"has no setting '.*'. Did you mean '{meant}'?"):
+        _ = App(Configuration(home=tmp_path, manifest=tmp_path / "own.yaml")).settings
