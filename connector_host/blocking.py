@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from inspect import getattr_static, isfunction
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -54,7 +54,7 @@ class _OpenHost:
         self._closed = False
         atexit.register(self.close)
 
-    def __enter__(self) -> "_OpenHost":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

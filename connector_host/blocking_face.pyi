@@ -6,7 +6,7 @@ and raises what that raises.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from connector_host.host.host import Inputs, Values
 from connector_host.manifests.registry import PluginRegistry
@@ -247,5 +247,5 @@ class BlockingHost(Protocol):
     def close(self) -> None:
         """Close every wire and the store."""
 
-    def __enter__(self) -> BlockingHost: ...
+    def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...

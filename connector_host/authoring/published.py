@@ -46,7 +46,8 @@ _SECTIONS = (
 _HEAD = """# The manifest, key by key
 
 Made of `schemas/plugin-manifest.schema.json` by `python -m connector_host.authoring.published`; what the keys do
-together is told in [plugins.md](plugins.md) and [first-plugin.md](../tutorial/first-plugin.md). Required keys are **bold**.
+together is told in [plugins.md](plugins.md) and [first-plugin.md](../tutorial/first-plugin.md).
+Required keys are **bold**.
 """
 
 

@@ -1,15 +1,13 @@
 """The options of the commands about connections, and the change that they ask for."""
 
 import json
-import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
 from connector_host.app import App
+from connector_host.cli.secret_sources import refuse_left_over, secret_from
 from connector_host.host.text_values import read_text
 from connector_host.model.connection import Change, HealthCheck, Selection, State, VaultReference
 from connector_host.model.errors import WrongUse
@@ -104,11 +102,8 @@ _SEVERAL = ("tenants", "allowed_users", "allowed_groups", "admin_users", "admin_
 def values_of(manifest: Manifest, parameters: tuple[str, ...], secrets: tuple[str, ...]) -> dict[str, Any]:
     """Return a connection's values as --set and --secret give them, by their names."""
     properties = manifest.connection["properties"]
-    given = [
-        *_pairs(parameters, "--set"),
-        *((name, secret_from(name, text, properties.get(name, {}))) for name, text in _pairs(secrets, "--secret")),
-    ]
-    return {name: _read(name, text, properties) for name, text in given}
+    plain = {name: _read(name, text, properties) for name, text in _pairs(parameters, "--set")}
+    return plain | _secrets(_pairs(secrets, "--secret"), properties)
 
 
 def change_of(
@@ -124,10 +119,7 @@ def change_of(
     parameters: dict[str, Any] = {}
     for name, text in _pairs(given["parameters"], "--set"):
         parameters[name] = None if before is not None and text == "" else _read(name, text, properties)
-    secrets = {
-        name: _read(name, secret_from(name, text, properties.get(name, {})), properties)
-        for name, text in _pairs(given["secrets"], "--secret")
-    }
+    secrets = _secrets(_pairs(given["secrets"], "--secret"), properties)
     vault = {name: reference_of(text) if text else None for name, text in _pairs(given["vault"], "--vault")}
     fields = {name: given[name] for name in _PLAIN if given[name] is not None}
     fields = {name: None if value == "" and name != "description" else value for name, value in fields.items()}
@@ -204,28 +196,11 @@ def _read(name: str, text: str, properties: Mapping[str, Any]) -> Any:
         raise WrongUse(f"{error} {error.failure.detail}") from None
 
 
-def secret_from(name: str, source: str, schema: Mapping[str, Any]) -> str:
-    """Return a secret from where `source` says; never from the command line itself, which others can read.
-
-    Of standard input a secret takes a line, and one of several lines all that is left.
-    """
-    kind, _, place = source.partition(":")
-    if source == "-":
-        if sys.stdin.isatty():
-            return str(click.prompt(name, hide_input=True, err=True))
-        return sys.stdin.read() if schema.get("multiline") else sys.stdin.readline().rstrip("\r\n")
-    if kind == "env":
-        if place not in os.environ:
-            raise WrongUse(f"The environment variable {place} (for the secret {name}) is not set.")
-        return os.environ[place]
-    if kind == "file":
-        try:
-            return Path(place).read_bytes().decode()
-        except (OSError, UnicodeDecodeError) as error:
-            raise WrongUse(
-                f"The file {place} (for the secret {name}) cannot be read ({type(error).__name__})."
-            ) from error
-    raise WrongUse(
-        f"Give the secret {name} as env:VARIABLE, file:PATH or - (standard input), so that nobody reads it off the "
-        f"process list."
-    )
+def _secrets(sources: Sequence[tuple[str, str]], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return secrets by their names; raises WrongUse where standard input holds more than was asked for."""
+    read = {
+        name: _read(name, secret_from(name, source, properties.get(name, {})), properties) for name, source in sources
+    }
+    if any(source == "-" for _, source in sources):
+        refuse_left_over()
+    return read

@@ -182,8 +182,9 @@ def _check_shape(value: Mapping[str, Any]) -> None:
         ]
         if type(setting) is not kind or wrong or (name == "durability" and setting not in DURABILITIES):
             raise BadSetting(f"The setting '{name}' of the host manifest must be {words}.")
-        for key in value[name] if name in _KEYS else ():
-            _check_name(key, _KEYS[name], f"The setting '{name}' of the host manifest")
+    for name, known in _KEYS.items():
+        for key in value.get(name, ()):
+            _check_name(key, known, f"The setting '{name}' of the host manifest")
     _check_bounds({**value, **value.get("limits", {})})
     for slot in value.get("slots", {}):
         if slot not in DEFAULT_SLOTS:

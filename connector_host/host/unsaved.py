@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from connector_host.host.connections.drafting import draft_new
 from connector_host.host.connections.editing import check_egress, refuse_file_to_trust
-from connector_host.host.connections.entering import entered
+from connector_host.host.connections.entering import entered_change
 from connector_host.host.core import Core
 from connector_host.host.invocation import invoke, test_command
 from connector_host.model.caller import Operator, Principal, actor_of
@@ -45,17 +45,16 @@ async def run_with(
     if options.idempotency_key is not None:
         raise WrongUse("An idempotency key needs a stored connection: without one nothing tells a repeated call.")
     manifest, found = core.registry.command(plugin, command)
-    properties = manifest.connection["properties"]
-    values = {name: entered(value, properties.get(name, {}), name, log.warning) for name, value in values.items()}
     secrets = {name: value for name, value in values.items() if name in manifest.secret_names}
     parameters = {name: value for name, value in values.items() if name not in secrets}
-    refuse_file_to_trust(caller, parameters)
+    change = entered_change(manifest, Change(parameters=parameters, secrets=secrets), log.warning)
+    refuse_file_to_trust(caller, change.parameters)
     sites = await core.sites.load()
-    draft = draft_new(manifest, NAME, Change(parameters=parameters, secrets=secrets), {}, core.settings, sites)
+    draft = draft_new(manifest, NAME, change, {}, core.settings, sites)
     by = {} if isinstance(caller, Operator) else dict.fromkeys(sorted(parameters), actor_of(caller))
     connection = replace(draft.connection, set_by=by)
     check_egress(core, manifest, connection)
-    return await _run(core, caller, manifest, found, connection, secrets, inputs, options)
+    return await _run(core, caller, manifest, found, connection, change.secrets, inputs, options)
 
 
 async def _run(

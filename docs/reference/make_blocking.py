@@ -26,7 +26,7 @@ _FACES = {"Host": "BlockingHost", "Session": "BlockingSession"}
 def source() -> str:
     """Return the module's text."""
     classes = [*_nouns(), connector_host.Session, connector_host.Host]
-    imports: dict[str, set[str]] = {"typing": {"Protocol"}}
+    imports: dict[str, set[str]] = {"typing": {"Protocol", "Self"}}
     bodies = [_protocol(one, imports) for one in classes]
     lines = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(imports.items())]
     return _formatted(_HEAD + "\n".join(lines) + "\n\n\n" + "\n\n\n".join(bodies) + "\n")
@@ -52,7 +52,7 @@ def _protocol(one: type, imports: dict[str, set[str]]) -> str:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
             lines += ["", *(f"    {line}" for line in _method(node, module, imports))]
     if one is connector_host.Host:
-        lines += ["", "    def __enter__(self) -> BlockingHost: ...", "    def __exit__(self, *_: object) -> None: ..."]
+        lines += ["", "    def __enter__(self) -> Self: ...", "    def __exit__(self, *_: object) -> None: ..."]
     return "\n".join(lines)
 
 

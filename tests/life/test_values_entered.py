@@ -300,3 +300,42 @@ def test_a_secret_holds_nothing_that_cannot_be_seen(tmp_path: Any, value: str, w
         World(tmp_path).add("http://127.0.0.1:9", secrets={"api_key": value})
     assert words in str(refused.value)
     assert "12345" not in str(refused.value)
+
+
+def through_the_command_line(
+    home: Path, given: bytes, *arguments: str, wait: float = 0
+) -> subprocess.CompletedProcess[bytes]:
+    """Run `connections add` with bytes on standard input; with `wait` the writer stays a while with the pipe open."""
+    program = [str(Path(sys.executable).with_name("connector-host")), "connections", "add", "prod", *arguments]
+    environment = {**os.environ, "CONNECTOR_HOST_HOME": str(home)}
+    with subprocess.Popen(program, stdin=-1, stdout=-1, stderr=-1, env=environment) as started:
+        assert started.stdin is not None
+        started.stdin.write(given)
+        started.stdin.flush()
+        if wait:
+            started.wait(wait)
+        out, err = started.communicate(timeout=30)
+        return subprocess.CompletedProcess(program, started.returncode, out, err)
+
+
+PAGERDUTY = ("--plugin", "pagerduty", "--secret", "api_key=-")
+
+
+@pytest.mark.parametrize("given", [b"first-line-1234\nsecond-line\n", b"first-line-1234\r\nsecond-line"])
+def test_lines_left_on_standard_input_are_told_and_nothing_is_saved(tmp_path: Path, given: bytes) -> None:
+    done = through_the_command_line(tmp_path, given, *PAGERDUTY)
+    assert done.returncode == 2
+    assert b"more lines than secrets" in done.stderr
+    assert b"second-line" not in done.stderr
+    assert through_the_command_line(tmp_path, b"first-line-1234\n\n", *PAGERDUTY).returncode == 0
+
+
+def test_two_secrets_take_a_line_each_and_an_open_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+    key = b"u+DoSecretApiKey/bgRQ\n34be7512aaaabbbbccccdddd3c3534ca\n"
+    done = through_the_command_line(tmp_path, key, *PAGERDUTY, "--secret", "integration_key=-", wait=20)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_no_text_on_standard_input_is_refused(tmp_path: Path) -> None:
+    done = through_the_command_line(tmp_path, b"\xff\xfe\n", *PAGERDUTY)
+    assert (done.returncode, b"no UTF-8 text" in done.stderr) == (2, True)
