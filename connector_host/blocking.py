@@ -8,35 +8,40 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
 from functools import partial
 from inspect import getattr_static, isfunction
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Self, cast
+from weakref import WeakSet
 
 import anyio
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import BlockingPortal
 
 from connector_host.app import open_host as open_async
 from connector_host.configuration import DEFAULT, Configuration
 from connector_host.host.host import Host, Session
+from connector_host.model.boundary import outcome
 from connector_host.model.caller import Caller
-from connector_host.model.errors import StoreError
+from connector_host.model.errors import StoreError, WrongProcess
 from connector_host.model.invocation import UNRECORDED, Options
 from connector_host.model.result import Result
 
 if TYPE_CHECKING:
     from connector_host.blocking_face import BlockingHost
 
+_OPEN: WeakSet["_OpenHost"] = WeakSet()  # those that a fork must know of
 _LEFT_BEHIND: list[object] = []  # a parent's hosts: what they hold open is the parent's, and is never closed here
 
 
 def open_host(configuration: Configuration = DEFAULT) -> "BlockingHost":
     """Open a host until the program ends, or for the time of a `with`; its methods may be called from any thread.
 
-    Each method does what the async face's does, waits for it, and raises what that raises. After a fork the child's
-    first call opens the host anew, so that it can be opened before a server forks its workers. Raises as
-    connector_host.open_host() does; a call from a coroutine stops its event loop for as long as it takes.
+    Each method does what the async face's does, waits for it, and raises what that raises; StoreError where the host
+    was closed in the meantime. It can be opened before a server forks its workers: it is closed for the moment of the
+    fork, and opened anew by the next call on either side. A fork while a call is under way leaves the parent as it is;
+    the child's calls raise WrongProcess. Raises as connector_host.open_host() does; a call from a coroutine stops its
+    event loop for as long as it takes.
     """
     opened = _OpenHost(configuration)
     opened.live()  # so that what is wrong with the settings is told here
@@ -48,10 +53,10 @@ class _OpenHost:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
-        self._process = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may close the host while its thread opens it
         self._live: _Live | None = None
-        self._closed = False
+        self._closed = self._torn = False
+        _OPEN.add(self)
         atexit.register(self.close)
 
     def __enter__(self) -> Self:
@@ -71,54 +76,123 @@ class _OpenHost:
         return _Waiting(self, Host.as_operator, Session)
 
     def live(self) -> "_Live":
-        """Return the host that is open in this process."""
-        if self._process != os.getpid():
-            _LEFT_BEHIND.append(self._live)
-            self._process, self._lock, self._live = os.getpid(), threading.Lock(), None
+        """Return the host that is open in this process; raises StoreError, WrongProcess."""
         with self._lock:
-            if self._closed:
-                raise StoreError("The host is closed: open it again, with open_host().")
-            if self._live is None:
+            if self._torn:
+                raise WrongProcess(
+                    "A call was under way in another thread when this process was forked. Fork before threads use the "
+                    "host, or open one of your own after the fork, with open_host()."
+                )
+            if self._live is None and not self._closed:
                 self._live = _Live(self._configuration)
+            if self._closed or self._live is None:
+                self.close()
+                raise _closed()
             return self._live
 
-    def close(self) -> None:
-        if self._closed or self._process != os.getpid():
-            return
+    def do(self, work: Callable[[Host], Any]) -> Any:
+        """Do work on the host's loop, and wait for it; who is interrupted takes the work along."""
         with self._lock:
-            self._closed = True
+            live = self.live()
+            future = live.begin(work)
+        try:
+            return future.result()
+        except CancelledError:
+            if self._closed:
+                raise _closed() from None
+            raise
+        finally:
+            future.cancel()
+            live.ended()
+
+    def close(self) -> None:
+        self._closed = True
+        with self._lock:
             atexit.unregister(self.close)
-            if self._live is not None:
-                self._live.close()
+            live, self._live = self._live, None
+        if live is not None:
+            live.close()
+
+    def before_fork(self) -> None:
+        """Let nothing open cross a fork: SQLite and its locks know nothing of two processes."""
+        self._lock.acquire()
+        if self._live is not None and not self._live.calls:
+            self._live.close()
+            self._live = None
+
+    def in_parent(self) -> None:
+        self._lock.release()
+
+    def in_child(self) -> None:
+        if self._live is not None:  # a call was under way
+            _LEFT_BEHIND.append(self._live)
+            self._live, self._torn = None, True
+        self._lock.release()
+
+
+def _closed() -> StoreError:
+    return StoreError("The host is closed: open it again, with open_host().")
+
+
+def _each(told: "Callable[[_OpenHost], None]") -> None:
+    for one in list(_OPEN):
+        told(one)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=partial(_each, _OpenHost.before_fork),
+        after_in_parent=partial(_each, _OpenHost.in_parent),
+        after_in_child=partial(_each, _OpenHost.in_child),
+    )
 
 
 class _Live:
-    """An event loop in a thread, with the host open on it."""
+    """An event loop in a thread, with the host open on it; `calls` are those under way."""
 
     def __init__(self, configuration: Configuration) -> None:
-        ready: SimpleQueue[BlockingPortal] = SimpleQueue()
-        # not a thread of an executor: those are waited for before anything registered with atexit runs
-        thread = threading.Thread(target=anyio.run, args=(_stay, ready), daemon=True)
-        thread.start()
-        self._portal = ready.get()
+        self.calls = 0
+        self._counting = threading.Lock()
         with ExitStack() as closing:
-            closing.callback(thread.join)
-            closing.callback(self._portal.call, partial(self._portal.stop, cancel_remaining=True))
+            self._portal = _portal(closing)
             self.host = closing.enter_context(self._portal.wrap_async_context_manager(open_async(configuration)))
             self.close = closing.pop_all().close
 
-    def do(self, work: Callable[[], Any]) -> Any:
-        """Do work on the loop, and wait for it; who is interrupted takes the work along."""
-        future = self._portal.start_task_soon(work)
-        try:
-            return future.result()
-        finally:
-            future.cancel()
+    def begin(self, work: Callable[[Host], Any]) -> Future[Any]:
+        """Begin work on the loop."""
+        with self._counting:
+            self.calls += 1
+        return self._portal.start_task_soon(work, self.host)
+
+    def ended(self) -> None:
+        """Count one call as ended."""
+        with self._counting:
+            self.calls -= 1
 
 
-async def _stay(ready: SimpleQueue[BlockingPortal]) -> None:
+def _portal(closing: ExitStack) -> BlockingPortal:
+    """Return the way to an event loop in a thread, which ends with `closing`.
+
+    It is no thread of an executor: those are waited for before anything registered with atexit runs.
+    """
+    ready: Future[BlockingPortal] = Future()
+
+    def run() -> None:
+        error = outcome(partial(anyio.run, _stay, ready))[1]
+        if error is not None and not ready.done():
+            ready.set_exception(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    portal = ready.result()
+    closing.callback(thread.join)
+    closing.callback(portal.call, partial(portal.stop, cancel_remaining=True))
+    return portal
+
+
+async def _stay(ready: Future[BlockingPortal]) -> None:
     async with BlockingPortal() as portal:
-        ready.put(portal)
+        ready.set_result(portal)
         await portal.sleep_until_stopped()
 
 
@@ -129,19 +203,19 @@ class _Waiting:
         self._opened, self._find, self._kind = opened, find, kind
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or not hasattr(self._kind, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if not hasattr(self._kind, name):
             raise AttributeError(f"'{self._kind.__name__}' has no '{name}'.")
         if isfunction(getattr_static(self._kind, name)):
             return partial(self._call, name)
-        live = self._opened.live()
-        noun = live.do(lambda: getattr(self._find(live.host), name))
+        noun = self._opened.do(lambda host: getattr(self._find(host), name))
         if not type(noun).__module__.startswith("connector_host.host"):
             return noun  # a plain value
         return _Waiting(self._opened, lambda host: getattr(self._find(host), name), type(noun))
 
     def _call(self, name: str, *given: Any, **named: Any) -> Any:
-        live = self._opened.live()
-        return live.do(lambda: getattr(self._find(live.host), name)(*given, **named))
+        return self._opened.do(lambda host: getattr(self._find(host), name)(*given, **named))
 
 
 def run_once(
@@ -163,5 +237,5 @@ def run_once(
         async with open_async(configuration) as host:
             return await host.as_operator().run_with(plugin, command, values, inputs, options=options)
 
-    with start_blocking_portal() as portal:
-        return portal.call(go)
+    with ExitStack() as closing:
+        return _portal(closing).call(go)

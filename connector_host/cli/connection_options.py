@@ -8,6 +8,7 @@ import click
 
 from connector_host.app import App
 from connector_host.cli.secret_sources import refuse_left_over, secret_from
+from connector_host.host.connections.drafting import refuse_misplaced
 from connector_host.host.text_values import read_text
 from connector_host.model.connection import Change, HealthCheck, Selection, State, VaultReference
 from connector_host.model.errors import WrongUse
@@ -103,6 +104,7 @@ def values_of(manifest: Manifest, parameters: tuple[str, ...], secrets: tuple[st
     """Return a connection's values as --set and --secret give them, by their names."""
     properties = manifest.connection["properties"]
     plain = {name: _read(name, text, properties) for name, text in _pairs(parameters, "--set")}
+    refuse_misplaced(manifest, plain, [name for name, _ in _pairs(secrets, "--secret")])
     return plain | _secrets(_pairs(secrets, "--secret"), properties)
 
 
@@ -183,7 +185,8 @@ def _pairs(texts: tuple[str, ...], option: str) -> list[tuple[str, str]]:
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name:
-            raise WrongUse(f"{option} takes NAME=VALUE.")
+            source = "env:VARIABLE, file:PATH or -" if option == "--secret" else "VALUE"
+            raise WrongUse(f"{option} takes NAME={source}.")
         pairs.append((name, value))
     return pairs
 

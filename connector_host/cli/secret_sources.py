@@ -61,7 +61,10 @@ def _at_hand() -> bytes:
 
 
 def _text_of_input(name: str, *, whole: bool) -> str:
-    read = sys.stdin.buffer.read() if whole else sys.stdin.buffer.readline().rstrip(b"\r\n")
+    read = sys.stdin.buffer.read() if whole else sys.stdin.buffer.readline()
+    if not read:
+        raise WrongUse(f"Standard input ends before the secret {name}: nothing was done.")
+    read = read if whole else read.rstrip(b"\r\n")
     try:
         return read.decode()
     except UnicodeDecodeError:

@@ -145,7 +145,7 @@ class InputForm:
             text = _json(inputs)
         except (ValueError, TypeError):
             raise self._culprit(inputs) from None
-        if len(text) > self._limits.input_bytes:
+        if len(text) > self._limits.input_bytes or len(text.encode()) > self._limits.input_bytes:
             largest = max(inputs, key=lambda name: len(str(inputs[name])))
             raise InvalidInput(self.title(largest), f"The inputs are larger than {self._limits.input_bytes} bytes.")
         return text

@@ -36,7 +36,8 @@ class Notices:
         deliveries: dict[str, Delivery] = {}
         for address in recipients:
             one = health.deliveries.get(address, Delivery(told=health.mailed and not health.deliveries))
-            if fails and not one.told:
+            anew = check is not None and health.failures == check.failures_before_mail  # a test by hand passed between
+            if fails and (anew or not one.told):
                 deliveries[address] = await self._sent(failing(connection, health, words, address), one, now, told=True)
             elif health.failures == 0 and one.told:
                 deliveries[address] = await self._sent(recovered(connection, health, address), one, now, told=False)

@@ -73,9 +73,8 @@ class Settings(Struct, frozen=True):
             "smtp": self.smtp,
             "environments": self.environments,
             "store": {"durability": self.durability},
-            **self.options,
         }
-        return sections.get(part, {})
+        return {**self.options.get(part, {}), **sections.get(part, {})}
 
     def part_of(self, slot: str) -> str:
         """Return the name of the part that fills a slot of one part."""

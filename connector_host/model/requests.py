@@ -185,6 +185,8 @@ def check_origin(base: str) -> str:
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise RequestRefused("A server's URL carries no credentials, query or fragment.")
+    if "//" in parts.path:
+        raise RequestRefused(f"'{base}' has two slashes beside each other in its path.", assistance="Take one away.")
     if parts.scheme == "http" and not is_loopback(host):
         raise RequestRefused(
             f"'{base}' would send the credentials unencrypted.",

@@ -120,7 +120,9 @@ def _log_in(server: smtplib.SMTP, user: str, password: str) -> None:
 def _password(source: str) -> str:
     kind, _, place = source.partition(":")
     if kind == "env":
-        return os.environ.get(place, "")
+        if place not in os.environ:
+            raise NoticeUndelivered(f"The environment variable {place}, for the mail server's password, is not set.")
+        return os.environ[place]
     return Path(place).read_text("utf-8").rstrip("\r\n") if kind == "file" else ""
 
 

@@ -45,7 +45,7 @@ class ItemVerdicts:
         texts = list(dict.fromkeys(text for path in self._errors for text in _texts(path.find(one))))[:_TEXTS]
         number = status if isinstance(status, int) and not isinstance(status, bool) else None
         http_status = number if number is not None and _REFUSED <= number < _NO_STATUS else None
-        if (good and any(_is(status, value) for value in good)) or (not good and http_status is None and not texts):
+        if (any(_is(status, value) for value in good) if good else http_status is None) and not texts:
             return None
         if good and status is ABSENT and not texts:
             return Failed("The answer does not say what became of it.", kind=Kind.UNEXPECTED_REPLY, effect="unknown")
@@ -56,6 +56,7 @@ class ItemVerdicts:
             "; ".join(texts),
             kind=kind if http_status is None else kind_of(http_status),
             http_status=http_status,
+            effect="unknown" if good and any(_is(status, value) for value in good) else "none",
         )
 
 
@@ -65,8 +66,10 @@ def _compiled(path: str | None) -> JsonPath | None:
 
 def _is(status: Any, value: Any) -> bool:
     """Whether a status is a good value: the same, or of the class that a text such as 2xx names."""
+    text = str(status)
     same = type(status) is type(value) and status == value
-    return same or (status is not ABSENT and str(status) == str(value)) or f"{str(status)[:1]}xx" == value
+    of_class = len(text) == len("2xx") and text.isdecimal() and f"{text[:1]}xx" == value
+    return same or (status is not ABSENT and text == str(value)) or of_class
 
 
 def _told(status: Any, good: list[Any]) -> str:

@@ -189,7 +189,7 @@ where connection_id = :connection_id and claimant = :claimant;
 -- name: tested
 update health set
     status = :status, unchecked = :unchecked,
-    last_success = iif(:status = 'Passed', :at, last_success),
+    last_success = iif(:status = 'Passed', :at, last_success), failures = iif(:status = 'Passed', 0, failures),
     last_failure = iif(:status = 'Passed', last_failure, :at)
 where connection_id = :connection_id;
 

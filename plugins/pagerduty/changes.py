@@ -1,6 +1,6 @@
 """Changes the status of many incidents in few requests, and answers for each."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from connector_host import ApiError, AsyncCall, DeadlinePassed, Failed, InvalidInput, InvocationError, Item
 
@@ -112,9 +112,10 @@ class Change:
                 passed = passed or not isinstance(item.value, InvocationError)
         rest = [one for one in ids if one not in samples]
         alike = {(error.failure.code, error.failure.message, error.failure.detail) for error in errors}
+        refused = not passed and all(isinstance(one, ApiError) and one.failure.effect == "none" for one in errors)
         if not rest:
             return
-        items = self._all(rest, errors[0]) if not passed and len(alike) == 1 else self._halves(rest, halve=True)
+        items = self._all(rest, errors[0]) if refused and len(alike) == 1 else self._halves(rest, halve=True)
         async for item in items:
             yield item
 
@@ -125,9 +126,4 @@ def _not_tried(why: InvocationError) -> Failed:
 
 def _spread(ids: Sequence[str]) -> list[str]:
     """Return a few of the ids, from the first to the last."""
-    return list(dict.fromkeys(_picked(ids)))
-
-
-def _picked(ids: Sequence[str]) -> Iterator[str]:
-    for number in range(SAMPLES):
-        yield ids[number * (len(ids) - 1) // (SAMPLES - 1)]
+    return list(dict.fromkeys(ids[number * (len(ids) - 1) // (SAMPLES - 1)] for number in range(SAMPLES)))

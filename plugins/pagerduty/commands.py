@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
-from connector_host import ApiError, AsyncCall, Item, Page, command
+from connector_host import AsyncCall, InvocationError, Item, Page, command
 
 from .capabilities import capability, fault_of_events_server
 from .changes import changed
@@ -91,7 +91,7 @@ async def send_change_event(
     links: list[Any] | None = None,
     integration_key_name: str | None = None,
 ) -> Any:
-    """Record a change with the service of an integration key; of several keys one must be named."""
+    """Record a change with the service of an integration key; of several keys one is named, or the single one is it."""
     given = {"summary": summary, "source": source, "timestamp": timestamp, "custom_details": custom_details}
     return await send_change(call, integration_key_name, {"payload": with_details(given), **present({"links": links})})
 
@@ -143,7 +143,7 @@ async def fetch_incident(
         call.stopped(None, complete=True)
         yield Page([])
         return
-    async for page in newest_first(call, query, ranges, top_recent_incident_number):
+    async for page in newest_first(call, query, ranges, top_recent_incident_number, []):
         yield page
 
 
@@ -168,12 +168,14 @@ async def list_incidents(
     query |= {"service_ids[]": service_ids, "team_ids[]": team_ids, "user_ids[]": user_ids, "include[]": include}
     ranges = await ranges_of(call, query, since, until, all_times=all_times)
     if sort_by == "created_at:desc":
-        async for page in newest_first(call, query, ranges, limit):
+        async for page in newest_first(call, query, ranges, limit, []):
             yield page
         return
-    found = [one async for page in newest_first(call, query, ranges, None) for one in page.records]
+    cut: list[str] = []
+    found = [one async for page in newest_first(call, query, ranges, None, cut) for one in page.records]
     if limit is not None and len(found) > limit:
-        call.stopped(f"The first {limit} of {len(found)} were asked for.", complete=False, limited=True)
+        words = f"The first {limit} of {len(found)} were asked for."
+        call.stopped(" ".join([*dict.fromkeys(cut), words]), complete=False, limited=not cut)
     yield Page(ordered(found, sort_by)[:limit])
 
 
@@ -232,7 +234,7 @@ async def _checked_keys(call: AsyncCall, keys: Iterable[str], probe: bool) -> As
             continue
         try:
             await send(call, Event.probe(name))
-        except ApiError as error:
+        except InvocationError as error:
             yield Item(what, error)
         else:
             told = "A resolve of a random dedup key was accepted, without effect."

@@ -8,6 +8,8 @@ from uuid import uuid4
 
 from connector_host import ApiError, AsyncCall, ConnectionLost, DeadlinePassed, TimedOut, UnexpectedReply
 
+from .shapes import object_of
+
 SERVER_ERROR = 500
 LOST = (ApiError, ConnectionLost, TimedOut, UnexpectedReply)  # after which the incident may be there
 LOOKS = (1, 2, 4)  # seconds before each look for an incident that a list may show late
@@ -64,9 +66,9 @@ async def _found(call: AsyncCall, incident: Mapping[str, Any], begun: datetime, 
     for seconds in LOOKS:
         await call.sleep(seconds)
         answer = await call.request("GET", "/incidents", query={**query, "sort_by": "created_at:desc"})
-        listed = answer.get("incidents") if isinstance(answer, dict) else None
-        for one in listed if isinstance(listed, list) else []:
-            if own or (one.get("title") == incident["title"] and _since(one, begun - SKEW)):
+        listed = object_of(answer).get("incidents")
+        for one in map(object_of, listed if isinstance(listed, list) else []):
+            if (own and one) or (one.get("title") == incident["title"] and _since(one, begun - SKEW)):
                 return one
     return None
 

@@ -14,10 +14,13 @@ LARGEST_RANGE = timedelta(days=150)  # PagerDuty refuses more than six months
 
 
 async def newest_first(
-    call: AsyncCall, query: Mapping[str, Any], ranges: Sequence[Range], wanted: int | None
+    call: AsyncCall, query: Mapping[str, Any], ranges: Sequence[Range], wanted: int | None, reasons: list[str]
 ) -> AsyncIterator[Page]:
-    """Read the newest incidents of the ranges, each once, up to the number wanted; says so where there are more."""
-    left, complete, reasons = wanted, True, list[str]()
+    """Read the newest incidents of the ranges, each once, up to the number wanted; says so where there are more.
+
+    Why the ranges were not read to their ends is added to `reasons`.
+    """
+    left, complete = wanted, True
     for number, (since, until) in enumerate(ranges, 1):
         asked = {**query, "since": since, "until": until, "sort_by": "created_at:desc"}
         listing = call.pages("/incidents", "incidents", query=asked, paging=NEWEST_FIRST, most=left)

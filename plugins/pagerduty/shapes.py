@@ -29,6 +29,11 @@ def list_in(answer: Any, name: str, *, effect: str = "none") -> list[Any]:
     return found
 
 
+def object_of(value: Any) -> dict[str, Any]:
+    """Return an object as it is, and an empty one for anything else that stands in its place."""
+    return value if isinstance(value, dict) else {}
+
+
 def refusal_in(answer: Any) -> Failed | None:
     """Return the refusal that a good answer, or a thing in it, holds; None where it holds none."""
     if not isinstance(answer, dict) or not (answer.get("error") or answer.get("errors")):
@@ -43,4 +48,7 @@ def refusal_in(answer: Any) -> Failed | None:
 
 def is_named(thing: Any, query: str | None) -> bool:
     """Whether a name holds a text, where one is asked for; not every list of PagerDuty's can be asked."""
-    return query is None or query.casefold() in str(thing.get("name") or thing.get("summary")).casefold()
+    return (
+        query is None
+        or query.casefold() in str(object_of(thing).get("name") or object_of(thing).get("summary")).casefold()
+    )

@@ -12,7 +12,7 @@ from typing import Any
 from connector_host import AsyncCall, Failed, InvocationError, url
 
 from .integration_keys import service_of
-from .shapes import list_in
+from .shapes import list_in, object_of
 
 POLLS = (0.25, 0.5, 1.0, 2.0)
 STATUS_AFTER = {"acknowledge": "acknowledged", "resolve": "resolved"}
@@ -59,7 +59,7 @@ async def look(call: AsyncCall, dedup_key: str) -> Look:
 def _seen(incident: dict[str, Any], alerts: Collection[Any], dedup_key: str) -> Iterator[SeenAlert]:
     for alert in alerts:
         if isinstance(alert, dict) and alert.get("alert_key") == dedup_key:
-            service = alert.get("service") or incident.get("service") or {}
+            service = object_of(alert.get("service")) or object_of(incident.get("service"))
             open_status = incident.get("status") if incident.get("status") != "resolved" else "triggered"
             status = "resolved" if alert.get("status") == "resolved" else str(open_status)
             yield SeenAlert(str(alert.get("id")), str(service.get("id")), status)

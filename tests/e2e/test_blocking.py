@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from connector_host import Caller, Change, Configuration, NotAllowed, Status, StoreError, UnknownConnection
 from connector_host.blocking import open_host
 from connector_host.configuration import bundled
+from tests.world import pagerduty_sandbox
 
 ROOT = bundled()
 
@@ -81,7 +82,7 @@ def test_closing_ends_what_still_waits(world: Any) -> None:
     ended = threading.Event()
 
     def serve(session: Any) -> None:
-        with pytest.raises(CancelledError):
+        with pytest.raises(StoreError, match="open it again"):
             session.health.serve()
         ended.set()
 
@@ -157,3 +158,112 @@ def test_wrong_settings_are_told_where_it_is_opened(tmp_path: Path) -> None:
         open_host(Configuration(home=tmp_path, manifest=manifest)),
     ):
         pass
+
+
+def ran(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    head = "import os, sys, threading, time\nfrom pathlib import Path\nfrom connector_host import *\n"
+    head += "from connector_host.blocking import open_host\nhome = Configuration(home=Path(sys.argv[1]))\n"
+    return subprocess.run(
+        [sys.executable, "-c", head + program, *arguments], capture_output=True, text=True, timeout=60
+    )
+
+
+FORKED = """
+host = open_host(home)
+session = host.as_operator()
+session.sites.put_tenant("before", master=True)
+parent_gone, child_done = os.pipe(), os.pipe()
+if os.fork() == 0:
+    session.sites.put_site("first")
+    os.read(parent_gone[0], 1)
+    session.sites.put_site("second")
+    print(sorted(session.sites.map().sites), flush=True)
+    os.write(child_done[1], b"x")
+    os._exit(0)
+time.sleep(0.5)
+host.close()
+with open_host(home) as another:  # which takes the database's log with it when it closes
+    another.as_operator().sites.put_site("other")
+os.write(parent_gone[1], b"x")
+os.read(child_done[0], 1)
+os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_goes_on_when_its_parent_has_closed(tmp_path: Path) -> None:
+    done = ran(FORKED, str(tmp_path))
+    assert done.stdout == "['first', 'other', 'second']\n", done.stderr
+
+
+UNDER_WAY = """
+host = open_host(home)
+session = host.as_operator()
+found = []
+thread = threading.Thread(target=lambda: found.append(session.run("pagerduty", "list_users", "prod").status.value))
+thread.start()
+time.sleep(0.4)
+if os.fork() == 0:
+    try:
+        session.connections.list()
+    except WrongProcess as error:
+        print("child:", error, flush=True)
+    with open_host(home) as own:
+        print("child:", len(own.as_operator().connections.list()), flush=True)
+    os._exit(0)
+os.wait()
+thread.join()
+print("parent:", found, flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_fork_while_a_call_is_under_way_is_told_in_the_child_and_harms_no_call(world: Any) -> None:
+    with pagerduty_sandbox(latency=1500) as slow:
+        world.add(slow.base)
+        done = ran(UNDER_WAY, str(world.home))
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("child: A call was under way"), done.stderr
+    assert lines[1:] == ["child: 1", "parent: ['Passed']"]
+
+
+CLOSED_IN_CHILD = """
+host = open_host(home)
+if os.fork() == 0:
+    host.close()
+    try:
+        host.as_operator().connections.list()
+    except StoreError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.wait()
+print(len(host.as_operator().connections.list()), flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_that_closes_it_first_closes_its_own(tmp_path: Path) -> None:
+    assert ran(CLOSED_IN_CHILD, str(tmp_path)).stdout == "The host is closed: open it again, with open_host().\n0\n"
+
+
+NO_LOOP = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+try:
+    open_host(home)
+except OSError as error:
+    os.write(1, b"told")
+os._exit(0)
+"""
+
+
+def test_where_no_event_loop_can_be_started_it_is_told_at_once(tmp_path: Path) -> None:
+    import_first = "import asyncio, selectors, anyio._backends._asyncio, connector_host.app\n"
+    assert ran(import_first + NO_LOOP, str(tmp_path)).stdout == "told"
+
+
+def test_a_session_may_be_copied(world: Any) -> None:
+    import copy
+
+    with open_host(world.configuration) as host:
+        assert copy.copy(host.as_operator()).connections.list() == []

@@ -442,3 +442,21 @@ def test_a_delete_of_what_is_not_there_is_not_done(world: World, answers: list[b
         world.add(base)
         result = world.run("delete_team", {"team_ids": ["T1"]}, timeout=100)
     assert result.status is Status.FAILED
+
+
+def test_good_statuses_are_a_class_of_three_digits() -> None:
+    from connector_host.model.requests import ItemResults
+    from connector_host.running.item_results import ItemVerdicts
+
+    verdicts = ItemVerdicts(ItemResults(path="$[*]", status="$.status", ok=("2xx",)))
+    failed, good = verdicts.failures([{"status": one} for one in (200, "204", 2001, "2 errors", 2, -2)], {})
+    assert (len(failed), good) == (4, 2)
+
+
+def test_an_override_that_is_taken_and_refused_at_once_is_not_passed(world: World) -> None:
+    both = {"status": 201, "errors": ["Override must end in the future"], "override": {"id": "O1"}}
+    with raw_server(overrides(both)) as (base, _):
+        world.add(base)
+        result = world.run("create_schedule_override", OVERRIDE)
+    assert (result.status, result.errors[0].effect) == (Status.FAILED, "unknown")
+    assert "must end in the future" in result.errors[0].message

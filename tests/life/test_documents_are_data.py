@@ -466,3 +466,83 @@ def test_a_folder_with_a_taken_id_is_not_linked(tmp_path: Path) -> None:
     done = subprocess.run([*HOST, "plugins", "link", str(plugin)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "already" in done.stderr
+
+
+def everyone_knows_everyone(count: int) -> dict[str, Any]:
+    """Schemas each of which has each other as a property, as a graph of people would."""
+    names = [f"S{number}" for number in range(count)]
+    knows = {name.lower(): {"$ref": f"#/components/schemas/{name}"} for name in names}
+    answer = {"application/json": {"schema": {"$ref": "#/components/schemas/S0"}}}
+    get = {"operationId": "getIt", "responses": {"200": {"description": "ok", "content": answer}}}
+    return {
+        "paths": {"/it": {"get": get}},
+        "components": {"schemas": {name: {"type": "object", "properties": knows} for name in names}},
+    }
+
+
+def test_schemas_that_refer_to_one_another_stay_small(tmp_path: Path) -> None:
+    made(tmp_path, everyone_knows_everyone(12), "getIt")
+    written = (tmp_path / "mini" / "schemas" / "get_it.schema.json").read_text("utf-8")
+    assert len(written) < 400_000
+    head = (tmp_path / "mini" / "manifest.yaml").read_text("utf-8")
+    assert "# Left out: what stands deep in large schemas" in head
+
+
+def test_a_schema_within_itself_is_open_there(tmp_path: Path) -> None:
+    made(tmp_path, everyone_knows_everyone(1), "getIt")
+    schema = json.loads((tmp_path / "mini" / "schemas" / "get_it.schema.json").read_text("utf-8"))
+    assert schema["properties"] == {"s0": {}}
+
+
+def test_parameters_that_are_no_list_are_told_with_their_operation(tmp_path: Path) -> None:
+    document = {"paths": {"/it/{p}": {"get": {"operationId": "getIt", "parameters": {}, "responses": OK}}}}
+    with pytest.raises(WrongUse, match="getIt"):
+        made(tmp_path, document, "getIt")
+
+
+YAML_DOCUMENT = """
+openapi: 3.1.0
+info: {title: Mini, version: "1"}
+servers: [{url: "https://api.example.com"}]
+paths:
+  /things:
+    get:
+      operationId: listThings
+      responses:
+        200: {description: ok, content: {application/json: {schema: {type: object, properties: {id: {type: string}}}}}}
+"""
+
+
+def test_status_codes_of_a_yaml_document_need_no_quotes(tmp_path: Path) -> None:
+    (tmp_path / "api.yaml").write_text(YAML_DOCUMENT)
+    scaffold("mini", tmp_path / "mini", f"{tmp_path / 'api.yaml'}#listThings")
+    schema = json.loads((tmp_path / "mini" / "schemas" / "list_things.schema.json").read_text("utf-8"))
+    assert "id" in schema["properties"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\u0085", "\u2028"])
+def test_no_name_of_a_document_ends_a_comment(tmp_path: Path, end: str) -> None:
+    path = f"/x{end}isolation: process{end}notes: [injected]{end}#"
+    document = {"paths": {"/it": {"get": {"operationId": "getIt", "responses": OK}}, path: {"head": {"responses": OK}}}}
+    manifest, text = made(tmp_path, document, "getIt")
+    assert "injected" in text
+    assert {"isolation", "notes"} & set(manifest) == set()
+
+
+def test_a_way_to_show_who_asks_that_is_not_described_is_refused(tmp_path: Path) -> None:
+    document = {"security": [{"ApiKey": []}], "paths": {"/it": {"get": {"operationId": "getIt", "responses": OK}}}}
+    with pytest.raises(WrongUse, match="'ApiKey'"):
+        made(tmp_path, document, "getIt")
+
+
+@pytest.mark.parametrize("order", [("Key", "Bearer"), ("Bearer", "Key")])
+def test_two_ways_together_are_declared_in_any_order(tmp_path: Path, order: tuple[str, str]) -> None:
+    schemes = {"Key": KEY["key"], "Bearer": {"type": "http", "scheme": "bearer"}}
+    document = {
+        "security": [{key: [] for key in order}],
+        "components": {"securitySchemes": schemes},
+        "paths": {"/it": {"get": {"operationId": "getIt", "responses": OK}}},
+    }
+    manifest, _ = made(tmp_path, document, "getIt")
+    assert manifest["servers"]["api"]["auth"]["type"] == "bearer"
+    assert "X-Key" in manifest["servers"]["api"]["headers"]

@@ -300,3 +300,32 @@ def test_a_field_that_makes_no_sense_is_refused_all_the_same(tmp_path: Path) -> 
 def test_what_is_several_addresses_or_more_than_one_is_refused(prod: World, bad: str) -> None:
     with pytest.raises(BadSetting, match="no e-mail address"):
         prod.use(lambda host: host.connections.edit("prod", Change({"health_check": HealthCheck(10, 3, (bad,))})))
+
+
+def test_a_test_by_hand_ends_the_count_so_that_the_next_outage_is_told(tmp_path: Path, sandbox: Sandbox) -> None:
+    picky = Picky()
+    with mail_server(picky) as smtp:
+        world = watched(tmp_path, sandbox.base, smtp, ("ann@example.com",))
+        sandbox.options["api_key"] = "another-key-than-ours"
+        turn(world)
+        turn(world)
+        assert picky.told == [("ann@example.com", "fails")]
+        sandbox.options["api_key"] = None
+        assert world.use(lambda host: host.test("prod")).status is Status.PASSED
+        sandbox.options["api_key"] = "another-key-than-ours"
+        turn(world)
+        turn(world)
+        assert picky.told == [("ann@example.com", "fails")] * 2
+        sandbox.options["api_key"] = None
+        turn(world)
+    assert picky.told[2:] == [("ann@example.com", "again")]
+
+
+def test_a_password_that_is_not_there_is_told_as_that(tmp_path: Path, sandbox: Sandbox) -> None:
+    with mail_server(Picky()) as smtp:
+        login = {"user": "soar", "password": "env:CONNECTOR_HOST_TEST_UNSET"}
+        world = watched(tmp_path, sandbox.base, {**smtp, **login}, ("ann@example.com",))
+        sandbox.options["api_key"] = "another-key-than-ours"
+        turn(world)
+        told = world.use(lambda host: host.connections.show("prod"))["health"]["deliveries"]["ann@example.com"]["error"]
+    assert "CONNECTOR_HOST_TEST_UNSET" in told

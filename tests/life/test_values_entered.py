@@ -339,3 +339,67 @@ def test_two_secrets_take_a_line_each_and_an_open_pipe_keeps_nobody_waiting(tmp_
 def test_what_is_no_text_on_standard_input_is_refused(tmp_path: Path) -> None:
     done = through_the_command_line(tmp_path, b"\xff\xfe\n", *PAGERDUTY)
     assert (done.returncode, b"no UTF-8 text" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://pd.example.com//", "https://pd.example.com/a//b", "https://pd.example.com///"]
+)
+def test_a_server_url_with_an_empty_step_in_its_path_is_refused_when_it_is_entered(world: World, url: str) -> None:
+    with pytest.raises(BadSetting, match="two slashes"):
+        world.add(url)
+
+
+@pytest.mark.parametrize("name", [".", "..", " .. "])
+def test_a_name_that_paths_read_as_a_step_is_refused(world: World, name: str) -> None:
+    with pytest.raises(BadSetting, match="name"):
+        world.add("https://pd.example.com", name)
+
+
+def test_a_secret_among_the_plain_values_of_a_run_is_refused_as_it_is_for_a_connection(tmp_path: Path) -> None:
+    program = [str(Path(sys.executable).with_name("connector-host")), "test-command", "pagerduty", "list-users"]
+    values = ["--set", "api_key=u+SecretOnCommandLine1", "--set", "server_url=https://127.0.0.1:1"]
+    environment = {**os.environ, "CONNECTOR_HOST_HOME": str(tmp_path)}
+    done = subprocess.run([*program, *values], capture_output=True, text=True, env=environment, timeout=30)
+    assert (done.returncode, "'api_key' is a secret" in done.stderr) == (2, True)
+
+
+def test_an_input_that_ends_before_the_secret_is_told(tmp_path: Path) -> None:
+    done = through_the_command_line(tmp_path, b"", *PAGERDUTY)
+    assert (done.returncode, b"Standard input ends before the secret api_key" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("? [a, b]\n: 1\n", "a key must be a text (line 1)"),
+        ("1: a\n0x1: b\n", "stands twice"),
+        ("connections:\n- secrets: {api_key: hunter2-secret: x}\n", "line 2"),
+    ],
+)
+def test_a_file_of_connections_is_refused_without_quoting_it(tmp_path: Path, text: str, words: str) -> None:
+    from connector_host.cli.exported import parse_exported
+    from connector_host.model.errors import WrongUse
+
+    with pytest.raises(WrongUse) as told:
+        parse_exported(text, "all.yaml")
+    assert words in str(told.value)
+    assert "hunter2" not in str(told.value)
+
+
+def test_the_bound_of_inputs_counts_bytes(world: World, sandbox: Sandbox) -> None:
+    world.home.mkdir(exist_ok=True)
+    manifest = world.home / "own.yaml"
+    manifest.write_text("limits: {input_bytes: 1000}")
+    bounded = World(world.home, manifest=manifest)
+    bounded.add(sandbox.base)
+    assert bounded.run("list_users", {"query": "\N{GRINNING FACE}" * 300}).status is Status.FAILED
+    assert bounded.run("list_users", {"query": "x" * 300}).status is Status.PASSED
+
+
+def test_a_parts_own_options_take_no_setting_away(tmp_path: Path) -> None:
+    from connector_host import Configuration
+    from connector_host.app import App
+
+    (tmp_path / "own.yaml").write_text("durability: power\noptions: {store: {anything: {}, durability: {}}}\n")
+    settings = App(Configuration(home=tmp_path, manifest=tmp_path / "own.yaml")).settings
+    assert settings.options_of("store") == {"anything": {}, "durability": "power"}

@@ -1,4 +1,4 @@
-"""How an OpenAPI document's requests show who asks, and how its lists are paged."""
+"""How an OpenAPI document's requests show who asks."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -101,8 +101,13 @@ def _offered(api: OpenApi, operations: Sequence[Operation]) -> list[list[tuple[M
     if not shared:
         odd = next(one for one in wanted if not set(first) & set(_by_names(one.spec.get("security", whole))))
         raise WrongUse(f"The operation '{odd.id}' shows who asks in another way than '{wanted[0].id}'. Leave one out.")
+    missing = sorted({name for names in shared for name in names} - set(known))
+    if missing:
+        raise WrongUse(f"The document asks for '{missing[0]}' to show who asks, and does not say what that is.")
     return [
-        [(known[name], _scopes(name, wanted, whole)) for name in names if name in known]
+        sorted(
+            ((known[name], _scopes(name, wanted, whole)) for name in names), key=lambda one: _kind(one[0]) == "apiKey"
+        )
         for names in first
         if names in shared
     ]

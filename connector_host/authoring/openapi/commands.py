@@ -99,8 +99,8 @@ def _leave_out(api: OpenApi, operation: Operation, parameter: Mapping[str, Any])
 
 def _good_reply(api: OpenApi, operation: Operation) -> tuple[int, Mapping[str, Any]]:
     """Return the status and the description of the reply that means success."""
-    replies = operation.spec.get("responses", {})
-    code = next((str(code) for code in replies if str(code).startswith("2")), "default")
+    replies = {str(code): reply for code, reply in operation.spec.get("responses", {}).items()}
+    code = next((code for code in replies if code.startswith("2")), "default")
     return int(code) if code.isdigit() else 200, api.resolved(replies.get(code, replies.get(code.upper(), {})))
 
 

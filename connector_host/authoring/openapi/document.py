@@ -1,4 +1,4 @@
-"""Names for people and for manifests, made of an OpenAPI document's names."""
+"""An OpenAPI document as it is read: its operations, its schemas written out, and names made of its names."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -50,6 +50,7 @@ _SPECIAL = frozenset({"...", "[*]"})  # keys with a meaning of their own in a te
 METHODS = ("get", "post", "put", "patch", "delete")
 _UNREAD = ("head", "options", "trace")
 _DEEPEST = 6  # levels of a schema that are written out; below, anything goes
+_MOST_PARTS = 1000  # of one schema that are written out
 _LEFT_OUT = frozenset(
     {"discriminator", "xml", "externalDocs", "example", "nullable", "readOnly", "deprecated", "examples"}
 )
@@ -80,6 +81,7 @@ class OpenApi:
         self.document = references.document
         self.resolved = references.resolved
         self.left_out: list[str] = []
+        self._parts = 0
         self.operations: dict[str, Operation] = {}
         for one in self._operations():
             self.operations[one.id] = one
@@ -117,17 +119,19 @@ class OpenApi:
         self.left_out.append(f"the id '{name}' of {method.upper()} {path}: another has it; this one is '{made}'.")
         return made
 
-    def schema(self, node: Any, *, lenient: bool = False, depth: int = 0) -> Any:
+    def schema(self, node: Any, *, lenient: bool = False, within: tuple[str, ...] = ()) -> Any:
         """Return a schema as JSON Schema (2020-12), written out.
 
-        A lenient one is for answers: it says which types there are, allows null, and demands nothing.
+        A lenient one is for answers: it says which types there are, allows null, and demands nothing. What is `within`
+        itself is left open there, and so is what stands deep, or after very many others.
         """
+        name = str(node["$ref"]) if isinstance(node, Mapping) and "$ref" in node else ""
         node = self.resolved(node)
-        if not isinstance(node, Mapping) or depth > _DEEPEST:
+        if not isinstance(node, Mapping) or (name and name in within) or self._is_too_much(within):
             return {}
 
         def inner(part: Any) -> Any:
-            return self.schema(part, lenient=lenient, depth=depth + 1)
+            return self.schema(part, lenient=lenient, within=(*within, name))
 
         merged = self._merged(node)
         made = {key: value for key, value in merged.items() if key not in _LEFT_OUT and not key.startswith("x-")}
@@ -147,6 +151,12 @@ class OpenApi:
         made, unusable = without_unusable(made)
         self.left_out += ["a pattern that the host's engine cannot run (a look-around, say)."] if unusable else []
         return _leniently(made) if lenient else _nullable(made, merged)
+
+    def _is_too_much(self, within: tuple[str, ...]) -> bool:
+        self._parts = self._parts + 1 if within else 0
+        if self._parts > _MOST_PARTS:
+            self.left_out.append(f"what stands deep in large schemas: {_MOST_PARTS:,} parts of each are written out.")
+        return self._parts > _MOST_PARTS or len(within) > _DEEPEST
 
     def content(self, node: Any) -> tuple[str, Mapping[str, Any]]:
         """Return the media type that a body is best read or written in, and its description; "" where it has none."""

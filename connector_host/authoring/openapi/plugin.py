@@ -14,12 +14,13 @@ from connector_host.authoring.openapi.commands import HEADERS_OF_OURS, command_o
 from connector_host.authoring.openapi.document import OpenApi, Operation, sentence, snake
 from connector_host.authoring.openapi.paging import size_parameter_of
 from connector_host.model.errors import WrongUse
+from connector_host.model.invocation_errors import RequestRefused
 
 _TESTS = (
     re.compile(r"abilit|ping|whoami", re.IGNORECASE),
     re.compile(r"/me$|current|status|health|version", re.IGNORECASE),
 )
-_MISREAD = (AttributeError, KeyError, IndexError, RecursionError, TypeError, UnknownType, ValueError)
+_MISREAD = (AttributeError, KeyError, IndexError, RecursionError, RequestRefused, TypeError, UnknownType, ValueError)
 
 
 def manifest_from_openapi(plugin: str, source: str) -> tuple[str, dict[str, str]]:
@@ -55,8 +56,13 @@ def _manifest(plugin: str, file: str, names: str) -> tuple[str, dict[str, str]]:
         output = command["output"]
         files[f"schemas/{name}.schema.json"] = json.dumps(output, indent=1, ensure_ascii=False) + "\n"
         command["output"] = {"$ref": f"schemas/{name}.schema.json"}
-    left_out = "".join(f"# Left out: {one}\n" for one in dict.fromkeys(api.left_out))
+    left_out = "".join(f"# Left out: {_on_one_line(one)}\n" for one in dict.fromkeys(api.left_out))
     return left_out + _yaml({**_head(plugin, api, taken), "commands": commands}), files
+
+
+def _on_one_line(text: str) -> str:
+    """Return a text as it can stand in a comment: what a document's names hold ends none."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def _free_name(commands: Mapping[str, Any], operation: Operation) -> str:

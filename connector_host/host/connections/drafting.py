@@ -1,6 +1,6 @@
 """Makes connections of changes: parameters checked, fields in their place, nothing stored yet."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -185,15 +185,21 @@ def checked(
     return normal_origins(manifest, parameters)
 
 
-def _refuse_misplaced(manifest: Manifest, values: Values) -> None:
-    """Raise BadSetting for a secret among parameters, a parameter among secrets, and a name that nothing has."""
-    names, known = manifest.secret_names, manifest.connection["properties"]
-    for name in values.parameters:
+def refuse_misplaced(manifest: Manifest, parameters: Iterable[str], secrets: Iterable[str]) -> None:
+    """Raise BadSetting for a secret among parameters, and for a name among secrets that is none."""
+    names = manifest.secret_names
+    for name in parameters:
         if name in names:
             raise BadSetting(f"'{name}' is a secret: give it with --secret {name}=env:VAR, file:PATH or -.")
-    for name in values.secrets:
+    for name in secrets:
         if name not in names:
             raise BadSetting(f"'{name}' is no secret of {manifest.name}.{did_you_mean(name, sorted(names))}")
+
+
+def _refuse_misplaced(manifest: Manifest, values: Values) -> None:
+    """Raise BadSetting for values that are not where they belong, and for a name that nothing has."""
+    refuse_misplaced(manifest, values.parameters, values.secrets)
+    known = manifest.connection["properties"]
     for name in values.vault:
         if name not in known:
             raise BadSetting(f"{manifest.name} has no parameter '{name}'.{did_you_mean(name, list(known))}")
