@@ -21,6 +21,7 @@ HELD = {
     "files": 225,
     "lines of code": 20_500,
     "protocols": 22,
+    "imports per file": 5.2,  # surfaces, which bring rooms together, have more
     "import depth": 28,
     "import depth of app": 22,
 }

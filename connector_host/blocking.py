@@ -7,6 +7,7 @@ runs one command, and closes it. Both do their work on an event loop in a thread
 import atexit
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
@@ -15,21 +16,19 @@ from inspect import getattr_static, isfunction
 from typing import TYPE_CHECKING, Any, Self, cast
 from weakref import WeakSet
 
-import anyio
-from anyio.from_thread import BlockingPortal
-
 from connector_host.app import open_host as open_async
 from connector_host.configuration import DEFAULT, Configuration
 from connector_host.host.host import Host, Session
-from connector_host.model.boundary import outcome
 from connector_host.model.caller import Caller
 from connector_host.model.errors import StoreError, WrongProcess
 from connector_host.model.invocation import UNRECORDED, Options
 from connector_host.model.result import Result
+from connector_host.portals import portal_to_a_loop
 
 if TYPE_CHECKING:
     from connector_host.blocking_face import BlockingHost
 
+LONGEST_WAIT = 0.5  # seconds that a fork waits for calls under way
 _OPEN: WeakSet["_OpenHost"] = WeakSet()  # those that a fork must know of
 _LEFT_BEHIND: list[object] = []  # a parent's hosts: what they hold open is the parent's, and is never closed here
 
@@ -114,8 +113,14 @@ class _OpenHost:
             live.close()
 
     def before_fork(self) -> None:
-        """Let nothing open cross a fork: SQLite and its locks know nothing of two processes."""
+        """Let nothing open cross a fork: SQLite and its locks know nothing of two processes.
+
+        Short calls under way are waited for.
+        """
         self._lock.acquire()
+        until = time.monotonic() + LONGEST_WAIT
+        while self._live is not None and self._live.calls and time.monotonic() < until:
+            time.sleep(0.001)
         if self._live is not None and not self._live.calls:
             self._live.close()
             self._live = None
@@ -154,7 +159,7 @@ class _Live:
         self.calls = 0
         self._counting = threading.Lock()
         with ExitStack() as closing:
-            self._portal = _portal(closing)
+            self._portal = portal_to_a_loop(closing)
             self.host = closing.enter_context(self._portal.wrap_async_context_manager(open_async(configuration)))
             self.close = closing.pop_all().close
 
@@ -168,32 +173,6 @@ class _Live:
         """Count one call as ended."""
         with self._counting:
             self.calls -= 1
-
-
-def _portal(closing: ExitStack) -> BlockingPortal:
-    """Return the way to an event loop in a thread, which ends with `closing`.
-
-    It is no thread of an executor: those are waited for before anything registered with atexit runs.
-    """
-    ready: Future[BlockingPortal] = Future()
-
-    def run() -> None:
-        error = outcome(partial(anyio.run, _stay, ready))[1]
-        if error is not None and not ready.done():
-            ready.set_exception(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    portal = ready.result()
-    closing.callback(thread.join)
-    closing.callback(portal.call, partial(portal.stop, cancel_remaining=True))
-    return portal
-
-
-async def _stay(ready: Future[BlockingPortal]) -> None:
-    async with BlockingPortal() as portal:
-        ready.set_result(portal)
-        await portal.sleep_until_stopped()
 
 
 class _Waiting:
@@ -213,6 +192,12 @@ class _Waiting:
         if not type(noun).__module__.startswith("connector_host.host"):
             return noun  # a plain value
         return _Waiting(self._opened, lambda host: getattr(self._find(host), name), type(noun))
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(self._kind) if not name.startswith("_")]
+
+    def __repr__(self) -> str:
+        return f"<blocking {self._kind.__name__}>"
 
     def _call(self, name: str, *given: Any, **named: Any) -> Any:
         return self._opened.do(lambda host: getattr(self._find(host), name)(*given, **named))
@@ -238,4 +223,4 @@ def run_once(
             return await host.as_operator().run_with(plugin, command, values, inputs, options=options)
 
     with ExitStack() as closing:
-        return _portal(closing).call(go)
+        return portal_to_a_loop(closing).call(go)

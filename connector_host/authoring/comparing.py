@@ -136,7 +136,8 @@ def _forms(
         place = f"{at}.{name}"
         if name not in after:
             release = "minor" if name in migrated else "major"
-            yield Difference(place, "the parameter is gone", release)
+            lost = "" if name in migrated or at != "connection" else ", and no migration says what becomes of it"
+            yield Difference(place, f"the parameter is gone{lost}", release)
         else:
             yield from _parameters(place, schema, after[name])
     was, is_now = set(old.get("required", [])), set(new.get("required", []))

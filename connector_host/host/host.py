@@ -47,6 +47,8 @@ class Host:
 
     def acting_for(self, caller: Caller) -> "Session":
         """Return a session in which only what `caller` may do is done; a caller with nothing in it may do nothing."""
+        if not isinstance(caller, Caller):
+            raise WrongUse(f"A session is for a Caller, not for {type(caller).__name__}: Caller(user='ann').")
         return Session(self._core, caller)
 
     def as_operator(self) -> "Session":

@@ -1,8 +1,10 @@
 """Gathers what comes out of a command and makes one honest result of it."""
 
+import logging
 from collections.abc import Iterator
 from copy import copy
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -11,6 +13,7 @@ from msgspec.structs import replace
 from connector_host.host.redaction import Redactor
 from connector_host.manifests.schema import Checker
 from connector_host.model.authoring import Item, Page, item_name
+from connector_host.model.boundary import outcome
 from connector_host.model.effects import EFFECTS, Effect
 from connector_host.model.failure import HTTP_EQUIVALENT, Failure, Kind
 from connector_host.model.invocation import Invocation, Progress
@@ -18,6 +21,8 @@ from connector_host.model.invocation_errors import CommandBug, DeadlinePassed, I
 from connector_host.model.manifest import Command
 from connector_host.model.result import Completeness, ErrorEntry, Status
 from connector_host.ports.parts import Body
+
+log = logging.getLogger("connector_host")
 
 SHOWN_FAULTS = 20
 LONGEST = 500  # characters of a sentence in the error tab
@@ -139,8 +144,12 @@ class Collector:
 
     def progress(self, done: int, total: int | None) -> None:
         """Pass on how far the command has come."""
-        if self._progress is not None:
-            self._progress(done, total)
+        if self._progress is None:
+            return
+        error = outcome(partial(self._progress, done, total))[1]
+        if error is not None:  # whoever looks on does not decide over the command
+            log.warning("The function that is told of progress failed, and is told no more.", exc_info=error)
+            self._progress = None
 
     def shown(self, text: str) -> str:
         """Return a text as it may leave the host: masked whole first, and only then put on one line and cut."""

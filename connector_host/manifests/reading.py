@@ -13,9 +13,11 @@ from connector_host.manifests.functions import check_functions, check_sandbox
 from connector_host.manifests.overlays import check_locales, resolve_likes
 from connector_host.manifests.patterns import without_unusable
 from connector_host.manifests.rules.commands import check_commands, check_samples
+from connector_host.manifests.rules.migrations import check_migrations
 from connector_host.manifests.rules.parameters import PATTERN, check_connection, check_parameters
 from connector_host.manifests.rules.reach import Plugin
 from connector_host.manifests.rules.requests import check_requests, check_servers
+from connector_host.manifests.rules.uses import check_uses
 from connector_host.manifests.schema import Checker, Fault
 from connector_host.manifests.source_map import Document, Where, dotted
 from connector_host.manifests.strict_yaml import MAX_BYTES, read_document, read_regular
@@ -182,7 +184,17 @@ def _read_schema(folder: Path, name: str) -> Any:
 
 def _check_rules(plugin: Plugin) -> list[Problem]:
     """Return every problem that the schema of manifests cannot see."""
-    checks = (check_connection, check_parameters, check_servers, check_commands, check_requests, check_samples)
+    checks = (
+        check_connection,
+        check_migrations,
+        check_parameters,
+        check_servers,
+        check_commands,
+        check_requests,
+        check_samples,
+    )
     problems = [problem for check in checks for problem in check(plugin)]
     problems += check_functions(plugin.document, plugin.value, plugin.set_aside)
-    return problems + check_sandbox(plugin.document, plugin.value)
+    problems += check_sandbox(plugin.document, plugin.value)
+    wrong = any(problem.level is Level.ERROR for problem in problems)
+    return problems if wrong else [*problems, *check_uses(plugin)]  # a name that is misspelt is used nowhere

@@ -179,7 +179,14 @@ def _nearest_branch(error: Any) -> list[Any]:
 
 
 def _of_another_type(branch: list[Any], error: Any) -> bool:
-    return any(one.validator == "type" and one.absolute_path == error.absolute_path for one in branch)
+    return any(
+        one.absolute_path == error.absolute_path
+        and (
+            one.validator == "type"
+            or (one.validator == "const" and type(one.validator_value) is not type(one.instance))
+        )
+        for one in branch
+    )
 
 
 def _depth(branch: list[Any]) -> int:

@@ -51,6 +51,7 @@ An error's message is its class's docstring unless the place that raises it know
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from connector_host.model.failure import Problem
 
@@ -60,6 +61,19 @@ class ConnectorHostError(Exception):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _as_it_was, (
+            type(self),
+            self.args,
+            vars(self),
+        )  # not made anew: most take other arguments than they keep
+
+
+def _as_it_was(kind: type[Exception], args: tuple[Any, ...], state: Mapping[str, Any]) -> Exception:
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
+    return error
 
 
 class WrongUse(ConnectorHostError):

@@ -212,6 +212,10 @@ class IntakeRecord(Struct, frozen=True):
     mapped: str
     site: str | None = None
 
+    def document(self) -> dict[str, Any]:
+        """Return the record as a JSON document, its texts parsed: `mapped` holds the `incident` and its `events`."""
+        return {**to_builtins(self), "raw": json.loads(self.raw), "mapped": json.loads(self.mapped)}
+
 
 def json_text(document: Any, *, indent: int | None = None) -> str:
     """Return JSON text of a document; characters beyond ASCII are kept unless they are no valid Unicode.

@@ -9,7 +9,18 @@ import anyio
 import jsonschema
 import pytest
 
-from connector_host import BadSetting, Caller, CommandFailed, Configuration, NotAllowed, Options, Status, WrongUse
+from connector_host import (
+    BadSetting,
+    Caller,
+    Change,
+    CommandFailed,
+    Configuration,
+    NotAllowed,
+    Options,
+    Status,
+    WrongUse,
+    open_host,
+)
 from connector_host.blocking import run_once
 from connector_host.configuration import bundled
 from tests.own import own, run
@@ -144,3 +155,71 @@ def test_the_command_line_takes_values_in_place_of_a_connection(sandbox: Sandbox
     assert json.loads(done.stdout)["connection"] == "given with the call"
     assert json.loads(told("connections", "list", "--output", "json").stdout) in ([], {"connections": []})
     assert told("test-command", "pagerduty", "list-users", *where, "--sandbox").returncode == 2
+
+
+def test_every_public_error_passes_from_one_process_to_another(prod: World) -> None:
+    import pickle
+
+    import connector_host
+    from connector_host import ConnectorHostError
+
+    names = [name for name in connector_host.__all__ if isinstance(getattr(connector_host, name), type)]
+    kinds = [getattr(connector_host, name) for name in names]
+    errors = [kind for kind in kinds if issubclass(kind, ConnectorHostError)]
+    assert len(errors) > 35
+    result = prod.run("get_user_contact_methods", {"user_ids": ["PNOBODY"]})
+    made = [_example_of(kind, result) for kind in errors]
+    for error in made:
+        back = pickle.loads(pickle.dumps(error))
+        assert (type(back), str(back)) == (type(error), str(error))
+        if isinstance(error, CommandFailed):
+            assert back.result == result
+
+
+def _example_of(kind: type, result: Any) -> Any:
+    import inspect
+
+    from connector_host import ManifestError, RotationIncomplete
+
+    special: dict[type, tuple[Any, ...]] = {
+        CommandFailed: (result,),
+        ManifestError: ((),),
+        RotationIncomplete: (1, {"prod": "its key is not there"}),
+    }
+    if kind in special:
+        return kind(*special[kind])
+    needed = [
+        one
+        for one in inspect.signature(kind).parameters.values()
+        if one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
+    return kind(*["x" for _ in needed])
+
+
+def test_who_looks_on_does_not_decide_over_the_command(prod: World) -> None:
+    told: list[int] = []
+
+    def broken(done: int, _total: int | None) -> None:
+        told.append(done)
+        raise RuntimeError("boom")
+
+    ids = {"user_ids": ["PU00001", "PU00002"]}
+    result = prod.use(
+        lambda host: host.run("pagerduty", "get_user_contact_methods", "prod", ids, options=Options(progress=broken))
+    )
+    assert (result.status, told) == (Status.PASSED, [1])
+
+
+def test_a_session_is_for_a_caller(prod: World) -> None:
+    async def work(_operator: Any) -> None:
+        async with open_host(prod.configuration) as host:
+            with pytest.raises(WrongUse, match="not for str"):
+                host.acting_for("ann")  # type: ignore[arg-type]
+
+    prod.use(work)
+
+
+def test_a_parameter_among_the_fields_is_told_as_that(prod: World, sandbox: Sandbox) -> None:
+    change = Change({"server_url": sandbox.base})
+    with pytest.raises(BadSetting, match="no field 'server_url'"):
+        prod.use(lambda host: host.connections.add("other", "pagerduty", change))

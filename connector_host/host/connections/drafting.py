@@ -48,9 +48,9 @@ def draft_new(
     vault = {key: one for key, one in references.items() if one is not None}
     given = {key: value for key, value in change.parameters.items() if value is not None}
     values = Values(with_presets(manifest, {}, given), dict(change.secrets), vault)
-    parameters = checked(manifest, values, settings, lacking=lacking)
     base = Connection(name=name, plugin=manifest.id, id=new_id(), version=1, plugin_version=manifest.version)
     connection = with_fields(base, change.fields, sites)
+    parameters = checked(manifest, values, settings, lacking=lacking)
     check_testable(manifest, connection)
     connection = replace(
         connection,
@@ -190,7 +190,9 @@ def refuse_misplaced(manifest: Manifest, parameters: Iterable[str], secrets: Ite
     names = manifest.secret_names
     for name in parameters:
         if name in names:
-            raise BadSetting(f"'{name}' is a secret: give it with --secret {name}=env:VAR, file:PATH or -.")
+            raise BadSetting(
+                f"'{name}' is a secret: give it as one (on the command line: --secret {name}=env:VAR, file:PATH or -)."
+            )
     for name in secrets:
         if name not in names:
             raise BadSetting(f"'{name}' is no secret of {manifest.name}.{did_you_mean(name, sorted(names))}")

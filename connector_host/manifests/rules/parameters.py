@@ -1,14 +1,12 @@
 """The connection and all parameters: schemas, defaults, examples, conditions, references, unmasked secrets."""
 
-import ast
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from connector_host.manifests.parameters import standard_schema
 from connector_host.manifests.patterns import fault_of_pattern
-from connector_host.manifests.rules.reach import Plugin, paths_in, resolves, texts_in
+from connector_host.manifests.rules.reach import Plugin, resolves
 from connector_host.manifests.schema import Checker, fault_of_schema
 from connector_host.manifests.source_map import Where
 from connector_host.manifests.wording import hint
@@ -157,19 +155,10 @@ def _check_source(
 
 
 _SECRET = re.compile(r"(^|_)(password|passwd|passphrase|secret|token|api_?key|private_?key|credentials?|pin)$")
-WIRE = frozenset({"ca_bundle", "client_certificate", "client_key"})  # what the host's own wire takes from a connection
 
 
 def check_connection(plugin: Plugin) -> Iterator[Problem]:
     """Check what concerns the connection as a whole."""
-    for index, migration in enumerate(plugin.value.get("migrations", [])):
-        for part in ("rename", "set"):
-            for key, name in migration.get(part, {}).items():
-                where: Where = ("migrations", index, part, key)
-                target = name if part == "rename" else key
-                yield from plugin.unknown(
-                    where, "unknown-parameter", target, plugin.connection, "connection parameter", key=part == "set"
-                )
     for name, options in plugin.value.get("presets", {}).items():
         yield from plugin.unknown(
             ("presets", name), "unknown-parameter", name, plugin.connection, "connection parameter", key=True
@@ -181,8 +170,6 @@ def check_connection(plugin: Plugin) -> Iterator[Problem]:
                     where, "unknown-parameter", key, plugin.connection, "connection parameter", key=True
                 )
     yield from _unmasked(plugin)
-    if not plugin.set_aside:  # what is set aside may use it
-        yield from _unused(plugin)
 
 
 def _unmasked(plugin: Plugin) -> Iterator[Problem]:
@@ -196,44 +183,3 @@ def _unmasked(plugin: Plugin) -> Iterator[Problem]:
                 key=True,
                 level=Level.ADVICE,
             )
-
-
-def _unused(plugin: Plugin) -> Iterator[Problem]:
-    used = WIRE | frozenset(_used_names(plugin))
-    for name in plugin.connection:
-        if name not in used:
-            yield plugin.document.problem(
-                ("connection", "properties", name),
-                "unused-setting",
-                f"Nothing uses the setting '{name}': people would fill it in for nothing.",
-                f"Use it as $.connection.{name}, or remove it.",
-                key=True,
-                level=Level.ADVICE,
-            )
-
-
-def _used_names(plugin: Plugin) -> Iterator[str]:
-    for part in ("servers", "commands"):
-        for text in texts_in(plugin.value.get(part, {})):
-            for path in paths_in(text):
-                root, _, rest = path.removeprefix("$.").partition(".")
-                if root == "connection":
-                    yield re.split(r"[.\[]", rest)[0]
-    yield from plugin.value.get("presets", {})
-    for server in plugin.servers.values():
-        yield from filter(None, [server.get("limit", {}).get("per")])
-    yield from _texts_of_code(Path(plugin.document.file).parent)
-
-
-def _texts_of_code(folder: Path) -> Iterator[str]:
-    """Every text in the plugin's own code: call.connection["name"] is one."""
-    for file in folder.glob("*.py"):
-        if file.name.startswith(("sandbox", "test_")):
-            continue
-        try:
-            tree = ast.parse(file.read_text("utf-8"))
-        except (SyntaxError, ValueError, OSError):
-            continue  # told by the rule about functions
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield node.value
