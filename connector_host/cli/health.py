@@ -9,7 +9,7 @@ import click
 from connector_host.app import App
 from connector_host.cli.connection_options import selection_of, selection_options
 from connector_host.cli.records import listed
-from connector_host.cli.running import output_option, print_rows, say, seconds, with_session
+from connector_host.cli.running import counted, output_option, print_rows, say, seconds, with_session
 from connector_host.host.host import Session
 from connector_host.host.notices import undelivered
 from connector_host.model.connection import StoredConnection
@@ -80,11 +80,10 @@ def history(app: App, name: str, limit: int, output: str) -> None:
 def run_due(app: App, output: str) -> None:
     """Run every health check that is due now, once; for cron. Any number of these may run at the same time."""
     done = with_session(app, lambda session: session.health.run_due())
-    words = f"{done.checked} connections checked: {done.passed} passed, {done.failed} failed."
+    words = f"{counted(done.checked, 'connection')} checked: {done.passed} passed, {done.failed} failed."
     if done.undelivered:
-        words += (
-            f" {done.undelivered} notices could not be delivered: connector-host health list says to whom, and why."
-        )
+        left = counted(done.undelivered, "notice")
+        words += f" {left} could not be delivered: connector-host health list says to whom, and why."
     counts = {"checked": done.checked, "passed": done.passed, "failed": done.failed}
     say(output, {**counts, "undelivered": done.undelivered}, words)
 

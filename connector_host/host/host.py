@@ -91,7 +91,7 @@ class Session:
     @cached_property
     def store(self) -> StoreCare:
         """The database: checked, and backed up; the operator's."""
-        return StoreCare(self._core.store, self._core.audit, self._core.secrets.key_file, self._caller)
+        return StoreCare(self._core.store, self._core.audit, self._core.secrets, self._caller)
 
     @cached_property
     def health(self) -> Health:

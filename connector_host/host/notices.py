@@ -85,15 +85,19 @@ def failing(connection: Connection, health: ConnectionHealth, words: str, recipi
         event="connection.failing",
         connection=connection.name,
         recipients=(recipient,),
-        subject=f"Connection '{connection.name}' fails ({health.failures} health checks in a row)",
+        subject=f"Connection '{connection.name}' fails ({_in_a_row(health.failures)})",
         text=(
-            f"The health check of the connection '{connection.name}' ({connection.plugin}) failed {health.failures} "
-            f"times in a row; no check passed {since}.\n\n{words}\n\n"
+            f"The health check of the connection '{connection.name}' ({connection.plugin}) failed: "
+            f"{_in_a_row(health.failures)}; no check passed {since}.\n\n{words}\n\n"
             f"See what happened:  connector-host health history {connection.name}\n"
             f"Try it again:       connector-host connections test {connection.name}\n\n"
             f"You get one more message when it works again."
         ),
     )
+
+
+def _in_a_row(failures: int) -> str:
+    return "1 health check" if failures == 1 else f"{failures} health checks in a row"
 
 
 def recovered(connection: Connection, health: ConnectionHealth, recipient: str) -> Notice:

@@ -75,6 +75,16 @@ class Secrets:
             if names is None or name in names
         }
 
+    async def unopened(self) -> list[str]:
+        """Return why secrets cannot be opened with the keys at hand, connection by connection."""
+        told = []
+        async for stored in iter_connections(self._store.connections, EVERYTHING, OPERATOR):
+            try:
+                await self.open(stored)
+            except SealError as error:
+                told.append(str(error))
+        return told
+
     async def folder_key(self) -> bytes:
         """Return the folder's own key, which signs what is no connection's; made with the first master key.
 

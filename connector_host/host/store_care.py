@@ -5,6 +5,7 @@ from pathlib import Path
 
 from connector_host.host.access import operator_only
 from connector_host.host.audit import Audit
+from connector_host.host.secrets import Secrets
 from connector_host.model.caller import Principal
 from connector_host.model.errors import StoreError
 from connector_host.ports.stores import Store
@@ -13,16 +14,19 @@ from connector_host.ports.stores import Store
 class StoreCare:
     """Checks the database, and backs it up while it is in use."""
 
-    def __init__(self, store: Store, audit: Audit, key_file: Path | None, caller: Principal) -> None:
+    def __init__(self, store: Store, audit: Audit, secrets: Secrets, caller: Principal) -> None:
         self._store = store
-        self._key_file = key_file
+        self._secrets = secrets
         self._audit = audit
         self._caller = caller
 
     async def check(self) -> Sequence[str]:
-        """Return what is damaged, read from the whole file; empty where all is well. Raises NotAllowed."""
+        """Return what is damaged, read from the whole file, and which secrets do not open; empty where all is well.
+
+        Raises NotAllowed.
+        """
         operator_only(self._caller, "check the store")
-        return await self._store.check()
+        return [*await self._store.check(), *await self._secrets.unopened()]
 
     async def back_up_folder(self, folder: Path, *, with_key: bool = False) -> None:
         """Write a back-up into a folder of its own, and read it over; with the master key where that is asked for.
@@ -34,9 +38,9 @@ class StoreCare:
         await self._audit.record("store.backed_up", self._caller, folder.name, with_key=with_key)
 
     def _key(self) -> Path:
-        if self._key_file is None:
+        if self._secrets.key_file is None:
             raise StoreError("The master key is in no file that could be copied: it is kept where the host finds it.")
-        return self._key_file
+        return self._secrets.key_file
 
     async def restored(self, what: str) -> None:
         """Keep in the audit that a back-up was put back. Raises NotAllowed."""

@@ -76,7 +76,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Path:
         bin_folder = root / "opt" / "connector-host" / "bin"
         bin_folder.mkdir(parents=True)
         (bin_folder / "connector-host").symlink_to(Path(sys.executable).with_name("connector-host"))
-        replaced = {"sudo python3 -m venv": "true", "sudo /opt/connector-host/bin/pip": "true", **replaced}
+        replaced = {"sudo /usr/bin/python3 -m venv": "true", "sudo /opt/connector-host/bin/pip": "true", **replaced}
     page = DOCS / "howto" / "install-service.md"
     follow(page, root / "here", replaced=replaced, shims=[root / "usr" / "local" / "bin", tools], home=None)
     return root

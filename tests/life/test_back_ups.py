@@ -181,3 +181,11 @@ def test_a_back_up_takes_the_place_of_a_damaged_database(prod: World, tmp_path: 
     assert names(prod) == ["prod"]
     [kept] = prod.home.glob("connector-host.db.before-restore-????????-??????")
     assert kept.read_bytes()[:2] == b"\x55\x55"
+
+
+def test_a_check_of_the_store_tells_of_secrets_that_do_not_open(prod: World) -> None:
+    assert prod.use(lambda host: host.store.check()) == []
+    (prod.home / "master.key").unlink()
+    told = prod.use(lambda host: host.store.check())
+    assert len(told) == 1
+    assert "'prod'" in told[0]
