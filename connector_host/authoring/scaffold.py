@@ -29,10 +29,13 @@ def scaffold(plugin: str, folder: Path, openapi: str | None) -> Sequence[Path]:
         "pyproject.toml": _filled("pyproject.toml", plugin),
         f"test_{plugin}.py": _filled("test_plugin.py", plugin),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text, "utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(text, "utf-8")
+    except OSError as error:
+        raise WrongUse(f"The plugin cannot be written to {folder}: {error.strerror}.") from error
     return [folder / name for name in files]
 
 

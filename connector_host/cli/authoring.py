@@ -42,9 +42,11 @@ def folder_of(app: App, plugin: str) -> Path:
 def validate(app: App, plugin: str, output: str, fix: bool) -> int:  # noqa: FBT001 - click passes it by name
     """Check a plugin's folder, or its manifest, without running its code."""
     findings = validated(folder_of(app, plugin), app.plugins.schemas, fix=fix)
-    show_problems(findings.problems, output)
+    misfits = [] if findings.manifest is None else app.plugins.misfits(findings.manifest)
+    problems = [*findings.problems, *misfits]
+    show_problems(problems, output)
     if output == "text":
-        count = len(findings.problems)
+        count = len(problems)
         if findings.mended:
             click.echo(f"{findings.mended} mended.", err=True)
         if count:
@@ -52,7 +54,7 @@ def validate(app: App, plugin: str, output: str, fix: bool) -> int:  # noqa: FBT
         elif findings.manifest is not None:
             one = findings.manifest
             click.echo(f"{one.name} {one.version}: {counted(len(one.commands), 'command')}, no problems.")
-    return 1 if findings.problems else 0
+    return 1 if problems else 0
 
 
 @click.command("format")

@@ -106,7 +106,9 @@ MAX_NAME = 100
 
 
 def plain_name(name: str) -> str:
-    """Return a name as it is kept: without blanks at its ends, each letter in its one form (Unicode's NFC)."""
+    """Return a name as it is kept: without blanks at its ends, each letter in its one form (NFC); raises BadSetting."""
+    if not isinstance(name, str):
+        raise BadSetting(f"A name is a text, not {type(name).__name__}.")
     return unicodedata.normalize("NFC", name).strip()
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -82,39 +82,26 @@ class PluginRegistry:
         try:
             with authors_code(told):
                 manifest = load_manifest(folder, self.schemas, self._memory)
-                self._refuse_misfits(manifest)
+                misfits = list(self.misfits(manifest))
         except (ManifestError, BrokenPlugin) as error:
             self.broken[folder.name] = BrokenPluginFacts(folder.name, folder, str(error))
         else:
-            self.plugins[manifest.id] = manifest
+            if misfits:
+                self.broken[folder.name] = BrokenPluginFacts(folder.name, folder, str(ManifestError(misfits)))
+            else:
+                self.plugins[manifest.id] = manifest
 
-    def _refuse_misfits(self, manifest: Manifest) -> None:
+    def misfits(self, manifest: Manifest) -> Iterator[Problem]:
+        """Tell why this host cannot load a plugin beside those that it has; itself is none of them."""
         file = str(manifest.root / MANIFEST)
-        if manifest.id in self.plugins:
-            raise ManifestError(
-                [
-                    Problem(
-                        file,
-                        1,
-                        f"The plugin id '{manifest.id}' is taken by {self.plugins[manifest.id].root}.",
-                        "Choose another id.",
-                        "plugin-id-taken",
-                    )
-                ]
-            )
+        other = self.plugins.get(manifest.id)
+        if other is not None and other.root.resolve() != manifest.root.resolve():
+            cause = f"The plugin id '{manifest.id}' is taken by {other.root}."
+            yield Problem(file, 1, cause, "Choose another id, or take the other away.", "plugin-id-taken")
         mine = version("connector-host") if manifest.requires_host else ""
         if not satisfies(mine, manifest.requires_host):
-            raise ManifestError(
-                [
-                    Problem(
-                        file,
-                        1,
-                        f"It requires the host {manifest.requires_host}; this is {mine}.",
-                        "Update the host or the plugin.",
-                        "host-version",
-                    )
-                ]
-            )
+            cause = f"It requires the host {manifest.requires_host}; this is {mine}."
+            yield Problem(file, 1, cause, "Update the host or the plugin.", "host-version")
 
     def localised(self, plugin: str, language: str | None) -> Manifest:
         """Return a plugin in the words of a language, as far as it has them; raises UnknownPlugin, BrokenPlugin."""

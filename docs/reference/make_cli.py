@@ -16,6 +16,7 @@ Made of the program itself by `python docs/reference/make_cli.py`; `--help` behi
   `schemas/error.schema.json`); people's text goes to standard error.
 - Exit codes: 0 Passed (or done), 1 Failed, 2 wrong use, 3 Partially Successful. Of checks (`plugins validate`,
   `plugins test`, `plugins format --check`, `plugins docs --check`, `audit verify`): 0 nothing wrong, 1 something.
+  `health run-due` ends with 0 whatever it finds: what failed stands in what it prints.
 - `connector-host --as user=…,group=…,site=…,tenant=… COMMAND` acts for a caller instead of the operator.
 - A value is read by its parameter's schema: lists and objects as JSON (`--user-ids '["P1"]'`; one text is a list
   of one), everything else as text.
