@@ -18,12 +18,12 @@ TARGETS = {
 
 HELD = {
     **TARGETS,
-    "files": 225,
-    "lines of code": 20_500,
-    "protocols": 22,
+    "files": 275,  # the HTTP API and the page came
+    "lines of code": 24_500,
+    "protocols": 24,
     "imports per file": 5.2,  # surfaces, which bring rooms together, have more
-    "import depth": 28,
-    "import depth of app": 22,
+    "import depth": 31,
+    "import depth of app": 23,
 }
 
 

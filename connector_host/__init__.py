@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from connector_host.app import open_host
     from connector_host.configuration import Configuration
-    from connector_host.host.host import Host, Session
+    from connector_host.host.host import Host
+    from connector_host.host.session import Session
     from connector_host.model.audit import AuditHead, AuditRecord, AuditVerdict
     from connector_host.model.authoring import BlockingListing, Failed, Item, Listing, Page, Upload, command, url
     from connector_host.model.caller import Actor, Caller, Site, SiteMap, Tenant
@@ -189,7 +190,8 @@ if not TYPE_CHECKING:  # where they are known without being brought in
     _HOLD = {  # the rest are errors
         "connector_host.app": "open_host",
         "connector_host.configuration": "Configuration",
-        "connector_host.host.host": "Host Session",
+        "connector_host.host.host": "Host",
+        "connector_host.host.session": "Session",
         "connector_host.model.authoring": "BlockingListing Failed Item Listing Page Upload command url",
         "connector_host.model.audit": "AuditHead AuditRecord AuditVerdict",
         "connector_host.model.caller": "Actor Caller Site SiteMap Tenant",

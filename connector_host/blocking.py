@@ -18,7 +18,8 @@ from weakref import WeakSet
 
 from connector_host.app import open_host as open_async
 from connector_host.configuration import DEFAULT, Configuration
-from connector_host.host.host import Host, Session
+from connector_host.host.host import Host
+from connector_host.host.session import Session
 from connector_host.model.caller import Caller
 from connector_host.model.errors import StoreError, WrongProcess
 from connector_host.model.invocation import UNRECORDED, Options

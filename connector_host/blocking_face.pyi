@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from connector_host.host.host import Inputs, Values
+from connector_host.host.session import Inputs, Values
+from connector_host.host.tokens import Doorkeeper
 from connector_host.manifests.registry import PluginRegistry
 from connector_host.model.audit import AuditHead, AuditRecord, AuditVerdict
 from connector_host.model.authoring import Upload
@@ -25,6 +26,7 @@ from connector_host.model.connection import (
 )
 from connector_host.model.invocation import Options
 from connector_host.model.result import Choice, HistoryRecord, IntakeRecord, Result
+from connector_host.model.token import Token
 
 class BlockingConnections(Protocol):
     """Every change of a connection goes through here."""
@@ -96,7 +98,7 @@ class BlockingStoreCare(Protocol):
     """Checks the database, and backs it up while it is in use."""
 
     def check(self) -> Sequence[str]:
-        """Return what is damaged, read from the whole file; empty where all is well. Raises NotAllowed."""
+        """Return what is damaged, read from the whole file, and which secrets do not open; empty where all is well."""
 
     def back_up_folder(self, folder: Path, *, with_key: bool = ...) -> None:
         """Write a back-up into a folder of its own, and read it over; with the master key where that is asked for."""
@@ -119,6 +121,21 @@ class BlockingHealth(Protocol):
 
     def run_due(self) -> Round:
         """Run every check that is due, each once however long it has been due, many at a time."""
+
+class BlockingTokens(Protocol):
+    """Tokens as they may be handled: by the operator alone."""
+
+    def add(self, wanted: Token, *, days: float | None = ...) -> tuple[Token, str]:
+        """Make a token like the one wanted, good for so many days; return it with its text, which is told this once."""
+
+    def list(self) -> Sequence[Token]:
+        """Return all tokens, without their texts, which nobody has; raises NotAllowed."""
+
+    def revoke(self, token_id: str) -> None:
+        """Forget a token, and sign out whoever signed in by it. Raises NotAllowed, BadSetting."""
+
+    def link(self, token_id: str) -> str:
+        """Return what signs a browser in by a token, once, within ten minutes; raises NotAllowed, BadSetting."""
 
 class BlockingTransfers(Protocol):
     """Carries connections from one host to another; only the operator may."""
@@ -182,6 +199,10 @@ class BlockingSession(Protocol):
         """Health checks; the operator's."""
 
     @property
+    def tokens(self) -> BlockingTokens:
+        """Tokens for the HTTP API; the operator's."""
+
+    @property
     def transfer(self) -> BlockingTransfers:
         """Export and import of connections; the operator's."""
 
@@ -243,6 +264,13 @@ class BlockingHost(Protocol):
 
     def as_operator(self) -> BlockingSession:
         """Return a session of the operator, who may do everything."""
+
+    @property
+    def doorkeeper(self) -> Doorkeeper:
+        """Knows whoever shows a token, or is signed in."""
+
+    def acting_by(self, token: Token) -> BlockingSession:
+        """Return a session for a token's holder; what the token is narrowed to is the surface's to hold."""
 
     def close(self) -> None:
         """Close every wire and the store."""

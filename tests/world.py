@@ -16,7 +16,7 @@ import anyio.lowlevel
 from connector_host import Caller, Configuration, open_host
 from connector_host.app import App
 from connector_host.cli.sandbox import serving
-from connector_host.host.host import Session
+from connector_host.host.session import Session
 from connector_host.model.connection import Change
 from connector_host.model.invocation import Options
 from connector_host.model.result import Result

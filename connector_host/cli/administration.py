@@ -7,7 +7,7 @@ import click
 from connector_host.app import App
 from connector_host.cli.running import confirm, exit_code, output_option, print_rows, say, with_session
 from connector_host.cli.test_command import show
-from connector_host.host.host import Session
+from connector_host.host.session import Session
 from connector_host.model.connection import Selection, StoredConnection, VaultReference
 from connector_host.model.errors import RotationIncomplete
 from connector_host.stores.back_ups import KEY, restore, settle

@@ -10,7 +10,7 @@ from connector_host.cli.connections_many import diagnose, edit_many, list_all, s
 from connector_host.cli.running import confirm, exit_code, output_option, say, with_session
 from connector_host.cli.test_command import show
 from connector_host.cli.transfers import export, take
-from connector_host.host.host import Session
+from connector_host.host.session import Session
 from connector_host.model.connection import Change, HealthCheck
 from connector_host.model.result import Result
 

@@ -14,7 +14,7 @@ from connector_host.app import App
 from connector_host.authoring.kit.stand_in import stand_in_of
 from connector_host.cli.running import with_session
 from connector_host.cli.sandbox import serving
-from connector_host.host.host import Session
+from connector_host.host.session import Session
 from connector_host.model.connection import Change
 from connector_host.model.errors import WrongUse
 from connector_host.model.manifest import Manifest

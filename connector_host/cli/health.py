@@ -10,8 +10,8 @@ from connector_host.app import App
 from connector_host.cli.connection_options import selection_of, selection_options
 from connector_host.cli.records import listed
 from connector_host.cli.running import counted, output_option, print_rows, say, seconds, with_session
-from connector_host.host.host import Session
 from connector_host.host.notices import undelivered
+from connector_host.host.session import Session
 from connector_host.model.connection import StoredConnection
 from connector_host.model.result import iso
 

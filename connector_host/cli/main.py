@@ -43,6 +43,7 @@ _COMMANDS = {
     "serve": ("health:serve", "Run health checks as they fall due."),
     "sites": ("administration:sites", "Add, change and remove sites."),
     "store": ("administration:store", "Check the database, and back it up."),
+    "tokens": ("tokens:command", "Make, list and revoke tokens for the HTTP API and the page."),
     "tenants": ("administration:tenants", "Add, change and remove tenants."),
     "test-command": ("test_command:command", "Run one command of a plugin through a connection."),
     "vault": ("administration:vault", "See password vaults, and test look-ups."),

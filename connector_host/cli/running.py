@@ -15,7 +15,7 @@ import anyio
 import click
 
 from connector_host.app import App
-from connector_host.host.host import Session
+from connector_host.host.session import Session
 from connector_host.logs import install
 from connector_host.model.caller import Caller
 from connector_host.model.connection import BulkOutcome

@@ -10,7 +10,7 @@ import click
 from connector_host.app import App
 from connector_host.cli.connection_options import secrets_by_connection, selection_of, selection_options
 from connector_host.cli.running import confirm, counted, output_option, say, tell, with_session
-from connector_host.host.host import Session
+from connector_host.host.session import Session
 from connector_host.model.connection import ImportPreview
 from connector_host.model.errors import WrongUse
 

@@ -44,6 +44,8 @@ _NONE: frozenset[Right] = frozenset()
 _USE = frozenset({Right.USE})
 _ALL = frozenset({Right.USE, Right.ADMINISTER})
 
+_OWN = frozenset({Standing.UNPLACED, Standing.OWN_INTERNAL, Standing.OWN_CLIENT})
+
 # A client's site is closed unless it names who may; sharing to a tenant goes one way, so nobody there administers.
 RULES: Mapping[Standing, Mapping[Naming, frozenset[Right]]] = MappingProxyType(
     {
@@ -68,7 +70,29 @@ def rights(sites: SiteMap, connection: Connection, caller: Principal) -> frozens
     """Return what `caller` may do with `connection`."""
     if isinstance(caller, Operator):
         return _ALL
-    return RULES[standing(sites, connection, caller)][naming(connection, caller)] if caller else _NONE
+    if not caller:
+        return _NONE
+    stands = standing(sites, connection, caller)
+    named = Naming.ADMIN if caller.manages and stands in _OWN else naming(connection, caller)
+    return RULES[stands][named]
+
+
+def check_may_add(caller: Principal, fields: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the fields of a new connection as this caller may give them; raises NotAllowed.
+
+    The operator gives any; who manages connections adds them at their own site, and shares them with nobody.
+    """
+    if isinstance(caller, Operator):
+        return fields
+    if not (caller and caller.manages):
+        raise NotAllowed("Only the operator of the host may add a connection.")
+    elsewhere = fields.get("site", caller.site) != caller.site
+    shared = [one for one in ("shared_to_internal_sites", "tenants", "recipient_site", "agent") if fields.get(one)]
+    if elsewhere or shared:
+        raise NotAllowed(
+            f"You may add connections at your own site alone ({caller.site or 'none'}), and not share them."
+        )
+    return {**fields, "site": caller.site}
 
 
 def standing(sites: SiteMap, connection: Connection, caller: Caller) -> Standing:  # noqa: PLR0911 - the rules in their order

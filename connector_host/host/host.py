@@ -1,34 +1,14 @@
-"""The host, and the session of one caller with it: what an embedding program, and every surface, talks to."""
+"""The host: plugins to look at, and a session for each caller that the embedding program vouches for."""
 
-from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
-from connector_host.host.audit import AuditTrail
-from connector_host.host.choices import choices_in, parameter_of, plain_choices
-from connector_host.host.connections.editing import drafted, drafted_edit
-from connector_host.host.connections.reading import diagnosis_of, find, ingested_of, may_read, runs_of
-from connector_host.host.connections.service import Connections
-from connector_host.host.connections.transfer import Transfers
 from connector_host.host.core import Core
-from connector_host.host.health import Health
-from connector_host.host.invocation import command_of_kind, invoke, test_command
-from connector_host.host.secrets import Keys
-from connector_host.host.sites import Sites
-from connector_host.host.store_care import StoreCare
-from connector_host.host.subscription import take_in
-from connector_host.host.unsaved import run_with, test_unsaved
-from connector_host.host.uploads import Uploads
+from connector_host.host.session import Session
+from connector_host.host.tokens import Doorkeeper
 from connector_host.manifests.registry import PluginRegistry
-from connector_host.model.caller import OPERATOR, Caller, Operator, Principal, actor_of
-from connector_host.model.connection import Change, StoredConnection, VaultReference
-from connector_host.model.errors import NotAllowed, WrongUse
-from connector_host.model.invocation import DEFAULTS, UNRECORDED, Invocation, Options
-from connector_host.model.manifest import Command, Manifest
-from connector_host.model.result import Choice, HistoryRecord, IntakeRecord, Result
-
-Inputs = Mapping[str, Any] | None
-Values = Mapping[str, Any]
+from connector_host.model.caller import OPERATOR, Caller
+from connector_host.model.errors import WrongUse
+from connector_host.model.token import Token
 
 
 class Host:
@@ -45,200 +25,26 @@ class Host:
         """The plugins; none of their code is run to list them."""
         return self._core.registry
 
-    def acting_for(self, caller: Caller) -> "Session":
+    def acting_for(self, caller: Caller) -> Session:
         """Return a session in which only what `caller` may do is done; a caller with nothing in it may do nothing."""
         if not isinstance(caller, Caller):
             raise WrongUse(f"A session is for a Caller, not for {type(caller).__name__}: Caller(user='ann').")
         return Session(self._core, caller)
 
-    def as_operator(self) -> "Session":
+    def as_operator(self) -> Session:
         """Return a session of the operator, who may do everything."""
         return Session(self._core, OPERATOR)
+
+    @cached_property
+    def doorkeeper(self) -> Doorkeeper:
+        """Knows whoever shows a token, or is signed in."""
+        return Doorkeeper(self._core)
+
+    def acting_by(self, token: Token) -> Session:
+        """Return a session for a token's holder; what the token is narrowed to is the surface's to hold."""
+        return Session(self._core, token.principal)
 
     async def close(self) -> None:
         """Close every wire and the store."""
         await self._core.pool.close()
         await self._core.store.close()
-
-
-class Session:
-    """A host as one caller sees it."""
-
-    def __init__(self, core: Core, caller: Principal) -> None:
-        self._core = core
-        self._caller = caller
-
-    @cached_property
-    def connections(self) -> Connections:
-        """Connections: added, changed, listed and shown; secrets go in and never come out."""
-        return Connections(self._core, self._caller)
-
-    @cached_property
-    def sites(self) -> Sites:
-        """Tenants and sites; the operator's."""
-        return Sites(self._core.sites, self._core.audit, self._caller)
-
-    @cached_property
-    def keys(self) -> Keys:
-        """The master keys; the operator's."""
-        return Keys(self._core.secrets, self._caller)
-
-    @cached_property
-    def audit(self) -> AuditTrail:
-        """Who did what to which connection; the operator's."""
-        return AuditTrail(self._core.audit, self._caller)
-
-    @cached_property
-    def store(self) -> StoreCare:
-        """The database: checked, and backed up; the operator's."""
-        return StoreCare(self._core.store, self._core.audit, self._core.secrets, self._caller)
-
-    @cached_property
-    def health(self) -> Health:
-        """Health checks; the operator's."""
-        return Health(self._core, self._caller)
-
-    @cached_property
-    def transfer(self) -> Transfers:
-        """Export and import of connections; the operator's."""
-        return Transfers(self._core, self._caller)
-
-    @property
-    def uploads(self) -> Uploads:
-        """Files on their way into commands, the caller's own; raises NotAllowed for one with nothing in it."""
-        if not isinstance(self._caller, Operator) and not self._caller:
-            raise NotAllowed("A caller with nothing in it may do nothing.")
-        return self._core.uploads.of(actor_of(self._caller))
-
-    async def run(
-        self, plugin: str, command: str, connection: str, inputs: Inputs = None, *, options: Options = DEFAULTS
-    ) -> Result:
-        """Run one command and return its result, whatever the inputs or the product's API may do.
-
-        `command` may be written with hyphens. Raises WrongUse (UnknownPlugin, BrokenPlugin, UnknownCommand,
-        UnknownConnection, KeyReused) where there is nothing to run.
-        """
-        manifest, found, stored = await self._find(plugin, command, connection)
-        return await invoke(self._core, self._invocation(manifest, found, stored, inputs, options))
-
-    async def ingest(
-        self, plugin: str, command: str, connection: str, inputs: Inputs = None, *, options: Options = DEFAULTS
-    ) -> Result:
-        """Run an intake command and keep its records, mapped, in the store; each unique key once per connection.
-
-        Without times it goes on where the last whole run with the same inputs ended. The raw data holds the counts
-        `fetched`, `new`, `updated` and `known`; memory stays at a few pages, however long the list. The records belong
-        to the connection's site, or to the recipient site of a shared one. Raises as run() does, and WrongUse for a
-        command that is no intake.
-        """
-        manifest, found, stored = await self._find(plugin, command, connection)
-        if found.intake is None:
-            raise WrongUse(f"The command '{command}' of {manifest.name} is no intake.")
-
-        async def run(given: Mapping[str, Any], options: Options) -> Result:
-            invocation = self._invocation(manifest, found, stored, given, options)
-            invocation.ingest = True
-            return await invoke(self._core, invocation)
-
-        return await take_in(self._core, stored.connection, found, inputs or {}, options, run)
-
-    async def ingested(self, command: str, connection: str, limit: int = 100) -> Sequence[IntakeRecord]:
-        """Return the records that were taken in last, last first; raises UnknownConnection, UnknownCommand.
-
-        A record belongs to a site: who is elsewhere, and does not administer the connection, does not see it.
-        """
-        stored = await find(self._core, connection, self._caller)
-        found = self._core.registry.command(stored.connection.plugin, command)[1]
-        return await ingested_of(self._core, stored, self._caller, found.id, limit)
-
-    async def choices(self, plugin: str, command: str, parameter: str, connection: str) -> list[Choice]:
-        """Return a parameter's options, fetched from the service where the plugin says so; raises WrongUse."""
-        schema = parameter_of(self._core.registry.command(plugin, command)[1], parameter)
-        if "options_from" not in schema:
-            return plain_choices(schema)
-        fetch = schema["options_from"]
-        result = await self.run(plugin, fetch["command"], connection, fetch.get("input"), options=UNRECORDED)
-        return choices_in(result, fetch)
-
-    async def test(
-        self, connection: str, inputs: Mapping[str, Any] | None = None, *, options: Options = DEFAULTS
-    ) -> Result:
-        """Run the plugin's Test Connection through a stored connection; raises as run() does."""
-        stored = await find(self._core, connection, self._caller)
-        manifest, command = test_command(self._core.registry, stored.connection.plugin)
-        return await invoke(self._core, self._invocation(manifest, command, stored, inputs, options))
-
-    async def run_with(
-        self, plugin: str, command: str, values: Values, inputs: Inputs = None, *, options: Options = UNRECORDED
-    ) -> Result:
-        """Run one command with a connection's values, parameters and secrets together: nothing of them is stored.
-
-        Without `options` nothing is kept in the history either. Raises as run() does, and BadSetting for wrong values.
-        """
-        return await run_with(self._core, self._caller, plugin, command, values, inputs, options)
-
-    async def test_draft(self, name: str, plugin: str, change: Change, *, options: Options = DEFAULTS) -> Result:
-        """Run Test Connection on a new connection's values; stores nothing, raises BadSetting for wrong ones."""
-        draft = await drafted(self._core, self._caller, name, plugin, change)
-        return await test_unsaved(self._core, self._caller, draft.connection, draft.secrets or {}, options)
-
-    async def test_edit(self, name: str, change: Change, *, options: Options = DEFAULTS) -> Result:
-        """Run Test Connection on a connection as it would be after a change; stores nothing, raises BadSetting."""
-        _, draft = await drafted_edit(self._core, self._caller, name, change, opened=True)
-        return await test_unsaved(self._core, self._caller, draft.connection, draft.secrets or {}, options)
-
-    async def test_look_up(self, reference: VaultReference) -> Result:
-        """Look a value up through a vault connection, as a connection in use would; the result shows it masked."""
-        stored = await find(self._core, reference.vault, self._caller)
-        manifest, command = command_of_kind(
-            self._core.registry, stored.connection.plugin, "credential", "credential command"
-        )
-        inputs = {"path": reference.path, "field": reference.field}
-        return await invoke(self._core, self._invocation(manifest, command, stored, inputs, DEFAULTS))
-
-    async def history(
-        self, limit: int = 50, connection: str | None = None, *, checks: bool = False
-    ) -> Sequence[HistoryRecord]:
-        """Return the newest invocations, newest first; only the operator sees those of all connections together.
-
-        Others see their own, and all of a connection that they administer; with `checks` health checks alone. Raises
-        WrongUse, UnknownConnection.
-        """
-        if connection is None:
-            if not isinstance(self._caller, Operator):
-                raise WrongUse("Name the connection whose history you want to see: the operator alone reads all.")
-            return await self._core.store.history.recent(limit)
-        stored = await find(self._core, connection, self._caller)
-        return await runs_of(self._core, stored, self._caller, limit, checks=checks)
-
-    async def past(self, invocation_id: str) -> HistoryRecord | None:
-        """One invocation of the history; None too where it is none of the caller's."""
-        record = await self._core.store.history.get(invocation_id)
-        return record if record is not None and await may_read(self._core, record, self._caller) else None
-
-    async def diagnose(self, name: str) -> Mapping[str, Any]:
-        """Return what support needs to know of a connection, redacted: {file name: JSON value or text}.
-
-        It holds what the caller may see: the audit is the operator's.
-        """
-        return await diagnosis_of(self._core, await find(self._core, name, self._caller), self._caller)
-
-    async def _find(self, plugin: str, command: str, connection: str) -> tuple[Manifest, Command, StoredConnection]:
-        manifest, found = self._core.registry.command(plugin, command)
-        stored = await find(self._core, connection, self._caller)
-        owner = stored.connection.plugin
-        if owner != manifest.id:
-            raise WrongUse(f"The connection '{connection}' belongs to {owner}, not to {manifest.id}.")
-        return manifest, found, stored
-
-    def _invocation(
-        self,
-        manifest: Manifest,
-        command: Command,
-        stored: StoredConnection,
-        inputs: Mapping[str, Any] | None,
-        options: Options,
-    ) -> Invocation:
-        return Invocation(
-            options.id_for_run(), manifest, command, stored, inputs or {}, self._caller, actor_of(self._caller), options
-        )

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from connector_host.host.connections.iterating import iter_connections
 from connector_host.host.connections.origins import origins_of
 from connector_host.host.core import Core
 from connector_host.host.sites import plain_name
 from connector_host.model.caller import OPERATOR
 from connector_host.model.connection import EVERYTHING, StoredConnection
 from connector_host.model.errors import ConnectionChanged, SealBroken
-from connector_host.ports.stores import iter_connections
 
 log = logging.getLogger("connector_host")
 _NOTE = """The rows of this store carry MACs; one that has none is refused. Do not remove this file.

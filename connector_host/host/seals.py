@@ -28,6 +28,11 @@ def mac_of_sites(folder_key: bytes, sites: SiteMap) -> bytes:
     return _mac(folder_key, b"connector-host sites", ["sites", FORMAT, row])
 
 
+def mac_of_token(folder_key: bytes, document: str, digest: bytes) -> bytes:
+    """Return the MAC over a token: who can write the database makes none of their own."""
+    return _mac(folder_key, b"connector-host token", ["token", FORMAT, document, digest.hex()])
+
+
 def same(one: bytes | None, other: bytes) -> bool:
     """Whether two MACs are the same, in a time that says nothing."""
     return one is not None and hmac.compare_digest(one, other)

@@ -13,14 +13,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from connector_host.host.access import operator_only
 from connector_host.host.audit import Audit
+from connector_host.host.connections.iterating import iter_connections
 from connector_host.host.seals import FORMAT, mac_of_connection, same
-from connector_host.model.caller import OPERATOR, Principal
+from connector_host.model.caller import OPERATOR
 from connector_host.model.connection import EVERYTHING, Connection, Sealed, StoredConnection, WrappedKey
 from connector_host.model.errors import ChangedOutside, KeyMissing, RotationIncomplete, SealBroken, SealError
 from connector_host.ports.sealing import Cipher, KeyProvider
-from connector_host.ports.stores import Store, iter_connections
+from connector_host.ports.stores import Store
 
 _FOLDER = json.dumps(["folder key", FORMAT]).encode()
 
@@ -204,24 +204,6 @@ class Secrets:
             if await self._store.keys.in_use():
                 raise
             await self._keys.create()
-
-
-class Keys:
-    """The master keys as they may be handled: by the operator alone."""
-
-    def __init__(self, secrets: Secrets, caller: Principal) -> None:
-        self._secrets = secrets
-        self._caller = caller
-
-    async def rotate(self) -> int:
-        """Put every data key under a new master key; how many. Raises NotAllowed, RotationIncomplete, SealError."""
-        operator_only(self._caller, "rotate the master key")
-        return await self._secrets.rotate()
-
-    async def retire(self) -> None:
-        """Forget the older master keys; raises NotAllowed, and SealError while a connection still needs one."""
-        operator_only(self._caller, "retire master keys")
-        await self._secrets.retire()
 
 
 SHOWN = 4  # characters at the end of a secret, where it has at least

@@ -10,13 +10,15 @@ from connector_host.model.errors import WrongUse
 class Caller(Struct, frozen=True):
     """On whose behalf something is done, as the embedding program vouches for.
 
-    A caller with nothing in it may do nothing. Raises WrongUse for names that cannot be shown.
+    A caller with nothing in it may do nothing. One who `manages` adds connections at their own site, and administers
+    those there. Raises WrongUse for names that cannot be shown.
     """
 
     user: str | None = None
     groups: tuple[str, ...] = ()
     site: str | None = None
     tenant: str | None = None
+    manages: bool = False
 
     def __str__(self) -> str:
         place = "".join(f" {word} {name}" for word, name in (("at", self.site), ("of", self.tenant)) if name)
@@ -32,10 +34,15 @@ class Caller(Struct, frozen=True):
 
 
 class Operator(Struct, frozen=True):
-    """Who runs the host, and may do everything; no caller equals it, however little is known of them."""
+    """Who runs the host, and may do everything; no caller equals it, however little is known of them.
+
+    `via` is the id of the token by which they act, where it is one.
+    """
+
+    via: str = ""
 
     def __str__(self) -> str:
-        return "operator"
+        return f"token {self.via}" if self.via else "operator"
 
 
 OPERATOR = Operator()
@@ -45,8 +52,8 @@ Principal = Caller | Operator
 class Actor(Struct, frozen=True):
     """Who did something, as history and audit keep it: of which kind, by which name, from where.
 
-    `kind` is operator, user, group, site, tenant, nobody, health check or connection; in records of release 1.0 it is
-    empty, and `id` is what stood there. No user equals the operator, whatever they are called.
+    `kind` is operator, token, user, group, site, tenant, nobody, health check or connection; in records of release 1.0
+    it is empty, and `id` is what stood there. No user equals the operator, whatever they are called.
     """
 
     kind: str
@@ -65,7 +72,7 @@ HEALTH_CHECK = Actor("health check")  # stands in the history where nobody calle
 def actor_of(principal: Principal) -> Actor:
     """Return who a principal is: a user where one is named, else its groups, its site or its tenant."""
     if isinstance(principal, Operator):
-        return Actor("operator")
+        return Actor("token", principal.via) if principal.via else Actor("operator")
     names = {
         "user": principal.user,
         "group": ", ".join(sorted(principal.groups)),

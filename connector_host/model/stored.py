@@ -34,3 +34,21 @@ class KeyUse(Struct, frozen=True):
     invocation_id: str
     digest: str
     running: bool
+
+
+class KeptToken(Struct, frozen=True):
+    """A token as a store keeps it: its document as JSON text, its digest, and a MAC over all of it."""
+
+    id: str
+    document: str
+    digest: bytes
+    mac: bytes
+    last_used_at: float | None = None
+
+
+class SignIn(Struct, frozen=True):
+    """A session, or a link that works once: by which token, and until when (seconds since 1970)."""
+
+    kind: str
+    token_id: str
+    expires_at: float

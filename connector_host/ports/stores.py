@@ -1,11 +1,9 @@
 """The ports of the database; what belongs together is written in one transaction, its audit record with it."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
-
-from msgspec.structs import replace
 
 from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord
 from connector_host.model.caller import Actor, Principal, Site, SiteMap, Tenant
@@ -13,6 +11,7 @@ from connector_host.model.connection import ConnectionHealth, Selection, StoredC
 from connector_host.model.result import HistoryRecord, IntakeRecord
 from connector_host.model.stored import EndedRun, KeyUse, Lease, Pruned
 from connector_host.ports.parts import Allowance
+from connector_host.ports.tokens import SignInStore, TokenStore
 
 
 class ConnectionStore(Protocol):
@@ -216,6 +215,8 @@ class Store(Protocol):
     intake: IntakeStore
     idempotency: IdempotencyStore
     leases: LeaseStore
+    tokens: TokenStore
+    sign_ins: SignInStore
 
     async def check(self) -> Sequence[str]:
         """Return what is damaged in the database, as far as it can be seen by reading all of it."""
@@ -228,23 +229,3 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Close it."""
-
-
-PAGE = 500
-
-
-async def iter_connections(
-    connections: ConnectionStore, selection: Selection, caller: Principal
-) -> AsyncIterator[StoredConnection]:
-    """Read those selected, by name, page by page: a hundred thousand need no more memory than a few.
-
-    The pages are no longer than the selection's limit, which is not kept to.
-    """
-    size = min(PAGE, selection.limit or PAGE)
-    after = selection.after
-    while page := await connections.list(replace(selection, after=after, limit=size), caller):
-        for stored in page:
-            yield stored
-        if len(page) < size:
-            return
-        after = page[-1].connection.name

@@ -304,3 +304,27 @@ select coalesce(sum(count), 0), min(at) from rate_lease where key = :key;
 
 -- name: take_lease
 insert into rate_lease (key, at, count) values (:key, :at, :count);
+
+-- name: add_token
+insert into token (id, document, digest, mac) values (:id, :document, :digest, :mac);
+
+-- name: tokens
+select id, document, digest, mac, last_used_at from token where :id is null or id = :id order by id;
+
+-- name: remove_token
+delete from token where id = :id;
+
+-- name: token_used
+update token set last_used_at = :at where id = :id;
+
+-- name: add_sign_in
+insert into sign_in (digest, kind, token_id, expires_at) values (:digest, :kind, :token_id, :expires_at);
+
+-- name: sign_in
+select token_id, expires_at from sign_in where digest = :digest and kind = :kind;
+
+-- name: remove_sign_in
+delete from sign_in where digest = :digest;
+
+-- name: remove_sign_ins_of
+delete from sign_in where token_id = :token_id or expires_at < :now;

@@ -28,6 +28,7 @@ from connector_host.stores.sqlite_intake import SqliteIntakeLog
 from connector_host.stores.sqlite_keys import SqliteKeys
 from connector_host.stores.sqlite_leases import SqliteLeases
 from connector_host.stores.sqlite_sites import SqliteSites
+from connector_host.stores.sqlite_tokens import SqliteSignIns, SqliteTokens
 
 FILE = "connector-host.db"
 CLOSING_SECONDS = 2.0  # for what is pending, while another program holds the lock; then the journal keeps it
@@ -61,6 +62,8 @@ class SqliteStore:
         self.leases = SqliteLeases(self._database)
         self.idempotency = SqliteIdempotency(self._database, self._presence, self._journal)
         self.intake = SqliteIntakeLog(self._database)
+        self.tokens = SqliteTokens(self._database)
+        self.sign_ins = SqliteSignIns(self._database)
 
     async def close(self) -> None:
         """Close the file."""

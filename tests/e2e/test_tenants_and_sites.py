@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connector_host.host.host import Session
+from connector_host.host.session import Session
 from connector_host.model.caller import Caller
 from connector_host.model.connection import Change, VaultReference
 from connector_host.model.errors import NotAllowed, UnknownConnection, WrongUse

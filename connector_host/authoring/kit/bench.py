@@ -14,7 +14,7 @@ from connector_host.authoring.kit.exchanges import TOKEN, Answer, BySamples, Rec
 from connector_host.authoring.kit.script import Answering, QuickClock, Script, logs_heard, plug, use_script
 from connector_host.authoring.kit.values import change_of, connection_values
 from connector_host.configuration import Configuration
-from connector_host.host.host import Session
+from connector_host.host.session import Session
 from connector_host.model.errors import ConnectorHostError
 from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import Options

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from connector_host.host.access import Right, operator_only
+from connector_host.host.access import Right, check_may_add
 from connector_host.host.connections.drafting import (
     Draft,
     References,
@@ -40,12 +40,16 @@ async def drafted(
     core: Core, caller: Principal, name: str, plugin: str, change: Change, lacking: frozenset[str] = frozenset()
 ) -> Draft:
     """Return a connection as Connections.add() would store it, without what is `lacking`; raises as it does."""
-    operator_only(caller, "add a connection")
+    change = replace(change, fields=check_may_add(caller, change.fields))
     manifest, sites = core.registry.plugin(plugin), await core.sites.load()
     change = entered_change(manifest, change, _told_of(name))
     references = await _references(core, caller, change, "")
     draft = draft_new(manifest, name, change, references, core.settings, sites, lacking)
     _tell_of_presets(manifest, name, draft, change)
+    if not isinstance(caller, Operator):
+        by = dict.fromkeys(sorted({*draft.connection.parameters, *draft.connection.vault}), actor_of(caller))
+        refuse_file_to_trust(caller, change.parameters)
+        draft = replace(draft, connection=replace(draft.connection, set_by=by))
     check_egress(core, manifest, draft.connection)
     return draft
 

@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 
 from connector_host.host.access import Right, rights
 from connector_host.host.connections.fields import named
+from connector_host.host.connections.iterating import PAGE, iter_connections
 from connector_host.host.core import Core
 from connector_host.host.redaction import Redactor, leaves
 from connector_host.host.secrets import mask
@@ -21,7 +22,6 @@ from connector_host.model.caller import HEALTH_CHECK, OPERATOR, Caller, Operator
 from connector_host.model.connection import Selection, StoredConnection
 from connector_host.model.errors import NotAllowed, SealError, UnknownConnection
 from connector_host.model.result import HistoryRecord, IntakeRecord, iso, plain
-from connector_host.ports.stores import PAGE, iter_connections
 
 REFUSAL_SECONDS = 0.01  # what is unknown and what is forbidden are refused after the same time
 

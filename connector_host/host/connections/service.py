@@ -90,7 +90,7 @@ class Connections:
 
     async def copy(self, name: str, new_name: str, change: Change = _NO_CHANGE) -> Connection:
         """Keep a connection like another one, changed; its secrets are sealed anew. Only the operator may."""
-        operator_only(self._caller, "add a connection")
+        operator_only(self._caller, "copy a connection")
         renamed = replace(change, fields={**change.fields, "name": new_name})
         _, draft = await drafted_edit(self._core, self._caller, name, renamed, opened=True)
         copied = replace(draft, connection=replace(draft.connection, id=new_id(), version=1))

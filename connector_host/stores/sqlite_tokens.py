@@ -1,0 +1,73 @@
+"""Tokens, and who is signed in, on SQLite."""
+
+from collections.abc import Sequence
+
+from connector_host.model.audit import AuditEntry
+from connector_host.model.stored import KeptToken, SignIn
+from connector_host.stores.audit_rows import append
+from connector_host.stores.database import Database
+from connector_host.stores.statements import Statements
+
+
+class SqliteTokens:
+    """Tokens by their ids; of each only the digest is kept."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, kept: KeptToken, entry: AuditEntry) -> None:
+        """Keep a new one."""
+
+        def work(db: Statements) -> None:
+            db.change("add_token", id=kept.id, document=kept.document, digest=kept.digest, mac=kept.mac)
+            append(db, entry)
+
+        await self._database.write(work)
+
+    async def list(self, token_id: str | None = None) -> Sequence[KeptToken]:
+        """Return all, or the one of an id."""
+        with self._database.reading() as db:
+            return [KeptToken(*row) for row in db.rows("tokens", id=token_id)]
+
+    async def remove(self, token_id: str, now: float, entry: AuditEntry) -> bool:
+        """Forget one, and sign out whoever signed in by it."""
+
+        def work(db: Statements) -> bool:
+            db.change("remove_sign_ins_of", token_id=token_id, now=now)
+            if not db.change("remove_token", id=token_id):
+                return False
+            append(db, entry)
+            return True
+
+        return await self._database.write(work)
+
+    async def used(self, token_id: str, at: float) -> None:
+        """Note when it was last used."""
+        await self._database.write(lambda db: db.change("token_used", id=token_id, at=at))
+
+
+class SqliteSignIns:
+    """Sessions and links that work once, by the digest of what their holder shows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, digest: bytes, sign_in: SignIn, now: float) -> None:
+        """Keep one; those that have run out are forgotten."""
+
+        def work(db: Statements) -> None:
+            db.change("remove_sign_ins_of", token_id="", now=now)
+            values = {"kind": sign_in.kind, "token_id": sign_in.token_id, "expires_at": sign_in.expires_at}
+            db.change("add_sign_in", digest=digest, **values)
+
+        await self._database.write(work)
+
+    async def get(self, digest: bytes, kind: str) -> SignIn | None:
+        """Return one; None where there is none."""
+        with self._database.reading() as db:
+            row = db.row("sign_in", digest=digest, kind=kind)
+            return SignIn(kind, *row) if row else None
+
+    async def remove(self, digest: bytes) -> bool:
+        """Forget one; whether it was there: of two who use up a link, one gets True."""
+        return bool(await self._database.write(lambda db: db.change("remove_sign_in", digest=digest)))
