@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from connector_host.configuration import Configuration
     from connector_host.host.host import Host
     from connector_host.host.session import Session
+    from connector_host.manifests.forms import Form, FormField, FormOption, form_of
     from connector_host.model.audit import AuditHead, AuditRecord, AuditVerdict
     from connector_host.model.authoring import BlockingListing, Failed, Item, Listing, Page, Upload, command, url
     from connector_host.model.caller import Actor, Caller, Site, SiteMap, Tenant
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
         Result,
         Status,
     )
+    from connector_host.model.token import Scope, Token
     from connector_host.ports.calls import AsyncCall, Call
 
 __all__ = [
@@ -125,6 +127,9 @@ __all__ = [
     "ErrorEntry",
     "ExtraMissing",
     "Failed",
+    "Form",
+    "FormField",
+    "FormOption",
     "HealthCheck",
     "HistoryRecord",
     "Host",
@@ -155,6 +160,7 @@ __all__ = [
     "Result",
     "RotationIncomplete",
     "Round",
+    "Scope",
     "SealBroken",
     "SealError",
     "SecretUnavailable",
@@ -169,6 +175,7 @@ __all__ = [
     "StoredConnection",
     "Tenant",
     "TimedOut",
+    "Token",
     "UnexpectedReply",
     "UnknownCommand",
     "UnknownConnection",
@@ -181,6 +188,7 @@ __all__ = [
     "WrongProcess",
     "WrongUse",
     "command",
+    "form_of",
     "open_host",
     "parse_json",
     "url",
@@ -192,6 +200,8 @@ if not TYPE_CHECKING:  # where they are known without being brought in
         "connector_host.configuration": "Configuration",
         "connector_host.host.host": "Host",
         "connector_host.host.session": "Session",
+        "connector_host.manifests.forms": "Form FormField FormOption form_of",
+        "connector_host.model.token": "Scope Token",
         "connector_host.model.authoring": "BlockingListing Failed Item Listing Page Upload command url",
         "connector_host.model.audit": "AuditHead AuditRecord AuditVerdict",
         "connector_host.model.caller": "Actor Caller Site SiteMap Tenant",

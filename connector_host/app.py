@@ -126,6 +126,10 @@ class App:
             for logger in loggers:
                 logger.removeFilter(log_filter)
 
+    def with_plug(self, plug: object) -> "App":
+        """Return the same with one more object that implements sockets."""
+        return App(replace(self._configuration, plugs=(*self._configuration.plugs, plug)))
+
     def at(self, home: Path) -> "App":
         """Return the same with another data folder, its own database and its own key."""
         linked = tuple(LinkedFolders(self.home).folders())

@@ -244,7 +244,7 @@ class BlockingSession(Protocol):
         """Look a value up through a vault connection, as a connection in use would; the result shows it masked."""
 
     def history(self, limit: int = ..., connection: str | None = ..., *, checks: bool = ...) -> Sequence[HistoryRecord]:
-        """Return the newest invocations, newest first; only the operator sees those of all connections together."""
+        """Return the newest invocations, newest first: the operator those of all connections, others their own."""
 
     def past(self, invocation_id: str) -> HistoryRecord | None:
         """One invocation of the history; None too where it is none of the caller's."""

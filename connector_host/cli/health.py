@@ -1,9 +1,7 @@
 """`health …` and `serve`: connections tested by themselves."""
 
-import signal
 from typing import Any
 
-import anyio
 import click
 
 from connector_host.app import App
@@ -11,7 +9,6 @@ from connector_host.cli.connection_options import selection_of, selection_option
 from connector_host.cli.records import listed
 from connector_host.cli.running import counted, output_option, print_rows, say, seconds, with_session
 from connector_host.host.notices import undelivered
-from connector_host.host.session import Session
 from connector_host.model.connection import StoredConnection
 from connector_host.model.result import iso
 
@@ -86,24 +83,3 @@ def run_due(app: App, output: str) -> None:
         words += f" {left} could not be delivered: connector-host health list says to whom, and why."
     counts = {"checked": done.checked, "passed": done.passed, "failed": done.failed}
     say(output, {**counts, "undelivered": done.undelivered}, words)
-
-
-@click.command("serve")
-@click.pass_obj
-def serve(app: App) -> None:
-    """Run the health checks as they fall due, until Ctrl-C or SIGTERM; first upgrade what needs it."""
-
-    async def work(session: Session) -> None:
-        for outcome in await session.connections.upgrade():
-            words = outcome.error or "saved for the new version of its plugin"
-            click.echo(f"{outcome.name}: {words}", err=True)
-        async with anyio.create_task_group() as group:
-            group.start_soon(session.health.serve)
-            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                click.echo("Running health checks as they fall due (Ctrl-C ends it).", err=True)
-                async for _ in signals:
-                    click.echo("Stopped.", err=True)
-                    group.cancel_scope.cancel()
-                    return
-
-    with_session(app, work)

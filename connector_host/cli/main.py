@@ -38,14 +38,15 @@ _COMMANDS = {
     "health": ("health:command", "See how connections fare, and run health checks."),
     "history": ("records:history", "Look at past invocations."),
     "keys": ("administration:keys", "Rotate the master key."),
+    "openapi": ("serve:document", "Print the OpenAPI document of the HTTP API."),
     "plugins": ("plugins:command", "List, show, make, check, test and document plugins."),
     "sandbox": ("sandbox:command", "Run a plugin's stand-in API server, for trying things out."),
-    "serve": ("health:serve", "Run health checks as they fall due."),
+    "serve": ("serve:command", "Serve the HTTP API, and run health checks as they fall due."),
     "sites": ("administration:sites", "Add, change and remove sites."),
     "store": ("administration:store", "Check the database, and back it up."),
-    "tokens": ("tokens:command", "Make, list and revoke tokens for the HTTP API and the page."),
     "tenants": ("administration:tenants", "Add, change and remove tenants."),
     "test-command": ("test_command:command", "Run one command of a plugin through a connection."),
+    "tokens": ("tokens:command", "Make, list and revoke tokens for the HTTP API and the page."),
     "vault": ("administration:vault", "See password vaults, and test look-ups."),
 }
 

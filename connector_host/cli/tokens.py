@@ -22,7 +22,7 @@ def command() -> None:
     "scopes",
     multiple=True,
     required=True,
-    type=click.Choice(list(Scope)),
+    type=click.Choice([one.value for one in Scope]),
     help="What it is for; may be repeated.",
 )
 @click.option("--user", help="For whom its holder acts.")
@@ -35,11 +35,13 @@ def command() -> None:
 @click.option("--days", type=float, help="Good for so many days; without it, until it is revoked.")
 @output_option
 @click.pass_obj
-def add(app: App, name: str, days: float | None, output: str, **given: Any) -> None:
+def add(app: App, /, name: str, days: float | None, output: str, **given: Any) -> None:
     """Make a token, and show it: this once."""
     wanted = Token(name, **given)
     token, text = with_session(app, lambda session: session.tokens.add(wanted, days=days))
-    words = f"{text}\nKeep it now: it is not shown again. Revoke it: connector-host tokens revoke {token.id}"
+    if output == "table":
+        click.echo(text)  # by itself, so that it can be sent into a file
+    words = f"Keep it now: it is not shown again. Revoke it: connector-host tokens revoke {token.id}"
     say(output, {**document_of(token), "token": text}, words)
 
 

@@ -192,6 +192,7 @@ def _facts(result: Result) -> Mapping[str, Any]:
         "id": result.invocation_id,
         "plugin": result.plugin,
         "command": result.command,
+        "connection": result.connection,
         "status": result.status.value,
         "duration_ms": result.duration_ms,
     }

@@ -81,7 +81,7 @@ class Session:
     @property
     def uploads(self) -> Uploads:
         """Files on their way into commands, the caller's own; raises NotAllowed for one with nothing in it."""
-        if not isinstance(self._caller, Operator) and not self._caller:
+        if not self._caller_is_known():
             raise NotAllowed("A caller with nothing in it may do nothing.")
         return self._core.uploads.of(actor_of(self._caller))
 
@@ -174,17 +174,19 @@ class Session:
     async def history(
         self, limit: int = 50, connection: str | None = None, *, checks: bool = False
     ) -> Sequence[HistoryRecord]:
-        """Return the newest invocations, newest first; only the operator sees those of all connections together.
+        """Return the newest invocations, newest first: the operator those of all connections, others their own.
 
-        Others see their own, and all of a connection that they administer; with `checks` health checks alone. Raises
-        WrongUse, UnknownConnection.
+        Of a connection that they administer others see all; with `checks` health checks alone. Raises
+        UnknownConnection.
         """
         if connection is None:
-            if not isinstance(self._caller, Operator):
-                raise WrongUse("Name the connection whose history you want to see: the operator alone reads all.")
-            return await self._core.store.history.recent(limit)
+            whose = None if isinstance(self._caller, Operator) else actor_of(self._caller)
+            return await self._core.store.history.recent(limit, None, whose) if self._caller_is_known() else []
         stored = await find(self._core, connection, self._caller)
         return await runs_of(self._core, stored, self._caller, limit, checks=checks)
+
+    def _caller_is_known(self) -> bool:
+        return isinstance(self._caller, Operator) or bool(self._caller)
 
     async def past(self, invocation_id: str) -> HistoryRecord | None:
         """One invocation of the history; None too where it is none of the caller's."""

@@ -224,7 +224,9 @@ insert into invocation (
 -- name: recent_invocations
 select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
     actor_kind, actor_id, actor_site, actor_tenant, effect
-from invocation order by started_at desc, rowid desc limit :limit;
+from invocation
+where :kind is null or (actor_kind = :kind and actor_id = :id and actor_site is :site and actor_tenant is :tenant)
+order by started_at desc, rowid desc limit :limit;
 
 -- name: recent_invocations_of
 -- Of one connection; of one kind of actor, and of one actor alone.

@@ -138,11 +138,11 @@ class SqliteHistory:
         """Return the newest, newest first."""
         await self.gather()
         with self._database.reading() as db:
+            who = {"kind": None, "id": None, "site": None, "tenant": None, **({} if actor is None else asdict(actor))}
             if connection_id is None:
-                rows = db.rows("recent_invocations", limit=limit)
+                rows = db.rows("recent_invocations", limit=limit, **who)
             else:
-                who = {} if actor is None else asdict(actor)
-                values = {"kind": None, "site": None, "tenant": None, **who, "id": (who.get("id") or None)}
+                values = {**who, "id": who["id"] or None}
                 rows = db.rows("recent_invocations_of", connection_id=connection_id, limit=limit, **values)
             return [_record_of(row) for row in rows]
 

@@ -178,7 +178,7 @@ def test_a_mail_that_cannot_be_sent_is_told_by_run_due(tmp_path: Path) -> None:
     check = HealthCheck(interval_minutes=5, failures_before_mail=1, recipients=("ann@example.com",))
     world.add("http://127.0.0.1:1", health_check=check)
     done = cli(world, "health", "run-due")
-    assert "1 notices could not be delivered" in done.stderr + done.stdout
+    assert "1 notice could not be delivered" in done.stderr + done.stdout
 
 
 def test_no_command_of_a_bundled_plugin_shows_a_result_without_columns() -> None:

@@ -43,12 +43,12 @@ def follow(
 
     Port 8765, and what else `replaced` names, is another one here, and is waited for where a line starts its server.
     """
-    port = str(free_port())
+    port, other = str(free_port()), str(free_port())
     script = ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]
     blocks = blocks_of(page)
     for number, block in enumerate(blocks):
         text = block.text
-        for written, here in {**replaced, "8765": port}.items():
+        for written, here in {**replaced, "8765": port, "8766": other}.items():
             text = text.replace(written, here)
         script += [f"echo '{_MARK.format(number)}'", *_lines(block, text, port)]
     path = os.pathsep.join([*map(str, shims), str(Path(sys.executable).parent), os.environ["PATH"]])

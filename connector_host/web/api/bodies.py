@@ -1,0 +1,76 @@
+"""Connections as bodies say them, and as lists show them."""
+
+from typing import Any
+
+from connector_host.model.connection import Change, HealthCheck, StoredConnection, VaultReference
+from connector_host.model.result import iso
+from connector_host.web.asking import known_keys, wrong
+
+_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "site": str,
+    "shared_to_internal_sites": bool,
+    "recipient_site": str,
+    "tenants": list,
+    "agent": str,
+    "description": str,
+    "allowed_users": list,
+    "allowed_groups": list,
+    "admin_users": list,
+    "admin_groups": list,
+    "allowed_paths": list,
+    "active": bool,
+    "health_check": dict,
+}
+_VALUES: dict[str, type | tuple[type, ...]] = {"parameters": dict, "secrets": dict, "vault": dict}
+CHANGE = {**_FIELDS, **_VALUES, "name": str, "remove_secrets": list}
+NEW = {**_FIELDS, **_VALUES, "name": str, "plugin": str}
+_HEALTH: dict[str, type | tuple[type, ...]] = {"interval_minutes": int, "failures_before_mail": int, "recipients": list}
+_REFERENCE: dict[str, type | tuple[type, ...]] = {"vault": str, "path": str, "field": str}
+
+
+def summary_of(stored: StoredConnection) -> dict[str, Any]:
+    """Return what a list shows of a connection."""
+    connection, health = stored.connection, stored.health
+    return {
+        "name": connection.name,
+        "plugin": connection.plugin,
+        "id": connection.id,
+        "version": connection.version,
+        "site": connection.site,
+        "active": connection.active,
+        "state": stored.state.value,
+        "description": connection.description,
+        "attention": health.attention,
+        "last_success": iso(health.last_success) if health.last_success else None,
+        "last_failure": iso(health.last_failure) if health.last_failure else None,
+    }
+
+
+def change_of(body: dict[str, Any], version: int | None = None) -> Change:
+    """Return the change that a body asks for; raises Problem where a part of it has another form."""
+    fields = {name: body[name] for name in (*_FIELDS, "name") if name in body}
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    check = fields.get("health_check")
+    if check is not None:
+        known_keys(check, _HEALTH, "/health_check")
+        if "interval_minutes" not in check:
+            raise wrong("/health_check/interval_minutes", "It is required.")
+        fields["health_check"] = HealthCheck(**{**check, "recipients": tuple(check.get("recipients", ()))})
+    vault: dict[str, VaultReference | None] = {}
+    for name, reference in (body.get("vault") or {}).items():
+        vault[name] = None if reference is None else _reference(name, reference)
+    return Change(
+        fields,
+        body.get("parameters") or {},
+        body.get("secrets") or {},
+        tuple(body.get("remove_secrets") or ()),
+        vault,
+        version,
+    )
+
+
+def _reference(name: str, value: Any) -> VaultReference:
+    if not isinstance(value, dict):
+        raise wrong(f"/vault/{name}", "It is an object with vault, path and field.")
+    known_keys(value, _REFERENCE, f"/vault/{name}")
+    return VaultReference(str(value.get("vault", "")), str(value.get("path", "")), str(value.get("field", "")))

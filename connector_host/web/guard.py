@@ -1,0 +1,94 @@
+"""What every request passes first: an id, the Host header, the size of its body; and what every answer carries."""
+
+import re
+from collections.abc import Collection
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from connector_host.web.problems import Problem, response_of
+
+BODY, FILE = 1_000_000, 25_000_000
+SLASH = "\ue000"  # stands for a slash within a part of a path: no name holds it, for it cannot be printed
+_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Guard:
+    """The outermost middleware. `hosts` are the names that the server is reached by; empty for those of any address."""
+
+    def __init__(self, app: ASGIApp, base: str, hosts: Collection[str]) -> None:
+        self._app, self._base, self._hosts = app, base, frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        scope["request_id"] = given if _ID.fullmatch(given) else uuid4().hex
+        limit = FILE if scope["path"] == "/api/v1/files" else BODY
+        bounded = _Bounded(receive, limit)
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                added = MutableHeaders(scope=message)
+                added["X-Request-Id"] = scope["request_id"]
+                for name, value in _SAFE.items():
+                    added.setdefault(name, value)
+            await send(message)
+
+        try:
+            self._refuse(headers, limit)
+            scope["path"] = _plain_path(scope)
+            await self._app(scope, bounded, sent)
+        except Problem as problem:
+            await response_of(problem, self._base, scope["request_id"])(scope, receive, sent)
+
+    def _refuse(self, headers: Headers, limit: int) -> None:
+        named = headers.getlist("host")
+        if len(named) != 1:
+            raise Problem("misdirected", "A request names one host.")
+        name = urlsplit(f"//{named[0]}").hostname if re.fullmatch(r"[\w.:\[\]-]+", named[0]) else None
+        if name is None or (self._hosts and name not in self._hosts):
+            raise Problem("misdirected")
+        if headers.get("content-encoding", "identity") != "identity":
+            raise Problem("media", "Send the body as it is, without a Content-Encoding.")
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length[:12]) > limit:
+            raise Problem("too-large")
+
+
+def _plain_path(scope: Scope) -> str:
+    """Return the path with each part decoded by itself, so that a name may hold a slash; raises Problem for tricks."""
+    raw = bytes(scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
+    try:
+        parts = [unquote(part.decode("ascii"), errors="strict") for part in raw.split(b"/")]
+    except UnicodeError:
+        raise Problem("not-found") from None
+    if {".", ".."} & set(parts) or any("\x00" in part or "\\" in part or SLASH in part for part in parts):
+        raise Problem("not-found")
+    return "/".join(part.replace("/", SLASH) for part in parts)
+
+
+class _Bounded:
+    """Receives a body, and no more of it than is allowed."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._left = receive, limit
+
+    async def __call__(self) -> Any:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise Problem("too-large")
+        return message
