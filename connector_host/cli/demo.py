@@ -1,7 +1,6 @@
 """`demo`: a PagerDuty sandbox, a fresh data folder, a connection, and all ten commands with their results."""
 
 import tempfile
-import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from connector_host.app import App
 from connector_host.authoring.kit.stand_in import stand_in_of
 from connector_host.cli.running import with_session
 from connector_host.cli.sandbox import serving
+from connector_host.cli.serve import serve_page
 from connector_host.host.session import Session
 from connector_host.model.connection import Change
 from connector_host.model.errors import WrongUse
@@ -29,10 +29,13 @@ SECRETS = {"api_key": "u+DoDemoKeyDemoKbgRQ", "integration_key": "34be7512d3m0d3
 @click.option(
     "--serve",
     is_flag=True,
-    help="Afterwards keep the sandbox and the connection for trying things out, until Ctrl-C.",
+    help="Afterwards keep the sandbox and the connection, and serve the page, until Ctrl-C.",
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Of the page; 0 takes any."
 )
 @click.pass_obj
-def command(app: App, serve: bool) -> None:  # noqa: FBT001 - click passes it by name
+def command(app: App, serve: bool, port: int) -> None:  # noqa: FBT001 - click passes it by name
     """Run the demo; nothing is left behind."""
     manifest = app.plugins.plugin(PLUGIN)
     with tempfile.TemporaryDirectory(prefix="connector-host-demo-") as folder:
@@ -42,15 +45,8 @@ def command(app: App, serve: bool) -> None:  # noqa: FBT001 - click passes it by
             with_session(home, lambda session: _Demo(session, base, home.plugins.plugin(PLUGIN)).run())
             if serve:
                 _say(f"\nStill there; in another terminal:\n  export CONNECTOR_HOST_HOME={folder}")
-                _say(f"  connector-host test-command {PLUGIN} list-users --connection {NAME}\nCtrl-C ends it.")
-                _wait()
-
-
-def _wait() -> None:
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        _say("Stopped.")
+                _say(f"  connector-host test-command {PLUGIN} list-users --connection {NAME}")
+                serve_page(home, port)
 
 
 def _say(text: str) -> None:

@@ -99,21 +99,48 @@ async def served(
     if http is None:
         yield ""
         return
+    from connector_host.web.page.pages import Pages  # noqa: PLC0415 - only a server pays
+    from connector_host.web.page.windows import Windows  # noqa: PLC0415 - the same
     from connector_host.web.runs import Runs  # noqa: PLC0415 - only a server pays
     from connector_host.web.server import Place, Server  # noqa: PLC0415 - the same
-    from connector_host.web.serving import serving_http  # noqa: PLC0415 - the same
+    from connector_host.web.serving import address_of, listener_of, serving_http  # noqa: PLC0415 - the same
 
     listening, metrics = http
     async with anyio.create_task_group() as group:
         hosts = frozenset() if listening.uds else frozenset({listening.host, *_LOOPBACK, _host_of(base_url)} - {""})
-        place = Place(base_url or f"http://{listening.host}:{listening.port}", hosts)
+        listener = listener_of(listening)
+        shown = base_url or address_of(listening, listener)
+        place = Place(shown, hosts)
         server = Server(host, Runs(group), place, metrics)
-        async with serving_http(server.app, listening) as address:
-            shown = base_url or address
+        server.add(Windows(Pages(server)).routes())
+        async with serving_http(server.app, listening, listener):
             click.echo(f"Serving the HTTP API at {shown}/api/v1", err=True)
             await _greet(app, host.as_operator(), shown)
             yield shown
         group.cancel_scope.cancel()
+
+
+def serve_page(app: App, port: int) -> None:
+    """Serve a data folder's page until Ctrl-C, and print a link that signs in."""
+    require("server", "sse_starlette", "The page")
+    from connector_host.web.metrics import Metrics  # noqa: PLC0415 - only a server pays
+    from connector_host.web.serving import Listening  # noqa: PLC0415 - the same
+
+    metrics = Metrics()
+
+    async def work() -> None:
+        async with app.with_plug(metrics).open() as host:
+            session = host.as_operator()
+            token, _ = await session.tokens.add(Token("demo", (Scope.ADMIN,)))
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                async with served(app, host, (Listening(port=port), metrics), None) as address:
+                    click.echo(f"\nOpen the page: {address}/sign-in#{await session.tokens.link(token.id)}", err=True)
+                    click.echo("The link works once, within ten minutes. Ctrl-C ends it.", err=True)
+                    async for _ in signals:
+                        click.echo("Stopped.", err=True)
+                        return
+
+    anyio.run(work)
 
 
 def _host_of(base_url: str | None) -> str:

@@ -11,24 +11,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from connector_host.model.paths import compile_path
 from connector_host.model.result import Result, Status
+from connector_host.model.tables import table_of
 
 COLOURS = {Status.PASSED: "green", Status.PARTIAL: "yellow", Status.FAILED: "red"}
-ROWS, COLUMNS, LINES, WIDTH, WIDE = 10, 6, 24, 60, 160
-FAVOURITES = (
-    "item",
-    "id",
-    "name",
-    "title",
-    "summary",
-    "status",
-    "urgency",
-    "email",
-    "type",
-    "created_at",
-    "address",
-)
+ROWS, LINES, WIDTH, WIDE = 10, 24, 60, 160
 
 
 class _Out(Console):
@@ -80,73 +67,11 @@ def _print_context(out: Console, result: Result, columns: Mapping[str, str]) -> 
         _tab(out, "Result", "no records")
     if not isinstance(records, list) or not records:
         return
-    rows = [row for record in records for row in (_chosen(record, columns) if columns else _rows(record))]
+    table = table_of(result, columns)
     whole = result.completeness
-    count = f"{len(rows)} shown of {whole.returned}" if whole and len(rows) > ROWS else ""
-    _tab(out, "Result", f"{count and f'first {ROWS} of {whole.returned if whole else len(rows)}'}")
-    out.print(_own_table(rows[:ROWS]) if columns else record_table(rows[:ROWS]))
-
-
-def _chosen(record: Any, columns: Mapping[str, str]) -> list[Mapping[str, Any]]:
-    """Return a record as rows of the command's own columns; those of a fan-out begin with the item."""
-    item: dict[str, Any] = {}
-    values = [record]
-    if isinstance(record, dict) and set(record) == {"item", "value"}:
-        item = {"Item": record["item"]}
-        values = record["value"] if isinstance(record["value"], list) else [record["value"]]
-    paths = {title: compile_path(path) for title, path in columns.items()}
-    return [{**item, **{title: _joined(path.find(one)) for title, path in paths.items()}} for one in values]
-
-
-def _joined(found: list[Any]) -> Any:
-    shown = [_summary(value) for value in found if value is not None]
-    return shown[0] if len(shown) == 1 else ", ".join(map(str, shown))
-
-
-def _own_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    return list_table(list(dict.fromkeys(title for row in rows for title in row)), [list(row.values()) for row in rows])
-
-
-def _rows(record: Any) -> list[Mapping[str, Any]]:
-    """Return a record as rows; an entry of a fan-out gives one per record, each with its item."""
-    if isinstance(record, dict) and set(record) == {"item", "value"}:
-        values = record["value"] if isinstance(record["value"], list) else [record["value"]]
-        return [
-            {"item": record["item"], **(_unwrapped(value) if isinstance(value, dict) else {"value": value})}
-            for value in values
-        ]
-    return [_unwrapped(record) if isinstance(record, dict) else {"value": record}]
-
-
-def _unwrapped(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the one object that a record holds, and references by their summary: {incident: {…}} is an incident."""
-    inner = [value for value in record.values() if isinstance(value, dict)]
-    if len(inner) == 1 and not any(isinstance(value, str | int | float) for value in record.values()):
-        record = inner[0]
-    return {key: _summary(value) for key, value in record.items()}
-
-
-def _summary(value: Any) -> Any:
-    """Return a reference as a person reads it: by its summary, name or id."""
-    if not isinstance(value, dict):
-        return value
-    return next((value[key] for key in ("summary", "name", "title", "id") if isinstance(value.get(key), str)), value)
-
-
-def record_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return records as a table of their most telling columns."""
-    present = list(
-        dict.fromkeys(key for row in rows for key, value in row.items() if not isinstance(value, dict | list))
-    )
-    present = present or list(dict.fromkeys(key for row in rows for key in row))
-    if all(row.get("summary") in (row.get("title"), row.get("name")) for row in rows):
-        present = [key for key in present if key != "summary"]
-    chosen = [key for key in FAVOURITES if key in present]
-    chosen += [key for key in present if key not in chosen and not key.endswith(("url", "self"))]
-    table = _plain_table(*chosen[:COLUMNS])
-    for row in rows:
-        table.add_row(*(_cell(row.get(key)) for key in chosen[:COLUMNS]))
-    return table
+    cut = whole is not None and len(table.rows) > ROWS
+    _tab(out, "Result", f"first {ROWS} of {whole.returned}" if whole and cut else "")
+    out.print(list_table(table.titles, table.rows[:ROWS]))
 
 
 def list_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

@@ -9,6 +9,7 @@ from connector_host.manifests.registry import PluginRegistry
 from connector_host.model.caller import OPERATOR, Caller
 from connector_host.model.errors import WrongUse
 from connector_host.model.token import Token
+from connector_host.ports.parts import Clock
 
 
 class Host:
@@ -24,6 +25,11 @@ class Host:
     def plugins(self) -> PluginRegistry:
         """The plugins; none of their code is run to list them."""
         return self._core.registry
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the host goes by."""
+        return self._core.clock
 
     def acting_for(self, caller: Caller) -> Session:
         """Return a session in which only what `caller` may do is done; a caller with nothing in it may do nothing."""

@@ -76,20 +76,21 @@ class Form(Struct, frozen=True):
 
 
 def form_of(what: Manifest | Command) -> Form:
-    """Return the form of a plugin's connection, or of a command.
+    """Return the form of a plugin's connection, in its own order, or of a command: what is required comes first.
 
     For another language give what `host.plugins.localised(plugin, language)` returns.
     """
     if isinstance(what, Manifest):
         return Form(what.name, what.description, _fields(what.connection), what.presets)
-    return Form(what.title, what.description, _fields(what.input))
+    fields = sorted(_fields(what.input), key=lambda one: (not one.required, one.advanced))
+    return Form(what.title, what.description, tuple(fields))
 
 
 def _fields(schema: Mapping[str, Any]) -> tuple[FormField, ...]:
     properties, required = schema.get("properties", {}), set(schema.get("required", ()))
     fields = [_field(name, one, required=name in required) for name, one in properties.items()]
     order = {name: one.get("order", number) for number, (name, one) in enumerate(properties.items())}
-    return tuple(sorted(fields, key=lambda one: (not one.required, one.advanced, order[one.name])))
+    return tuple(sorted(fields, key=lambda one: order[one.name]))
 
 
 def _field(name: str, schema: Mapping[str, Any], *, required: bool) -> FormField:

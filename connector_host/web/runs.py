@@ -30,6 +30,12 @@ class Run(Struct, eq=False):
     watchers: int = 0
     result: Result | None = None
     error: Exception | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until it has ended, for so long."""
+        with anyio.move_on_after(seconds):
+            await self.ended.wait()
 
     def tell(self, event: str, facts: Any) -> None:
         """Note an event, and wake who watches."""

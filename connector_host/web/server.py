@@ -1,7 +1,7 @@
 """The server: the table of routes behind the guard, one token and one session for each request."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.routing import Route as StarletteRoute
 
 from connector_host.host.host import Host
@@ -40,19 +41,18 @@ class Place(Struct, frozen=True):
 class Server:
     """The ASGI application of one host."""
 
-    def __init__(
-        self, host: Host, runs: Runs, place: Place, metrics: Metrics, pages: Sequence[StarletteRoute] = ()
-    ) -> None:
+    def __init__(self, host: Host, runs: Runs, place: Place, metrics: Metrics) -> None:
         self.host, self.runs, self.place, self.metrics = host, runs, place, metrics
         self.attempts = Attempts()
-        routes = (
-            [self._route(route) for route in TABLE]
-            + Plain(host, metrics, self.answered, self.known, self.document).routes()
-            + list(pages)
-        )
+        routes: list[BaseRoute] = [self._route(route) for route in TABLE]
+        routes += Plain(host, metrics, self.answered, self.known, self.document).routes()
         faults: dict[Any, Any] = {HTTPException: self._refused, Exception: self._failed}
-        inner = Starlette(routes=routes, exception_handlers=faults)
-        self.app = Guard(inner, place.base, place.hosts)
+        self._inner = Starlette(routes=routes, exception_handlers=faults)
+        self.app = Guard(self._inner, place.base, place.hosts)
+
+    def add(self, routes: Iterable[BaseRoute]) -> None:
+        """Serve these too: the page's."""
+        self._inner.router.routes.extend(routes)
 
     def _route(self, route: Route) -> StarletteRoute:
         async def endpoint(request: Request) -> Response:

@@ -89,9 +89,8 @@ class _Quiet(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving_http(app: ASGIApp, listening: Listening) -> AsyncIterator[str]:
-    """Serve while the block runs; give the address. Raises BadSetting for a certificate or an address that is none."""
-    listener = _listener(listening)
+async def serving_http(app: ASGIApp, listening: Listening, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve while the block runs; raises BadSetting for a certificate that is none."""
     tls: dict[str, Any] = (
         {"ssl_certfile": listening.certificate, "ssl_keyfile": listening.key} if listening.certificate else {}
     )
@@ -116,12 +115,13 @@ async def serving_http(app: ASGIApp, listening: Listening) -> AsyncIterator[str]
     async with anyio.create_task_group() as group:
         group.start_soon(server.serve, [listener])
         try:
-            yield _address(listening, listener)
+            yield
         finally:
             server.should_exit = True
 
 
-def _listener(listening: Listening) -> socket.socket:
+def listener_of(listening: Listening) -> socket.socket:
+    """Return a socket that listens; raises BadSetting for an address that is none."""
     try:
         return _opened(listening)
     except OSError as error:
@@ -144,7 +144,8 @@ def _opened(listening: Listening) -> socket.socket:
     return listener
 
 
-def _address(listening: Listening, listener: socket.socket) -> str:
+def address_of(listening: Listening, listener: socket.socket) -> str:
+    """Return where people reach it."""
     if listening.uds is not None:
         return f"unix:{listening.uds}"
     scheme = "https" if listening.certificate else "http"

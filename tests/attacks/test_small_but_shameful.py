@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from connector_host.app import App
-from connector_host.cli.tables import _rows as rows_of
-from connector_host.cli.tables import record_table
 from connector_host.model.connection import Change
 from connector_host.model.errors import BadSetting
+from connector_host.model.tables import _rows as rows_of
+from connector_host.model.tables import _telling as telling
 from tests.own import own, run
 from tests.world import World, http, raw_server
 
@@ -190,7 +190,7 @@ def test_no_command_of_a_bundled_plugin_shows_a_result_without_columns() -> None
                 found = next(iter(records.values())) if command.collect and isinstance(records, dict) else records
                 listed = found if isinstance(found, list) else [found]
                 rows = [row for record in listed if record is not None for row in rows_of(record)]
-                if rows and any(rows) and not record_table(rows).columns:
+                if rows and any(rows) and not telling(rows):
                     bare.append(f"{manifest.id}.{command.id}")
     assert bare == []
 
@@ -198,5 +198,4 @@ def test_no_command_of_a_bundled_plugin_shows_a_result_without_columns() -> None
 def test_an_incident_within_an_object_is_shown_as_an_incident() -> None:
     [row] = rows_of({"incident": {"id": "Q1", "title": "Fire", "service": {"id": "P1", "summary": "Shop"}}})
     assert row == {"id": "Q1", "title": "Fire", "service": "Shop"}
-    table = record_table([row])
-    assert [str(column.header) for column in table.columns] == ["id", "title", "service"]
+    assert telling([row]) == ["id", "title", "service"]

@@ -1,0 +1,1 @@
+"""The page: windows drawn from the manifests, in the specification's words."""

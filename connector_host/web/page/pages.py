@@ -1,0 +1,134 @@
+"""What all windows share: who is signed in, the templates, and answers for whatever goes wrong."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from msgspec import Struct
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from connector_host.host.session import Session
+from connector_host.model.boundary import outcome_of
+from connector_host.model.errors import ConnectorHostError, NotAllowed
+from connector_host.model.token import Scope, Token
+from connector_host.web.page import views
+from connector_host.web.page.signing import SignIn, refuse_foreign
+from connector_host.web.problems import Problem, problem_of
+from connector_host.web.server import Server
+
+HERE = Path(__file__).resolve().parents[1]
+WINDOWS = (
+    ("/integrations", "Integrations", Scope.READ),
+    ("/connections", "Connections", Scope.READ),
+    ("/run", "Test Command", Scope.RUN_READ_ONLY),
+    ("/history", "History", Scope.READ),
+    ("/audit", "Audit", Scope.ADMIN),
+    ("/places", "Sites and Tenants", Scope.ADMIN),
+    ("/tokens", "Tokens", Scope.ADMIN),
+)
+
+
+class Visit(Struct, frozen=True):
+    """One request of somebody who is signed in."""
+
+    request: Request
+    token: Token
+    session: Session
+    data: FormData
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the token grants a scope."""
+        return self.token.allows(scope)
+
+    def wants(self, scope: Scope) -> None:
+        """Raise NotAllowed where it does not."""
+        if not self.may(scope):
+            raise NotAllowed(f"Your token lacks the scope '{scope.value}'.")
+
+    def text(self, name: str) -> str:
+        """Return what a field, or else the query, says."""
+        value = self.data.get(name)
+        found = value if isinstance(value, str) else self.request.query_params.get(name, "")
+        return found.strip()
+
+
+Shown = Callable[[Visit], Awaitable[Response]]
+
+
+class Pages:
+    """The page of a server."""
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.host = server, server.host
+        self.sign_in = SignIn(server.host, server.attempts, server.place.base)
+
+    @cached_property
+    def templates(self) -> Environment:
+        """The templates: what they are given is text, whatever it looks like."""
+        made = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        made.globals |= {"views": views, "LAMPS": views.LAMPS, "VERDICTS": views.VERDICTS, "Scope": Scope}
+        return made
+
+    def route(self, path: str, work: Shown, *, methods: tuple[str, ...] = ("GET",)) -> Route:
+        """Return a route for those who are signed in."""
+
+        async def endpoint(request: Request) -> Response:
+            response, error = await outcome_of(self._visited(request, work))
+            return response if response is not None else await self.failed(request, error)
+
+        return Route(path, endpoint, methods=list(methods))
+
+    async def _visited(self, request: Request, work: Shown) -> Response:
+        token = await self.sign_in.token(request)
+        if token is None:
+            return RedirectResponse("/sign-in", 303)
+        data = FormData()
+        if request.method == "POST":
+            refuse_foreign(request)
+            data = await request.form(max_files=1, max_fields=500)
+        return await work(Visit(request, token, self.host.acting_by(token), data))
+
+    async def failed(self, request: Request, error: Exception | None) -> Response:
+        """Return a window that says what went wrong; a fault is logged by the server."""
+        if isinstance(error, Problem):
+            problem = error
+        elif isinstance(error, ConnectorHostError):
+            problem = problem_of(error)
+        else:
+            self.server.told(request, error or RuntimeError())
+            problem = Problem("fault")
+        words = problem.detail or problem.kind.explained
+        token = await self.sign_in.token(request)
+        name = "failure.part.html" if "hx-request" in request.headers else "failure.html"
+        facts = {"title": problem.kind.title, "words": words, "status": problem.kind.status}
+        return self.answer(request, token, name, facts, 200 if "hx-request" in request.headers else problem.kind.status)
+
+    def show(self, visit: Visit, name: str, status: int = 200, /, **facts: Any) -> Response:
+        """Return a template, filled in."""
+        return self.answer(visit.request, visit.token, name, facts, status)
+
+    def answer(
+        self, request: Request, token: Token | None, name: str, facts: Mapping[str, Any], status: int = 200
+    ) -> Response:
+        """Return a template for whoever is signed in, if anybody; nobody keeps it, and nothing foreign runs in it."""
+        nonce = self.sign_in.nonce(request)
+        windows = [(path, title) for path, title, scope in WINDOWS if token is not None and token.allows(scope)]
+        now = self.host.clock.now()
+        shown = {"nonce": nonce, "token": token, "windows": windows, "path": request.url.path, "now": now, **facts}
+        text = self.templates.get_template(name).render(shown)
+        policy = (
+            f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; "
+            "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        )
+        return HTMLResponse(text, status, {"Content-Security-Policy": policy, "Cache-Control": "no-store"})

@@ -1,0 +1,149 @@
+"""Test Command: a command's form, its run with progress and cancel, and the result in its tabs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connector_host.manifests.forms import Form, form_of
+from connector_host.model.caller import actor_of
+from connector_host.model.connection import Selection
+from connector_host.model.invocation import Options, new_id
+from connector_host.model.manifest import Command, Manifest
+from connector_host.model.result import Result, json_text
+from connector_host.model.tables import table_of
+from connector_host.model.token import Scope
+from connector_host.web.page.codes import codes_of
+from connector_host.web.page.filled import inputs_of
+from connector_host.web.page.pages import Pages, Visit
+from connector_host.web.problems import Problem
+from connector_host.web.runs import Run
+
+MOST, ROWS = 500, 200
+PATIENCE = 1.0  # seconds before a run is shown as under way
+
+
+class _Chosen(Struct, frozen=True):
+    """What is to be run: through which connection, by which command, with its form."""
+
+    connection: str = ""
+    manifest: Manifest | None = None
+    command: Command | None = None
+    form: Form | None = None
+
+
+class RunWindow:
+    """The window Test Command."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages, self._runs = pages, pages.server.runs
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            self._pages.route("/run", self.window, methods=("GET", "POST")),
+            self._pages.route("/run/{id}", self.progress),
+            self._pages.route("/run/{id}/cancel", self.cancel, methods=("POST",)),
+            self._pages.route("/run/{id}/raw.json", self.download),
+        ]
+
+    async def window(self, visit: Visit) -> Response:
+        """Show the form of the command that is chosen; run it."""
+        visit.wants(Scope.RUN_READ_ONLY)
+        chosen = await self._chosen(visit)
+        if visit.request.method == "POST":
+            return await self._begun(visit, chosen)
+        names = [one.connection for one in await visit.session.connections.list(Selection(limit=MOST))]
+        names = [one for one in names if visit.token.covers(plugin=one.plugin, connection=one.name)]
+        again = await self._inputs_of(visit)
+        facts = {"chosen": chosen, "connections": names, "inputs": again}
+        return self._pages.show(visit, "run.html", **facts)
+
+    async def progress(self, visit: Visit) -> Response:
+        """Show how far a run has come, or its result."""
+        run = self._run(visit)
+        return await self._shown(visit, run)
+
+    async def cancel(self, visit: Visit) -> Response:
+        """Cancel a run."""
+        run = self._run(visit)
+        run.scope.cancel()
+        await run.ended.wait()
+        return await self._shown(visit, run)
+
+    async def download(self, visit: Visit) -> Response:
+        """Give the whole result as a file."""
+        run = self._run(visit)
+        if run.result is None:
+            raise Problem("not-found")
+        headers = {"Content-Disposition": f'attachment; filename="{run.id}.json"', "Cache-Control": "no-store"}
+        return Response(json_text(run.result.document(), indent=2), 200, headers, "application/json")
+
+    async def _begun(self, visit: Visit, chosen: _Chosen) -> Response:
+        manifest, command, form = chosen.manifest, chosen.command, chosen.form
+        if manifest is None or command is None or form is None:
+            raise Problem("invalid", "Choose a connection and a command.")
+        reads = command.read_only or command.kind == "test_connection"
+        visit.wants(Scope.RUN_READ_ONLY if reads else Scope.RUN)
+        if not visit.token.covers(plugin=manifest.id, connection=chosen.connection, command=command.id):
+            raise Problem("not-found")
+        inputs = inputs_of(form, visit.data)
+        run = Run(new_id(), visit.token.id, actor_of(visit.token.principal), None)
+        options = Options(progress=run.progress, invocation_id=run.id)
+
+        async def work(_run: Run) -> Result:
+            return await visit.session.run(manifest.id, command.id, chosen.connection, inputs, options=options)
+
+        self._runs.begin(run, work)
+        run.facts = {"plugin": manifest.id, "command": command.id, "connection": chosen.connection, "inputs": inputs}
+        return await self._shown(visit, run)
+
+    async def _shown(self, visit: Visit, run: Run) -> Response:
+        await run.wait(PATIENCE)
+        if not run.ended.is_set():
+            told = [facts for _, event, facts in run.events if event == "progress"]
+            return self._pages.show(visit, "running.html", run=run, progress=told[-1] if told else None)
+        if run.error is not None:
+            raise run.error
+        result = run.result
+        if result is None:
+            record = await visit.session.past(run.id)
+            return self._pages.show(visit, "cancelled.html", run=run, record=record)
+        facts: Mapping[str, Any] = run.facts
+        command = self._pages.host.plugins.command(str(facts["plugin"]), str(facts["command"]))[1]
+        base = self._pages.server.place.base
+        codes = codes_of(facts["plugin"], facts["command"], facts["connection"], facts["inputs"], base)
+        table = table_of(result, command.columns)
+        return self._pages.show(
+            visit,
+            "result.html",
+            run=run,
+            result=result,
+            title=command.title,
+            table=table,
+            rows=table.rows[:ROWS],
+            codes=codes,
+        )
+
+    async def _chosen(self, visit: Visit) -> _Chosen:
+        name = visit.text("connection")
+        if not name:
+            return _Chosen()
+        document = await visit.session.connections.show(name)
+        manifest = self._pages.host.plugins.plugin(document["plugin"])
+        command = manifest.commands.get(visit.text("command").replace("-", "_"))
+        return _Chosen(document["name"], manifest, command, form_of(command) if command else None)
+
+    async def _inputs_of(self, visit: Visit) -> Mapping[str, Any]:
+        """Return the inputs of a run that is to be run again, as history keeps them."""
+        record = await visit.session.past(visit.text("again")) if visit.text("again") else None
+        found = record.document()["inputs"] if record is not None else {}
+        return found if isinstance(found, dict) else {}
+
+    def _run(self, visit: Visit) -> Run:
+        run = self._runs.get(visit.request.path_params["id"], actor_of(visit.token.principal))
+        if run is None:
+            raise Problem("not-found", "That run is no longer at hand: the history has what was kept of it.")
+        return run

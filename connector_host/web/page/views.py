@@ -1,0 +1,66 @@
+"""What templates show: lamps with words, times as people say them, JSON that is bounded."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from connector_host.model.connection import State
+from connector_host.model.result import Status, json_text
+
+LAMPS = {
+    State.HEALTHY: ("ok", "Healthy"),
+    State.FAILING: ("bad", "Failing"),
+    State.ATTENTION: ("warn", "Needs attention"),
+    State.INACTIVE: ("off", "Inactive"),
+    State.UNTESTED: ("off", "Untested"),
+    State.DAMAGED: ("bad", "Damaged"),
+}
+VERDICTS = {Status.PASSED.value: "ok", Status.PARTIAL.value: "warn", Status.FAILED.value: "bad"}
+SHOWN = 60_000  # characters of JSON at once
+
+
+def ago(moment: datetime | str | None, now: datetime) -> str:
+    """Return how long ago something was, as people say it."""
+    if moment is None:
+        return "never"
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    seconds = (now - at).total_seconds()
+    for size, word in ((86400, "day"), (3600, "hour"), (60, "min")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {word}{'s' if count > 1 and word != 'min' else ''} ago"
+    return "just now"
+
+
+def exact(moment: datetime | str | None) -> str:
+    """Return a time in full, in UTC."""
+    if moment is None:
+        return ""
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def pretty(value: Any) -> str:
+    """Return JSON for people, and no more of it than a page has room for."""
+    text = json_text(value)
+    if len(text) <= SHOWN:
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}\n… {len(text) - SHOWN:,} characters more: download them."
+
+
+def cell(value: Any) -> str:
+    """Return a value as a cell of a table has room for it."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json_text(value)
+    text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return text if len(text) <= 200 else f"{text[:200]}…"  # noqa: PLR2004 - characters
+
+
+def default_text(value: Any) -> str:
+    """Return a value as it stands in a field."""
+    if value is None:
+        return ""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return "\n".join(value)
+    return value if isinstance(value, str) else json_text(value)

@@ -1,0 +1,218 @@
+"""The windows that list: integrations, connections, history, audit, places, tokens; and signing in."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from connector_host.model.boundary import outcome_of
+from connector_host.model.connection import Selection, State, StoredConnection
+from connector_host.model.result import Status
+from connector_host.model.token import Scope, Token
+from connector_host.web.page.connection_window import ConnectionWindow
+from connector_host.web.page.pages import HERE, Pages, Visit
+from connector_host.web.page.run_window import RunWindow
+from connector_host.web.page.signing import refuse_foreign
+from connector_host.web.problems import Problem
+
+PAGE, RUNS = 50, 100
+_FIRST = {State.FAILING: 0, State.DAMAGED: 0, State.ATTENTION: 1}
+
+
+class Windows:
+    """All of the page."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    def routes(self) -> list[Route | Mount]:
+        """Return the routes; the static files are everybody's."""
+        route = self._pages.route
+        return [
+            Mount("/static", StaticFiles(directory=HERE / "static")),
+            Route("/", self._home, methods=["GET"]),
+            Route("/sign-in", self._sign_in, methods=["GET", "POST"]),
+            Route("/sign-out", self._sign_out, methods=["POST"]),
+            route("/integrations", self.integrations),
+            route("/integrations/{plugin}", self.integration),
+            route("/connections", self.connections),
+            *ConnectionWindow(self._pages).routes(),
+            *RunWindow(self._pages).routes(),
+            route("/history", self.history),
+            route("/history/{id}", self.past),
+            route("/audit", self.audit),
+            route("/places", self.places, methods=("GET", "POST")),
+            route("/tokens", self.tokens, methods=("GET", "POST")),
+        ]
+
+    async def _home(self, _request: Request) -> Response:
+        return RedirectResponse("/connections", 303)
+
+    async def _sign_in(self, request: Request) -> Response:
+        if request.method == "GET":
+            return self._pages.answer(request, None, "sign_in.html", {"wrong": False})
+        response, error = await outcome_of(self._signed_in(request))
+        return response if response is not None else await self._pages.failed(request, error)
+
+    async def _signed_in(self, request: Request) -> Response:
+        refuse_foreign(request)
+        data = await request.form(max_fields=5, max_files=0)
+        begun = await self._pages.sign_in.begin(request, str(data.get("token", "")), str(data.get("link", "")))
+        return begun or self._pages.answer(request, None, "sign_in.html", {"wrong": True}, 401)
+
+    async def _sign_out(self, request: Request) -> Response:
+        async def work() -> Response:
+            refuse_foreign(request)
+            await self._pages.sign_in.forget(request)
+            response = RedirectResponse("/sign-in", 303)
+            response.delete_cookie(self._pages.sign_in.cookie, path="/")
+            return response
+
+        response, error = await outcome_of(work())
+        return response if response is not None else await self._pages.failed(request, error)
+
+    async def integrations(self, visit: Visit) -> Response:
+        """Show what there is to connect to."""
+        registry, wanted = self._pages.host.plugins, visit.text("q").casefold()
+        found = [
+            one
+            for one in registry.plugins.values()
+            if visit.token.covers(plugin=one.id)
+            and (wanted in one.name.casefold() or wanted in one.description.casefold())
+        ]
+        counts: dict[str, int] = {}
+        for stored in await visit.session.connections.list(Selection(limit=1000)):
+            counts[stored.connection.plugin] = counts.get(stored.connection.plugin, 0) + 1
+        broken = list(registry.broken.values()) if visit.may(Scope.ADMIN) else []
+        return self._pages.show(
+            visit, "integrations.html", plugins=found, counts=counts, broken=broken, q=visit.text("q")
+        )
+
+    async def integration(self, visit: Visit) -> Response:
+        """Show one plugin: what it can do, what it needs, its connections."""
+        if not visit.token.covers(plugin=visit.request.path_params["plugin"]):
+            raise Problem("not-found")
+        manifest = self._pages.host.plugins.plugin(visit.request.path_params["plugin"])
+        found = await visit.session.connections.list(Selection(plugin=manifest.id, limit=PAGE))
+        return self._pages.show(visit, "integration.html", plugin=manifest, connections=found)
+
+    async def connections(self, visit: Visit) -> Response:
+        """List connections, those that need a person first."""
+        state = next((one for one in State if one.value == visit.text("state")), None)
+        name = f"*{visit.text('q').replace('*', '')}*" if visit.text("q") else None
+        selection = Selection(
+            plugin=visit.text("plugin") or None,
+            site=visit.text("site") or None,
+            state=state,
+            name=name,
+            after=visit.text("after"),
+            limit=PAGE + 1,
+        )
+        found = await visit.session.connections.list(selection)
+        kept = [
+            one
+            for one in found[:PAGE]
+            if visit.token.covers(plugin=one.connection.plugin, connection=one.connection.name)
+        ]
+        troubled = sum(one.state in _FIRST for one in kept)
+        more = found[PAGE - 1].connection.name if len(found) > PAGE else ""
+        kept.sort(key=lambda one: (_FIRST.get(one.state, 2), one.connection.name))
+        query = {name: visit.text(name) for name in ("plugin", "site", "state", "q") if visit.text(name)}
+        facts: dict[str, Any] = {
+            "connections": kept,
+            "plugins": self._pages.host.plugins.plugins,
+            "state": state,
+            "q": visit.text("q"),
+        }
+        next_page = f"?{urlencode({**query, 'after': more})}" if more else ""
+        said = {
+            "added": visit.text("added"),
+            "saved": visit.text("saved"),
+            "troubled": troubled,
+            "next_page": next_page,
+        }
+        repair = [await self._repair(visit, one) for one in kept if one.state in _FIRST][:3]
+        return self._pages.show(visit, "connections.html", repair=repair, states=list(State), **facts, **said)
+
+    async def _repair(self, visit: Visit, stored: StoredConnection) -> dict[str, Any]:
+        """Return what the card above the list says of a connection in trouble."""
+        runs = await visit.session.history(10, stored.connection.name)
+        failed = [one for one in runs if one.status == Status.FAILED.value]
+        why = failed[0].document()["error"] if failed else None
+        first = (why or {}).get("entries", [{}])[0] if isinstance(why, dict) else {}
+        return {
+            "stored": stored,
+            "runs": runs[:5],
+            "failed": failed,
+            "why": first,
+            "words": stored.health.attention or stored.damage,
+        }
+
+    async def history(self, visit: Visit) -> Response:
+        """List the newest runs."""
+        connection = visit.text("connection") or None
+        found = await visit.session.history(RUNS, connection)
+        status = visit.text("status")
+        seen = [
+            one
+            for one in found
+            if visit.token.covers(plugin=one.plugin, connection=one.connection, command=one.command)
+            and status in ("", one.status)
+        ]
+        return self._pages.show(visit, "history.html", runs=seen, connection=connection or "", status=status)
+
+    async def past(self, visit: Visit) -> Response:
+        """Show one run as history keeps it."""
+        record = await visit.session.past(visit.request.path_params["id"])
+        if record is None or not visit.token.covers(
+            plugin=record.plugin, connection=record.connection, command=record.command
+        ):
+            raise Problem("not-found", "There is no run of that id that you may see.")
+        return self._pages.show(
+            visit, "past.html", record=record, document=record.document(), result=record.as_result()
+        )
+
+    async def audit(self, visit: Visit) -> Response:
+        """Show who did what."""
+        return self._pages.show(visit, "audit.html", records=await visit.session.audit.newest(RUNS))
+
+    async def places(self, visit: Visit) -> Response:
+        """Show tenants and sites; add and remove them."""
+        if visit.request.method == "POST":
+            await self._change_places(visit)
+            return RedirectResponse("/places", 303)
+        return self._pages.show(visit, "places.html", places=await visit.session.sites.map())
+
+    async def _change_places(self, visit: Visit) -> None:
+        sites, name = visit.session.sites, visit.text("name")
+        if visit.text("action") == "tenant":
+            await sites.put_tenant(name, master="master" in visit.data)
+        elif visit.text("action") == "site":
+            await sites.put_site(name, tenant=visit.text("tenant") or None, internal=visit.text("kind") != "client")
+        elif visit.text("action") == "remove-site":
+            await sites.remove_site(name)
+        elif visit.text("action") == "remove-tenant":
+            await sites.remove_tenant(name)
+
+    async def tokens(self, visit: Visit) -> Response:
+        """Show the tokens; make one, which is shown this once, or revoke one."""
+        made = ""
+        if visit.request.method == "POST" and visit.text("action") == "revoke":
+            await visit.session.tokens.revoke(visit.text("id"))
+        elif visit.request.method == "POST":
+            scopes = tuple(Scope(one) for one in map(str, visit.data.getlist("scopes")) if one in set(Scope))
+            groups = tuple(visit.text("groups").replace(",", " ").split())
+            wanted = Token(
+                visit.text("name"),
+                scopes,
+                user=visit.text("user") or None,
+                groups=groups,
+                site=visit.text("site") or None,
+            )
+            days = float(visit.text("days")) if visit.text("days").isdigit() else None
+            made = (await visit.session.tokens.add(wanted, days=days))[1]
+        found = await visit.session.tokens.list()
+        return self._pages.show(visit, "tokens.html", tokens=found, made=made, scopes=list(Scope))
