@@ -16,6 +16,7 @@ playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
 PROGRAM = str(Path(sys.executable).with_name("connector-host"))
 PICTURES = Path(os.environ.get("PICTURES", "build/pictures"))
+AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js"
 MODES = [(1280, "light"), (390, "dark"), (1280, "dark"), (390, "light")]
 RUN = MODES if "ALL_MODES" in os.environ else MODES[:2]
 pytestmark = [
@@ -54,7 +55,7 @@ class Person:
     """Somebody at the page: each window they see is kept as a picture, and looked over."""
 
     def __init__(self, page: Any, mode: str) -> None:
-        self.page, self.mode, self.said = page, mode, list[str]()
+        self.page, self.mode, self.said, self.audited = page, mode, list[str](), 0
         page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.said.append(str(error)))
 
@@ -69,7 +70,12 @@ class Person:
         )
         assert unnamed == [], f"{name} has fields without a name: {unnamed}"
         assert self.page.locator("h1").count() == 1
+        self.page.evaluate(AXE.read_text("utf-8"))
+        found = self.page.evaluate("axe.run().then((all) => all.violations)")
+        told = [f"{one['id']}: {one['help']} {[node['html'][:120] for node in one['nodes']][:3]}" for one in found]
+        assert told == [], f"{name}: {told}"
         assert self.said == []
+        self.audited += 1
 
 
 @pytest.mark.parametrize(("width", "scheme"), RUN, ids=[f"{width}-{scheme}" for width, scheme in RUN])
@@ -121,6 +127,7 @@ def test_the_walk_of_the_specification(browser: Any, width: int, scheme: str) ->
         person.sees("raw-data")
 
         keeps_and_leaves(page, person, link)
+        assert person.audited == 15
         context.close()
 
 
