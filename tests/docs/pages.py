@@ -70,7 +70,7 @@ def follow(
 def _lines(block: Block, text: str, port: str) -> list[str]:
     if block.kind == "sh":
         waiting = f"&\nuntil (echo > /dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.05; done\n"
-        text = re.sub(r"(?<!&)&\n", lambda _: waiting, text)
+        text = re.sub(rf"({port}[^\n]*)(?<!&)&\n", lambda found: found[1] + waiting, text)
         return ["set +e", text, f"test $? = {block.exit_code} || exit 90", "set -e"] if block.exit_code else [text]
     named = re.match(r"# (at the end of )?([\w./~-]+\.\w+)\n", text)
     if named:
