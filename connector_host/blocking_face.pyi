@@ -27,12 +27,16 @@ from connector_host.model.connection import (
 from connector_host.model.invocation import Options
 from connector_host.model.result import Choice, HistoryRecord, IntakeRecord, Result
 from connector_host.model.token import Token
+from connector_host.ports.parts import Clock
 
 class BlockingConnections(Protocol):
     """Every change of a connection goes through here."""
 
     def list(self, selection: Selection = ...) -> list[StoredConnection]:
         """Return those selected that the caller may use, by name, with their health and without sealed secrets."""
+
+    def checks_of(self, names: Sequence[str], most: int = ...) -> Mapping[str, Sequence[str]]:
+        """Return the statuses of the newest health checks of many connections, oldest first, by their names."""
 
     def show(self, name: str) -> dict[str, Any]:
         """Return one as `schemas/connection.schema.json` describes it; raises UnknownConnection."""
@@ -258,6 +262,10 @@ class BlockingHost(Protocol):
     @property
     def plugins(self) -> PluginRegistry:
         """The plugins; none of their code is run to list them."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the host goes by."""
 
     def acting_for(self, caller: Caller) -> BlockingSession:
         """Return a session in which only what `caller` may do is done; a caller with nothing in it may do nothing."""

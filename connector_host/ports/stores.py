@@ -1,6 +1,6 @@
 """The ports of the database; what belongs together is written in one transaction, its audit record with it."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -109,6 +109,9 @@ class HealthStore(Protocol):
 
     async def attend(self, connection_id: str, reason: str) -> None:
         """Say why a connection needs attention, or with no reason that it needs none."""
+
+    async def checks(self, connection_ids: Sequence[str], most: int) -> Mapping[str, Sequence[str]]:
+        """Return the statuses of the newest checks of many connections, oldest first, read at once."""
 
 
 class AuditStore(Protocol):

@@ -330,3 +330,13 @@ delete from sign_in where digest = :digest;
 
 -- name: remove_sign_ins_of
 delete from sign_in where token_id = :token_id or expires_at < :now;
+
+-- name: checks_of
+-- The newest of each: its index gives them in their order.
+select connection_id, status from (
+    select connection_id, status, started_at,
+        row_number() over (partition by connection_id order by started_at desc, rowid desc) as place
+    from invocation
+    where connection_id in (select value from json_each(:ids)) and actor_kind = 'health check'
+)
+where place <= :most order by connection_id, place desc;

@@ -1,7 +1,7 @@
 """The health of connections on SQLite, and the claims on checks that are due."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +53,14 @@ class SqliteHealth:
         values: dict[str, Any] = {"connection_id": connection_id, "status": status, "at": at.timestamp()}
         values["unchecked"] = json.dumps(list(unchecked))
         await self._database.write(lambda db: db.change("tested", **values))
+
+    async def checks(self, connection_ids: Sequence[str], most: int) -> Mapping[str, Sequence[str]]:
+        """Return the statuses of the newest checks of many, oldest first."""
+        found: dict[str, list[str]] = {}
+        with self._database.reading() as db:
+            for connection_id, status in db.rows("checks_of", ids=json.dumps(list(connection_ids)), most=most):
+                found.setdefault(connection_id, []).append(status)
+        return found
 
     async def attend(self, connection_id: str, reason: str) -> None:
         """Say why one needs attention, or that it needs none."""

@@ -225,3 +225,16 @@ def test_each_problem_is_explained(web: Web) -> None:
 def test_without_http_it_runs_the_checks_alone(tmp_path: Any) -> None:
     with serving(tmp_path, "--no-http", expect="(Running health checks)") as told:
         assert told == "Running health checks"
+
+
+def test_the_newest_checks_of_many_connections_are_read_at_once(web: Web) -> None:
+    from connector_host import Change, HealthCheck
+
+    async def work(session: Any) -> Any:
+        await session.connections.edit("prod", Change({"health_check": HealthCheck(1)}))
+        for _ in range(2):
+            await session.health.run_due()
+        return await session.connections.checks_of(["prod", "named"], 40)
+
+    found = web.world.use(work)
+    assert (list(found["prod"]), list(found["named"])) == (["Passed"], [])

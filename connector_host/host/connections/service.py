@@ -1,6 +1,6 @@
 """Connections as a caller handles them: added, edited, copied, listed, shown, removed; secrets go in and never out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any
 
@@ -45,6 +45,15 @@ class Connections:
             if len(found) == selection.limit:
                 break
         return found
+
+    async def checks_of(self, names: Sequence[str], most: int = 40) -> Mapping[str, Sequence[str]]:
+        """Return the statuses of the newest health checks of many connections, oldest first, by their names.
+
+        Raises UnknownConnection.
+        """
+        found = {one: (await find(self._core, one, self._caller)).connection.id for one in names}
+        checks = await self._core.store.health.checks(list(found.values()), most)
+        return {name: checks.get(connection_id, ()) for name, connection_id in found.items()}
 
     async def show(self, name: str) -> dict[str, Any]:
         """Return one as `schemas/connection.schema.json` describes it; raises UnknownConnection."""

@@ -134,8 +134,11 @@ class Windows:
             "troubled": troubled,
             "next_page": next_page,
         }
+        checks = await visit.session.connections.checks_of([one.connection.name for one in kept if not one.damage])
         repair = [await self._repair(visit, one) for one in kept if one.state in _FIRST][:3]
-        return self._pages.show(visit, "connections.html", repair=repair, states=list(State), **facts, **said)
+        return self._pages.show(
+            visit, "connections.html", repair=repair, states=list(State), checks=checks, **facts, **said
+        )
 
     async def _repair(self, visit: Visit, stored: StoredConnection) -> dict[str, Any]:
         """Return what the card above the list says of a connection in trouble."""
