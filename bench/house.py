@@ -22,7 +22,7 @@ HELD = {
     "lines of code": 24_500,
     "protocols": 24,
     "imports per file": 5.2,  # surfaces, which bring rooms together, have more
-    "import depth": 31,
+    "import depth": 33,
     "import depth of app": 23,
 }
 

@@ -17,7 +17,7 @@ SUSPICIOUS = {
     "private_key", "inputs", "draft", "sealed", "wrapped", "revealed",
 }  # fmt: skip
 NO_SECRET = {  # by what they hold under such a name
-    "Connection.secrets": "names", "Ask.token": "without its text", "FormField.sealed": "whether it is one", "Invocation.inputs": "has a repr of its own", "Invocation.draft": "the same",
+    "Connection.secrets": "names", "Ask.token": "without its text", "Visit.token": "the same", "FormField.sealed": "whether it is one", "Invocation.inputs": "has a repr of its own", "Invocation.draft": "the same",
     "StoredConnection.sealed": "sealed", "HistoryRecord.inputs": "redacted", "WrappedKey.wrapped": "sealed",
     "Server.headers": "templates", "RequestTemplate.headers": "templates", "RequestTemplate.body": "a template",
     "HttpExchange.body": "a sample", "HttpExchange.headers": "a sample", "Auth.token": "a template",

@@ -1,5 +1,6 @@
 """The windows that list: integrations, connections, history, audit, places, tokens; and signing in."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -101,43 +102,24 @@ class Windows:
 
     async def connections(self, visit: Visit) -> Response:
         """List connections, those that need a person first."""
-        state = next((one for one in State if one.value == visit.text("state")), None)
-        name = f"*{visit.text('q').replace('*', '')}*" if visit.text("q") else None
-        selection = Selection(
-            plugin=visit.text("plugin") or None,
-            site=visit.text("site") or None,
-            state=state,
-            name=name,
-            after=visit.text("after"),
-            limit=PAGE + 1,
-        )
-        found = await visit.session.connections.list(selection)
-        kept = [
-            one
-            for one in found[:PAGE]
-            if visit.token.covers(plugin=one.connection.plugin, connection=one.connection.name)
-        ]
-        troubled = sum(one.state in _FIRST for one in kept)
-        more = found[PAGE - 1].connection.name if len(found) > PAGE else ""
+        asked = {name: visit.text(name) for name in ("plugin", "site", "state", "q") if visit.text(name)}
+        found = await visit.session.connections.list(_selection(visit, asked))
+        kept = [one for one in found[:PAGE] if _covers(visit, one)]
         kept.sort(key=lambda one: (_FIRST.get(one.state, 2), one.connection.name))
-        query = {name: visit.text(name) for name in ("plugin", "site", "state", "q") if visit.text(name)}
-        facts: dict[str, Any] = {
-            "connections": kept,
-            "plugins": self._pages.host.plugins.plugins,
-            "state": state,
-            "q": visit.text("q"),
-        }
-        next_page = f"?{urlencode({**query, 'after': more})}" if more else ""
-        said = {
-            "added": visit.text("added"),
-            "saved": visit.text("saved"),
-            "troubled": troubled,
-            "next_page": next_page,
-        }
-        checks = await visit.session.connections.checks_of([one.connection.name for one in kept if not one.damage])
-        repair = [await self._repair(visit, one) for one in kept if one.state in _FIRST][:3]
+        names = [one.connection.name for one in kept if not one.damage]
+        more = found[PAGE - 1].connection.name if len(found) > PAGE else ""
         return self._pages.show(
-            visit, "connections.html", repair=repair, states=list(State), checks=checks, **facts, **said
+            visit,
+            "connections.html",
+            connections=kept,
+            checks=await visit.session.connections.checks_of(names),
+            repair=[await self._repair(visit, one) for one in kept if one.state in _FIRST][:3],
+            plugins=self._pages.host.plugins.plugins,
+            states=list(State),
+            asked=asked,
+            next_page=f"?{urlencode({**asked, 'after': more})}" if more else "",
+            added=visit.text("added"),
+            saved=visit.text("saved"),
         )
 
     async def _repair(self, visit: Visit, stored: StoredConnection) -> dict[str, Any]:
@@ -219,3 +201,14 @@ class Windows:
             made = (await visit.session.tokens.add(wanted, days=days))[1]
         found = await visit.session.tokens.list()
         return self._pages.show(visit, "tokens.html", tokens=found, made=made, scopes=list(Scope))
+
+
+def _selection(visit: Visit, asked: Mapping[str, str]) -> Selection:
+    state = next((one for one in State if one.value == asked.get("state")), None)
+    name = f"*{asked['q'].replace('*', '')}*" if "q" in asked else None
+    narrowed = {"plugin": asked.get("plugin"), "site": asked.get("site"), "state": state, "name": name}
+    return Selection(**narrowed, after=visit.text("after"), limit=PAGE + 1)  # type: ignore[arg-type]
+
+
+def _covers(visit: Visit, stored: StoredConnection) -> bool:
+    return visit.token.covers(plugin=stored.connection.plugin, connection=stored.connection.name)
