@@ -56,8 +56,8 @@ class BlockingConnections(Protocol):
     def copy(self, name: str, new_name: str, change: Change = ...) -> Connection:
         """Keep a connection like another one, changed; its secrets are sealed anew. Only the operator may."""
 
-    def remove(self, name: str) -> None:
-        """Forget a connection and its secrets; its history stays. Raises UnknownConnection, NotAllowed, BadSetting."""
+    def remove(self, name: str, *, version: int | None = ...) -> None:
+        """Forget a connection and its secrets, of this version where one is given; its history stays."""
 
     def upgrade(self) -> Sequence[BulkOutcome]:
         """Save anew what was saved for another version of its plugin; what does not suit it is flagged, and kept."""

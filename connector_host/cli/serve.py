@@ -60,6 +60,10 @@ def command(
     require("server", "sse_starlette", "The HTTP API")
     from connector_host.web.serving import Listening  # noqa: PLC0415 - only a server pays
 
+    if (tls_certificate is None) != (tls_key is None):
+        raise WrongUse("TLS needs both: --tls-certificate and --tls-key.")
+    if behind_proxy and base_url is None:
+        raise WrongUse("Behind a proxy say where people reach it: --base-url https://connectors.example.com.")
     if host not in _LOOPBACK and uds is None and tls_certificate is None and not behind_proxy:
         raise WrongUse(f"Tokens would travel unencrypted to {host}: give --tls-certificate, or --behind-proxy.")
     from connector_host.web.metrics import Metrics  # noqa: PLC0415 - the same

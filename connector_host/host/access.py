@@ -70,14 +70,14 @@ def rights(sites: SiteMap, connection: Connection, caller: Principal) -> frozens
     """Return what `caller` may do with `connection`."""
     if isinstance(caller, Operator):
         return _ALL
-    if not caller:
+    if not caller or not caller.bounds.cover(plugin=connection.plugin, connection=connection.name):
         return _NONE
     stands = standing(sites, connection, caller)
     named = Naming.ADMIN if caller.manages and stands in _OWN else naming(connection, caller)
     return RULES[stands][named]
 
 
-def check_may_add(caller: Principal, fields: Mapping[str, object]) -> Mapping[str, object]:
+def check_may_add(caller: Principal, name: str, plugin: str, fields: Mapping[str, object]) -> Mapping[str, object]:
     """Return the fields of a new connection as this caller may give them; raises NotAllowed.
 
     The operator gives any; who manages connections adds them at their own site, and shares them with nobody.
@@ -86,6 +86,10 @@ def check_may_add(caller: Principal, fields: Mapping[str, object]) -> Mapping[st
         return fields
     if not (caller and caller.manages):
         raise NotAllowed("Only the operator of the host may add a connection.")
+    if not caller.bounds.cover(plugin=plugin, connection=name):
+        raise NotAllowed("You may not add a connection of that name or plugin.")
+    if caller.site is None and caller.tenant is not None:
+        raise NotAllowed("You belong to no site, where a connection of yours could be.")
     elsewhere = fields.get("site", caller.site) != caller.site
     shared = [one for one in ("shared_to_internal_sites", "tenants", "recipient_site", "agent") if fields.get(one)]
     if elsewhere or shared:

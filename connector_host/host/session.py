@@ -7,7 +7,7 @@ from typing import Any
 from connector_host.host.audit import AuditTrail
 from connector_host.host.choices import choices_in, parameter_of, plain_choices
 from connector_host.host.connections.editing import drafted, drafted_edit
-from connector_host.host.connections.reading import diagnosis_of, find, ingested_of, may_read, runs_of
+from connector_host.host.connections.reading import diagnosis_of, find, ingested_of, may_read, runs_of, within
 from connector_host.host.connections.service import Connections
 from connector_host.host.connections.transfer import Transfers
 from connector_host.host.core import Core
@@ -20,9 +20,9 @@ from connector_host.host.subscription import take_in
 from connector_host.host.tokens import Tokens
 from connector_host.host.unsaved import run_with, test_unsaved
 from connector_host.host.uploads import Uploads
-from connector_host.model.caller import Operator, Principal, actor_of
+from connector_host.model.caller import UNBOUNDED, Operator, Principal, actor_of
 from connector_host.model.connection import Change, StoredConnection, VaultReference
-from connector_host.model.errors import NotAllowed, WrongUse
+from connector_host.model.errors import NotAllowed, UnknownCommand, WrongUse
 from connector_host.model.invocation import DEFAULTS, UNRECORDED, Invocation, Options
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.result import Choice, HistoryRecord, IntakeRecord, Result
@@ -141,6 +141,7 @@ class Session:
         """Run the plugin's Test Connection through a stored connection; raises as run() does."""
         stored = await find(self._core, connection, self._caller)
         manifest, command = test_command(self._core.registry, stored.connection.plugin)
+        manifest, command = self._command(manifest.id, command.id)
         return await invoke(self._core, self._invocation(manifest, command, stored, inputs, options))
 
     async def run_with(
@@ -150,7 +151,10 @@ class Session:
 
         Without `options` nothing is kept in the history either. Raises as run() does, and BadSetting for wrong values.
         """
-        return await run_with(self._core, self._caller, plugin, command, values, inputs, options)
+        manifest, found = self._command(plugin, command)
+        if not isinstance(self._caller, Operator) and self._caller.bounds.connections:
+            raise NotAllowed("You may run commands through the connections that you were given alone.")
+        return await run_with(self._core, self._caller, manifest.id, found.id, values, inputs, options)
 
     async def test_draft(self, name: str, plugin: str, change: Change, *, options: Options = DEFAULTS) -> Result:
         """Run Test Connection on a new connection's values; stores nothing, raises BadSetting for wrong ones."""
@@ -180,8 +184,10 @@ class Session:
         UnknownConnection.
         """
         if connection is None:
-            whose = None if isinstance(self._caller, Operator) else actor_of(self._caller)
-            return await self._core.store.history.recent(limit, None, whose) if self._caller_is_known() else []
+            if isinstance(self._caller, Operator):
+                return await self._core.store.history.recent(limit)
+            found = await self._core.store.history.recent(limit, None, actor_of(self._caller)) if self._caller else []
+            return [one for one in found if within(one, self._caller)]
         stored = await find(self._core, connection, self._caller)
         return await runs_of(self._core, stored, self._caller, limit, checks=checks)
 
@@ -201,12 +207,20 @@ class Session:
         return await diagnosis_of(self._core, await find(self._core, name, self._caller), self._caller)
 
     async def _find(self, plugin: str, command: str, connection: str) -> tuple[Manifest, Command, StoredConnection]:
-        manifest, found = self._core.registry.command(plugin, command)
+        manifest, found = self._command(plugin, command)
         stored = await find(self._core, connection, self._caller)
         owner = stored.connection.plugin
         if owner != manifest.id:
             raise WrongUse(f"The connection '{connection}' belongs to {owner}, not to {manifest.id}.")
         return manifest, found, stored
+
+    def _command(self, plugin: str, command: str) -> tuple[Manifest, Command]:
+        """Return a command that lies within the caller's bounds; raises UnknownPlugin, BrokenPlugin, UnknownCommand."""
+        manifest, found = self._core.registry.command(plugin, command)
+        bounds = UNBOUNDED if isinstance(self._caller, Operator) else self._caller.bounds
+        if not bounds.cover(plugin=manifest.id, command=found.id):
+            raise UnknownCommand(f"There is no command '{command}' that you may run.")
+        return manifest, found
 
     def _invocation(
         self,

@@ -14,12 +14,13 @@ from connector_host.host.core import Core
 from connector_host.host.seals import mac_of_token, same
 from connector_host.host.sites import checked_name
 from connector_host.manifests.wording import did_you_mean
-from connector_host.model.caller import Principal, actor_of
+from connector_host.model.caller import UNBOUNDED, Principal, actor_of
 from connector_host.model.errors import BadSetting
 from connector_host.model.stored import KeptToken, SignIn
 from connector_host.model.token import Scope, Token, digest_of_text, id_in, new_token_text
 
 SESSION, LINK = timedelta(hours=8), timedelta(minutes=10)
+_SHORTEST, _LONGEST = 1 / 86_400, 3650  # days
 _NOTED_EACH = 60.0  # seconds between notes of a token's last use
 
 
@@ -38,6 +39,10 @@ class Tokens:
         operator_only(self._caller, "make tokens")
         now, (token_id, text) = self._core.clock.now(), new_token_text()
         scopes = tuple(_scope(one) for one in wanted.scopes)
+        try:
+            msgspec.convert(msgspec.to_builtins(wanted), Token)
+        except msgspec.ValidationError as error:
+            raise BadSetting(f"A token cannot be like that: {error}.") from None
         token = replace(wanted, id=token_id, name=checked_name(wanted.name, "token"), scopes=scopes, last_used_at=None)
         self._check(token, days)
         until = None if days is None else now + timedelta(days=days)
@@ -71,10 +76,12 @@ class Tokens:
         return await _begun(self._core, "link", token_id, LINK)
 
     def _check(self, token: Token, days: float | None) -> None:
+        if Scope.ADMIN in token.scopes and token.bounds != UNBOUNDED:
+            raise BadSetting("A token with the scope 'admin' cannot be narrowed: it can make others.")
         if not token.scopes:
             raise BadSetting(f"A token needs a scope. There are: {', '.join(Scope)}.")
-        if days is not None and not 0 < days <= 3650:  # noqa: PLR2004 - ten years
-            raise BadSetting("A token is good for more than 0 and at most 3650 days.")
+        if days is not None and not _SHORTEST <= days <= _LONGEST:
+            raise BadSetting(f"A token is good for at least a second and at most {_LONGEST} days.")
         principal = token.principal
         if not principal and Scope.ADMIN not in token.scopes:
             raise BadSetting("Say for whom the token's holder acts: a user, groups, a site or a tenant.")
@@ -100,6 +107,11 @@ class Doorkeeper:
         if not found or not compare_digest(found[0].digest, digest_of_text(text)):
             return None
         return await self._good(found[0])
+
+    async def holds(self, token: Token) -> bool:
+        """Whether a token is still good."""
+        kept = await self._core.store.tokens.list(token.id)
+        return bool(kept) and await self._good(kept[0]) is not None
 
     async def by_session(self, text: str) -> Token | None:
         """Return the token by which a browser is signed in."""
@@ -153,7 +165,10 @@ async def _opened(core: Core, kept: KeptToken) -> Token | None:
     """Return a kept token; None where its row is not as the host wrote it."""
     if not same(kept.mac, mac_of_token(await core.secrets.folder_key(), kept.document, kept.digest)):
         return None
-    token = msgspec.json.decode(kept.document, type=Token)
+    try:
+        token = msgspec.json.decode(kept.document, type=Token)
+    except msgspec.ValidationError:
+        return None
     used = None if kept.last_used_at is None else datetime.fromtimestamp(kept.last_used_at, UTC)
     return replace(token, last_used_at=used)
 

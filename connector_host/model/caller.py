@@ -7,11 +7,28 @@ from msgspec import Struct, field
 from connector_host.model.errors import WrongUse
 
 
+class Bounds(Struct, frozen=True):
+    """What somebody may deal with, by name; of what is empty, with all."""
+
+    plugins: tuple[str, ...] = ()
+    connections: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+    def cover(self, *, plugin: str = "", connection: str = "", command: str = "") -> bool:
+        """Whether these names lie within; a name that is not asked about does."""
+        named = ((plugin, self.plugins), (connection, self.connections), (command, self.commands))
+        return all(not allowed or not name or name in allowed for name, allowed in named)
+
+
+UNBOUNDED = Bounds()
+
+
 class Caller(Struct, frozen=True):
     """On whose behalf something is done, as the embedding program vouches for.
 
     A caller with nothing in it may do nothing. One who `manages` adds connections at their own site, and administers
-    those there. Raises WrongUse for names that cannot be shown.
+    those there. What lies outside their `bounds` does not exist for them. Raises WrongUse for names that cannot be
+    shown.
     """
 
     user: str | None = None
@@ -19,6 +36,7 @@ class Caller(Struct, frozen=True):
     site: str | None = None
     tenant: str | None = None
     manages: bool = False
+    bounds: Bounds = UNBOUNDED
 
     def __str__(self) -> str:
         place = "".join(f" {word} {name}" for word, name in (("at", self.site), ("of", self.tenant)) if name)

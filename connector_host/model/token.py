@@ -3,14 +3,13 @@
 import hashlib
 import secrets
 import zlib
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from hmac import compare_digest
 
 from msgspec import Struct
 
-from connector_host.model.caller import Caller, Operator, Principal
+from connector_host.model.caller import Bounds, Caller, Operator, Principal
 
 _PREFIX, _ID_BYTES, _SECRET_BYTES = "ch", 6, 32
 
@@ -66,7 +65,12 @@ class Token(Struct, frozen=True):
         if Scope.ADMIN in self.granted:
             return Operator(self.id)
         manages = Scope.CONNECTIONS in self.granted
-        return Caller(self.user, self.groups, self.site, self.tenant, manages=manages)
+        return Caller(self.user, self.groups, self.site, self.tenant, manages, self.bounds)
+
+    @property
+    def bounds(self) -> Bounds:
+        """What it is narrowed to."""
+        return Bounds(self.plugins, self.connections, self.commands)
 
     def allows(self, scope: Scope) -> bool:
         """Whether it is good for something that wants this scope."""
@@ -74,12 +78,7 @@ class Token(Struct, frozen=True):
 
     def covers(self, *, plugin: str = "", connection: str = "", command: str = "") -> bool:
         """Whether what it is narrowed to, if to anything, includes these names."""
-        named: Sequence[tuple[str, tuple[str, ...]]] = (
-            (plugin, self.plugins),
-            (connection, self.connections),
-            (command, self.commands),
-        )
-        return all(not allowed or not name or name in allowed for name, allowed in named)
+        return self.bounds.cover(plugin=plugin, connection=connection, command=command)
 
 
 def new_token_text() -> tuple[str, str]:

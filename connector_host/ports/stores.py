@@ -33,8 +33,11 @@ class ConnectionStore(Protocol):
     async def change(self, stored: StoredConnection, entry: AuditEntry) -> None:
         """Replace the version before this one; raises ConnectionChanged, and as add() does."""
 
-    async def remove(self, connection_id: str, entry: AuditEntry) -> bool:
-        """Forget one; whether it was there. Raises BadSetting while others look up their values through it."""
+    async def remove(self, connection_id: str, entry: AuditEntry, version: int | None = None) -> bool:
+        """Forget one, of this version where one is given; whether it was there.
+
+        Raises BadSetting while others look up their values through it.
+        """
 
     async def rewrap(self, connection_id: str, old: WrappedKey, new: WrappedKey) -> bool:
         """Exchange the wrapped data key if it is still `old`; whether it was."""

@@ -70,7 +70,7 @@ update connection set
 where id = :id and version = :version - 1;
 
 -- name: remove_connection
-delete from connection where id = :id;
+delete from connection where id = :id and (:version is null or version = :version);
 
 -- name: users_of_vault
 select c.name from vault_use u join connection c on c.id = u.connection_id where u.vault_id = :vault_id

@@ -106,7 +106,7 @@ class SqliteConnections:
         with self._constraints(connection):
             await self._database.write(work)
 
-    async def remove(self, connection_id: str, entry: AuditEntry) -> bool:
+    async def remove(self, connection_id: str, entry: AuditEntry, version: int | None = None) -> bool:
         """Forget one."""
 
         def work(db: Statements) -> bool:
@@ -116,7 +116,7 @@ class SqliteConnections:
                     f"The connection cannot be removed: values are looked up through it for {', '.join(users)}. Give "
                     f"those another vault, or the values themselves, first."
                 )
-            removed = bool(db.change("remove_connection", id=connection_id))
+            removed = bool(db.change("remove_connection", id=connection_id, version=version))
             if removed:
                 append(db, entry)
             return removed

@@ -118,6 +118,14 @@ def known_keys(document: Mapping[str, Any], known: Mapping[str, type | tuple[typ
         raise Problem("invalid", faults[0]["detail"], faults)
 
 
+def texts_in(body: Mapping[str, Any], name: str, place: str = "") -> list[str]:
+    """Return a list of texts, empty where it is not there; raises Problem for one that holds something else."""
+    found = body.get(name) or []
+    if not all(isinstance(one, str) for one in found):
+        raise wrong(f"{place}/{name}", "It is a list of texts.")
+    return list(found)
+
+
 def _is(value: Any, kinds: type | tuple[type, ...]) -> bool:
     plain = kinds if isinstance(kinds, tuple) else (kinds,)
     return isinstance(value, kinds) and (not isinstance(value, bool) or bool in plain)

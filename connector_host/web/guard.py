@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,6 +13,7 @@ from connector_host.web.problems import Problem, response_of
 
 BODY, FILE = 1_000_000, 25_000_000
 SLASH = "\ue000"  # stands for a slash within a part of a path: no name holds it, for it cannot be printed
+_HOST = re.compile(r"(?:(?P<name>[\w.-]+)|\[(?P<six>[0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?", re.ASCII)
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -56,10 +57,9 @@ class Guard:
 
     def _refuse(self, headers: Headers, limit: int) -> None:
         named = headers.getlist("host")
-        if len(named) != 1:
-            raise Problem("misdirected", "A request names one host.")
-        name = urlsplit(f"//{named[0]}").hostname if re.fullmatch(r"[\w.:\[\]-]+", named[0]) else None
-        if name is None or (self._hosts and name not in self._hosts):
+        found = _HOST.fullmatch(named[0]) if len(named) == 1 else None
+        name = (found["name"] or found["six"]).lower() if found else ""
+        if not name or (self._hosts and name not in self._hosts):
             raise Problem("misdirected")
         if headers.get("content-encoding", "identity") != "identity":
             raise Problem("media", "Send the body as it is, without a Content-Encoding.")

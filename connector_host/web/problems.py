@@ -6,6 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from connector_host.model import errors
+from connector_host.model.invocation_errors import InvocationError
 from connector_host.model.result import json_text
 
 MEDIA = "application/problem+json"
@@ -92,6 +93,7 @@ _OF_ERRORS: Sequence[tuple[type[Exception], str]] = (
     (errors.InvocationExists, "conflict"),
     (errors.ConnectionChanged, "changed"),
     (errors.WrongUse, "invalid"),
+    (InvocationError, "invalid"),
     (errors.ManifestError, "unavailable"),
     (errors.StoreError, "unavailable"),
     (errors.SealError, "unavailable"),

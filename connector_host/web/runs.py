@@ -1,18 +1,25 @@
 """Invocations under way in this process: begun, watched, cancelled; a client that goes away ends none."""
 
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
 from msgspec import Struct, field
 
-from connector_host.model.caller import Actor
-from connector_host.model.result import Result
+from connector_host.model.boundary import outcome_of
+from connector_host.model.caller import Actor, actor_of
+from connector_host.model.result import Result, json_text
+from connector_host.model.token import Token
 from connector_host.web.problems import Problem
 
-KEPT, PER_TOKEN, WATCHERS, EVENTS = 200, 64, 20, 256
+PER_TOKEN, EVENTS = 64, 256
+WATCHERS, WATCHERS_IN_ALL = 20, 200  # of a token, of the server
+KEPT, KEPT_BYTES, KEPT_SECONDS = 200, 64_000_000, 900.0  # of what ended; then the history alone has it
+LOOK = 5.0  # seconds between looks whether who watches still may
 
 
 class Run(Struct, eq=False):
@@ -30,7 +37,9 @@ class Run(Struct, eq=False):
     watchers: int = 0
     result: Result | None = None
     error: Exception | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)  # plugin, command, connection, inputs
+    ended_at: float = 0.0
+    size: int = 0
 
     async def wait(self, seconds: float) -> None:
         """Wait until it has ended, for so long."""
@@ -55,14 +64,11 @@ class Runs:
     def __init__(self, group: TaskGroup) -> None:
         self._group = group
         self._runs: dict[str, Run] = {}
+        self._at_once: Counter[str] = Counter()
 
     def begin(self, run: Run, work: Callable[[Run], Awaitable[Result]]) -> None:
         """Begin an invocation; raises Problem where its token has too many, or its key's first call is under way."""
-        under_way = [one for one in self._runs.values() if not one.ended.is_set() and one.token_id == run.token_id]
-        if len(under_way) >= PER_TOKEN:
-            raise Problem(
-                "too-many", f"{PER_TOKEN} invocations of this token are under way.", headers={"Retry-After": "1"}
-            )
+        under_way = self._refuse_too_many(run.token_id)
         if run.key is not None and any(one.key == run.key and one.actor == run.actor for one in under_way):
             raise Problem("conflict", "The first call with this idempotency key is under way.")
         if run.id in self._runs:
@@ -72,36 +78,78 @@ class Runs:
         self._group.start_soon(self._carry_out, run, work)
 
     async def _carry_out(self, run: Run, work: Callable[[Run], Awaitable[Result]]) -> None:
-        from connector_host.model.boundary import outcome_of  # noqa: PLC0415 - beside its one use
-
         with run.scope:
             run.result, run.error = await outcome_of(work(run))
-        run.tell("finished", {"id": run.id, "status": run.result.status.value if run.result else "Failed"})
+        if run.result is not None:
+            run.size = len(json_text(run.result.document()))
+        state = "finished" if run.result else "refused" if run.error else "cancelled"
+        run.tell("finished", {"id": run.id, "state": state, "status": run.result.status.value if run.result else None})
+        run.ended_at = time.monotonic()
         run.ended.set()
+        self._forget_ended()
 
-    def get(self, invocation_id: str, actor: Actor) -> Run | None:
-        """Return a run of this actor's; None where there is none, or it is somebody else's."""
+    def get(self, invocation_id: str, token: Token, *, own: bool = False) -> Run | None:
+        """Return a run of the token's actor, within what the token is narrowed to; None for any other.
+
+        With `own` only one that this very token began.
+        """
         run = self._runs.get(invocation_id)
-        return run if run is not None and run.actor == actor else None
+        if run is None or run.actor != actor_of(token.principal) or (own and run.token_id != token.id):
+            return None
+        names = {name: str(run.facts.get(name, "")) for name in ("plugin", "connection", "command")}
+        return run if token.covers(**names) else None
 
-    async def watch(self, run: Run, after: int) -> AsyncIterator[tuple[int, str, Any]]:
-        """Give the events after a number, until the run has ended; raises Problem where too many watch."""
-        if run.watchers >= WATCHERS:
-            raise Problem("too-many", "Too many watch this invocation.", headers={"Retry-After": "5"})
+    def watching(
+        self, run: Run, after: int, holds: Callable[[], Awaitable[bool]]
+    ) -> AsyncIterator[tuple[int, str, Any]]:
+        """Return the events after a number, until the run has ended; raises Problem where too many are watched.
+
+        `holds` says whether who watches still may.
+        """
+        own = sum(one.watchers for one in self._runs.values() if one.token_id == run.token_id)
+        if own >= WATCHERS or sum(one.watchers for one in self._runs.values()) >= WATCHERS_IN_ALL:
+            raise Problem("too-many", "Too many invocations are watched.", headers={"Retry-After": "5"})
         run.watchers += 1
+        return self._watch(run, after, holds)
+
+    async def _watch(
+        self, run: Run, after: int, holds: Callable[[], Awaitable[bool]]
+    ) -> AsyncIterator[tuple[int, str, Any]]:
         try:
-            while True:
+            while await holds():
                 waiting = run.changed
                 for number, event, facts in [one for one in run.events if one[0] > after]:
                     after = number
                     yield number, event, facts
                 if run.ended.is_set() and after >= run.number:
                     return
-                await waiting.wait()
+                with anyio.move_on_after(LOOK):
+                    await waiting.wait()
         finally:
             run.watchers -= 1
 
+    @contextmanager
+    def counted(self, token_id: str) -> Iterator[None]:
+        """Count what is done at once as one of its token's invocations; raises Problem where it has too many."""
+        self._refuse_too_many(token_id)
+        self._at_once[token_id] += 1
+        try:
+            yield
+        finally:
+            self._at_once[token_id] -= 1
+
+    def _refuse_too_many(self, token_id: str) -> list[Run]:
+        under_way = [one for one in self._runs.values() if not one.ended.is_set() and one.token_id == token_id]
+        if len(under_way) + self._at_once[token_id] >= PER_TOKEN:
+            words = f"{PER_TOKEN} invocations of this token are under way."
+            raise Problem("too-many", words, headers={"Retry-After": "1"})
+        return under_way
+
     def _forget_ended(self) -> None:
-        ended = [run.id for run in self._runs.values() if run.ended.is_set()]
-        for invocation_id in ended[: max(0, len(ended) - KEPT)]:
-            del self._runs[invocation_id]
+        """Forget what ended long ago, or is too much: its result first, by age."""
+        ended = [run for run in self._runs.values() if run.ended.is_set()]
+        total, now = sum(run.size for run in ended), time.monotonic()
+        for place, run in enumerate(ended):
+            if len(ended) - place > KEPT or total > KEPT_BYTES or now - run.ended_at > KEPT_SECONDS:
+                total -= run.size
+                del self._runs[run.id]

@@ -78,9 +78,14 @@ class Server:
         elif isinstance(error, ConnectorHostError):
             problem, reference = problem_of(error), None
         else:
-            problem, reference = Problem("fault"), new_id()
-            log.error("A request failed (%s).", reference, exc_info=error)
+            problem, reference = Problem("fault"), self.noted(error)
         return response_of(problem, self.place.base, request.scope["request_id"], reference)
+
+    def noted(self, error: Exception) -> str:
+        """Log a fault; return the reference under which it is found."""
+        reference = new_id()
+        log.error("A request failed (%s).", reference, exc_info=error)
+        return reference
 
     async def _handled(self, route: Route, request: Request) -> Response:
         token = await self.known(request)

@@ -18,7 +18,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from connector_host.model.errors import BadSetting
 
 PATIENCE = 10.0  # seconds for a head, for a body, and for an answer to be read
-CONNECTIONS = 1000
 log = logging.getLogger("connector_host.web")
 
 
@@ -100,7 +99,6 @@ async def serving_http(app: ASGIApp, listening: Listening, listener: socket.sock
         http=PatientProtocol,
         ws="none",
         loop="none",
-        limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=5,
         proxy_headers=listening.behind_proxy,
         **options,
@@ -141,7 +139,18 @@ def _opened(listening: Listening) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((listening.host, listening.port))
     listener.listen(2048)
+    _allow_many_files()
     return listener
+
+
+def _allow_many_files() -> None:
+    """Let connections be many: each is a file to the system, of which a process may open few unless it asks."""
+    try:
+        import resource  # noqa: PLC0415 - there is none on Windows
+    except ImportError:
+        return
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def address_of(listening: Listening, listener: socket.socket) -> str:

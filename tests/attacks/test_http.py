@@ -92,14 +92,14 @@ def test_attack_03_two_tokens_and_one_in_the_query(web: Web) -> None:
 
 def test_attack_04_expired_and_revoked_tokens(web: Web) -> None:
     async def work(session: Session) -> list[str]:
-        short = await session.tokens.add(Token("short", (Scope.READ,), user="ann"), days=1 / 86400 / 10)
+        short = await session.tokens.add(Token("short", (Scope.READ,), user="ann"), days=1 / 86400)
         gone = await session.tokens.add(Token("gone", (Scope.READ,), user="ann", site="hq"))
         return [short[1], gone[1], gone[0].id]
 
     short, gone, gone_id = web.world.use(work)
     assert web.stranger(Authorization=f"Bearer {gone}").get("/api/v1/plugins").status_code == 200
     web.world.use(lambda session: session.tokens.revoke(gone_id))
-    time.sleep(0.2)
+    time.sleep(1.1)
     for text in (short, gone):
         assert web.stranger(Authorization=f"Bearer {text}").get("/api/v1/plugins").status_code in (401, 429)
 
@@ -473,3 +473,119 @@ def test_attack_33_no_request_is_unpacked(web: Web) -> None:
 def test_attack_06_guesses_are_slowed(web: Web) -> None:
     codes = [web.stranger(Authorization="Bearer guess").get("/api/v1/plugins").status_code for _ in range(15)]
     assert codes[-1] == 429
+
+
+NARROW = {"user": "ann", "site": "hq"}
+OUTSIDE: dict[str, dict[str, Any]] = {
+    "other connections": {"connections": ("nothing",)},
+    "another plugin": {"plugins": ("opsgenie",)},
+}
+
+
+@pytest.mark.parametrize("how", OUTSIDE)
+@pytest.mark.parametrize(
+    ("method", "path", "route"), [one for one in ROUTES if "{name}" in one[1] and "connections" in one[1]]
+)
+def test_attack_07_a_narrowed_token_on_every_route_of_a_connection(
+    web: Web, how: str, method: str, path: str, route: Any
+) -> None:
+    client = web.client(f"narrow {how}", Scope.RUN, Scope.CONNECTIONS, **NARROW, **OUTSIDE[how])
+    before = web.client().get("/api/v1/connections/prod").headers["ETag"]
+    found = asked(client, method, path, name="prod")
+    assert found.status_code == 404, route
+    assert web.client().get("/api/v1/connections/prod").headers["ETag"] == before
+
+
+def test_attack_07_a_narrowed_token_reads_and_cancels_no_other_run(web: Web) -> None:
+    ann = web.client("ann runs", Scope.RUN, **NARROW)
+    narrow = web.client("ann narrow", Scope.RUN, **NARROW, commands=("list_teams",))
+    place = ann.post(
+        "/api/v1/plugins/pagerduty/commands/list_users?connection=prod", json={}, headers={"Prefer": "respond-async"}
+    ).headers["Location"]
+    for found in (narrow.get(place), narrow.delete(place), narrow.get(f"{place}/events")):
+        assert found.status_code == 404
+    assert narrow.get("/api/v1/invocations").json()["items"] == []
+    assert narrow.get(f"/api/v1/connections/{quote('prod')}/diagnosis").json()["history.json"] == []
+
+
+def test_attack_07_who_may_no_longer_use_a_connection_reads_no_result_of_it(web: Web) -> None:
+    from connector_host import Change
+
+    ann = web.client("ann", Scope.RUN, **NARROW)
+    place = ann.post("/api/v1/plugins/pagerduty/commands/list_users?connection=prod", json={}).headers[
+        "Content-Location"
+    ]
+    assert ann.get(place).status_code == 200
+    web.world.use(lambda session: session.connections.edit("prod", Change({"allowed_users": ("bob",)})))
+    try:
+        assert ann.get(place).status_code == 404
+    finally:
+        web.world.use(lambda session: session.connections.edit("prod", Change({"allowed_users": ()})))
+
+
+def test_attack_07_admin_is_never_narrowed(web: Web) -> None:
+    body = {"name": "n", "scopes": ["admin"], "connections": ["prod"]}
+    assert web.client().post("/api/v1/tokens", json=body).status_code == 422
+
+
+def test_attack_07_who_belongs_to_no_site_adds_no_connection(web: Web) -> None:
+    client = web.client("tenant only", Scope.CONNECTIONS, user="t", tenant="them")
+    body = {"name": "ghost", "plugin": "pagerduty", "parameters": {"server_url": "https://pd.example.com", "event_url": "https://pd.example.com"}, "secrets": {"api_key": API_KEY}}  # fmt: skip
+    assert client.post("/api/v1/connections", json=body).status_code == 403
+    assert web.client().get("/api/v1/connections/ghost").status_code == 404
+
+
+@pytest.mark.parametrize("key", ["plugins", "connections", "commands", "groups", "scopes", "days", "user", "site"])
+@pytest.mark.parametrize("value", [None, [None], {}, 7, [[]], "x"], ids=str)
+def test_attack_20_tokens_of_odd_types_break_nothing(web: Web, key: str, value: Any) -> None:
+    client = web.client()
+    found = client.post("/api/v1/tokens", json={"name": "odd", "scopes": ["read"], "user": "u", key: value})
+    assert found.status_code in (201, 422), found.text
+    assert client.get("/api/v1/tokens").status_code == 200
+    if found.status_code == 201:
+        assert client.delete(f"/api/v1/tokens/{found.json()['id']}").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "/api/v1/connections/prod", {"remove_secrets": [{}]}),
+        ("PATCH", "/api/v1/connections/prod", {"health_check": {"interval_minutes": None}}),
+        ("PATCH", "/api/v1/connections/prod", {"allowed_users": [None]}),
+        ("PATCH", "/api/v1/connections/prod", {"vault": {"api_key": {"vault": None}}}),
+        ("POST", "/api/v1/invocations", {"plugin": "pagerduty", "command": "list_users", "connection": "prod", "deadline_seconds": 10**400}),
+        ("POST", "/api/v1/invocations", {"plugin": "pagerduty", "command": "list_users", "connection": "prod", "deadline_seconds": -1}),
+    ],
+)  # fmt: skip
+def test_attack_20_odd_values_are_told(web: Web, method: str, path: str, body: Any) -> None:
+    client = web.client()
+    tag = client.get("/api/v1/connections/prod").headers["ETag"]
+    assert client.request(method, path, json=body, headers={"If-Match": tag}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "host", ["[", "[::1", "[x]", "]", "127.0.0.1:x", "127.0.0.1:999999", "[::1]:80:90", "127.0.0.1 "]
+)
+def test_attack_25_hosts_that_are_none(web: Web, host: str) -> None:
+    got = raw(web, head(web, f"Host: {host}", path="/healthz"))
+    assert b"500" not in got.split(b"\r\n")[0]
+    assert got.split()[1] in (b"400", b"421") or host.endswith(" ")
+
+
+def test_attack_31_the_twenty_first_watcher_is_told(web: Web) -> None:
+    client = web.client("watcher", Scope.RUN, **NARROW)
+    ids = {"user_ids": ["PU00001", "PU00002", "PU00003"]}
+    web.world.use(lambda session: session.connections.edit("slow", _at_hq()))
+    address_of_it = "/api/v1/plugins/pagerduty/commands/get_user_contact_methods?connection=slow"
+    place = client.post(address_of_it, json=ids, headers={"Prefer": "respond-async"}).headers["Location"]
+    streams = [client.stream("GET", f"{place}/events") for _ in range(21)]
+    codes = [stream.__enter__().status_code for stream in streams]
+    for stream in streams:
+        stream.__exit__(None, None, None)
+    assert codes == [200] * 20 + [429]
+
+
+def _at_hq() -> Any:
+    from connector_host import Change
+
+    return Change({"site": "hq"})

@@ -336,3 +336,62 @@ def test_attack_47_wrong_tokens_are_slowed_and_told_alike(web: Web) -> None:
             texts.add(re.sub(r"\w{24,}", "", found.text))
     assert codes[-1] == 429
     assert len(texts) <= 1
+
+
+@pytest.mark.parametrize("how", [{"connections": ("nothing",)}, {"plugins": ("opsgenie",)}], ids=str)
+@pytest.mark.parametrize("path", [one for one in GETS if "prod" in one])
+def test_attack_07_a_narrowed_token_at_each_window(web: Web, how: dict[str, Any], path: str) -> None:
+    who: dict[str, Any] = {"user": "ann", "site": "hq"}
+    client = signed_in(web, f"narrow page {how}", Scope.RUN, Scope.CONNECTIONS, **who, **how)
+    assert client.get(path).status_code == 404
+    for action in ("edit", "test", "remove"):
+        assert client.post(f"/connections/prod/{action}", data={"action": "save"}, headers=HERE).status_code == 404
+    assert web.client().get("/api/v1/connections/prod").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "data", [{"version": "abc"}, {"version": "²"}, {"version": "9" * 5000}], ids=lambda one: one["version"][:5]
+)
+def test_attack_20_odd_fields_are_told(web: Web, data: dict[str, str]) -> None:
+    assert (
+        signed_in(web).post("/connections/prod/edit", data={**data, "action": "save"}, headers=HERE).status_code == 422
+    )
+
+
+def test_attack_20_forms_that_are_none(web: Web) -> None:
+    client = signed_in(web)
+    many = {f"field{number}": "x" for number in range(2000)}
+    assert client.post("/places", data=many, headers=HERE).status_code in (413, 422)
+    multipart = {**HERE, "Content-Type": "multipart/form-data; boundary=x"}
+    assert client.post("/places", content=b"a", headers=multipart).status_code in (413, 422)
+    assert web.stranger().post("/sign-in", content=b"a", headers=multipart).status_code in (401, 413, 422, 429)
+    deep = {"connection": "prod", "command": "create_event", "i:links": "[" * 30_000}
+    assert client.post("/run", data=deep, headers=HERE).status_code in (200, 422)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.timeout(120)
+def test_a_run_that_takes_long_is_shown_cancelled_and_ends(web: Web) -> None:
+    token_id = web.token("operator").split("_")[1]
+    link = web.world.use(lambda session: session.tokens.link(token_id))
+    said: list[str] = []
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(f"{web.base}/sign-in#{link}")
+        page.get_by_role("button", name="Sign in").click()
+        page.goto(f"{web.base}/run?connection=slow&command=get_all_schedules")
+        page.get_by_role("button", name="Run", exact=True).dblclick()
+        playwright.expect(page.locator("#result")).to_contain_text("Running")
+        playwright.expect(page.locator("#result .status")).to_contain_text("Passed", timeout=20_000)
+        page.goto(f"{web.base}/run?connection=slow&command=acknowledge_event")
+        page.get_by_label("Dedup Key").fill("nothing")
+        page.get_by_label("Verify", exact=True).select_option("true")
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.get_by_role("button", name="Cancel").click()
+        playwright.expect(page.locator("#result .status")).to_contain_text("Cancelled", timeout=20_000)
+        runs = web.client().get("/api/v1/invocations?connection=slow&limit=20").json()["items"]
+        assert [one["command"] for one in runs].count("get_all_schedules") == 1
+        browser.close()
+    assert said == []

@@ -40,7 +40,7 @@ async def drafted(
     core: Core, caller: Principal, name: str, plugin: str, change: Change, lacking: frozenset[str] = frozenset()
 ) -> Draft:
     """Return a connection as Connections.add() would store it, without what is `lacking`; raises as it does."""
-    change = replace(change, fields=check_may_add(caller, change.fields))
+    change = replace(change, fields=check_may_add(caller, name, plugin, change.fields))
     manifest, sites = core.registry.plugin(plugin), await core.sites.load()
     change = entered_change(manifest, change, _told_of(name))
     references = await _references(core, caller, change, "")

@@ -49,10 +49,17 @@ async def may_read(core: Core, record: HistoryRecord, caller: Principal) -> bool
     """Whether a run is the caller's to read: their own, or of a connection that they administer."""
     if isinstance(caller, Operator):
         return True
+    if not within(record, caller):
+        return False
     stored = await core.store.connections.get(connection_id=record.connection_id) if record.connection_id else None
     granted = await granted_to(core, stored, caller) if stored is not None else frozenset()
     own = record.actor in (actor_of(caller), HEALTH_CHECK)
     return Right.ADMINISTER in granted or (Right.USE in granted and own)
+
+
+def within(record: HistoryRecord, caller: Caller) -> bool:
+    """Whether a run lies within a caller's bounds."""
+    return caller.bounds.cover(plugin=record.plugin, connection=record.connection, command=record.command)
 
 
 async def granted_to(core: Core, stored: StoredConnection, caller: Principal) -> frozenset[Right]:
@@ -67,7 +74,8 @@ async def runs_of(
 ) -> Sequence[HistoryRecord]:
     """Return the newest runs of a connection that are the caller's to read, newest first."""
     whose = None if Right.ADMINISTER in await granted_to(core, stored, caller) else actor_of(caller)
-    return await core.store.history.recent(limit, stored.connection.id, HEALTH_CHECK if checks else whose)
+    found = await core.store.history.recent(limit, stored.connection.id, HEALTH_CHECK if checks else whose)
+    return found if checks or isinstance(caller, Operator) else [one for one in found if within(one, caller)]
 
 
 async def ingested_of(

@@ -22,7 +22,7 @@ from connector_host.model.connection import (
     Selection,
     StoredConnection,
 )
-from connector_host.model.errors import ConnectorHostError, KeyUnknown
+from connector_host.model.errors import ConnectionChanged, ConnectorHostError, KeyUnknown
 from connector_host.model.invocation import new_id
 from connector_host.model.manifest import Manifest
 from connector_host.model.result import plain
@@ -105,11 +105,16 @@ class Connections:
         copied = replace(draft, connection=replace(draft.connection, id=new_id(), version=1))
         return await self._keep(copied, "connection.copied", renamed)
 
-    async def remove(self, name: str) -> None:
-        """Forget a connection and its secrets; its history stays. Raises UnknownConnection, NotAllowed, BadSetting."""
+    async def remove(self, name: str, *, version: int | None = None) -> None:
+        """Forget a connection and its secrets, of this version where one is given; its history stays.
+
+        Raises UnknownConnection, NotAllowed, BadSetting, and ConnectionChanged where it is of another version.
+        """
         connection = (await find(self._core, name, self._caller, Right.ADMINISTER)).connection
+        if version is not None and version != connection.version:
+            raise ConnectionChanged
         entry = self._core.audit.entry("connection.removed", self._caller, connection, plugin=connection.plugin)
-        await self._core.store.connections.remove(connection.id, entry)
+        await self._core.store.connections.remove(connection.id, entry, version)
         await self._core.pool.forget(connection.id)
 
     async def upgrade(self) -> Sequence[BulkOutcome]:

@@ -1,13 +1,16 @@
 """What the operator looks after: sites, tenants, the audit, tokens; and files on their way into commands."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.responses import Response
 
 from connector_host.host.tokens import document_of
+from connector_host.model.errors import UnknownSite
 from connector_host.model.result import plain
 from connector_host.model.token import Scope, Token
-from connector_host.web.asking import Ask, answer, known_keys, wrong
+from connector_host.web.asking import Ask, answer, known_keys, texts_in, wrong
 from connector_host.web.problems import Problem
 from connector_host.web.routing import TEXT, Route, listed, ref
 
@@ -41,7 +44,8 @@ async def put_site(ask: Ask) -> Response:
 
 async def remove_site(ask: Ask) -> Response:
     """Remove a site that nothing belongs to."""
-    await ask.session.sites.remove_site(ask.part("name"))
+    with there():
+        await ask.session.sites.remove_site(ask.part("name"))
     return Response(status_code=204)
 
 
@@ -60,7 +64,8 @@ async def put_tenant(ask: Ask) -> Response:
 
 async def remove_tenant(ask: Ask) -> Response:
     """Remove a tenant that nothing belongs to."""
-    await ask.session.sites.remove_tenant(ask.part("name"))
+    with there():
+        await ask.session.sites.remove_tenant(ask.part("name"))
     return Response(status_code=204)
 
 
@@ -79,11 +84,9 @@ async def add_token(ask: Ask) -> Response:
     """Make a token; its text is in this answer alone."""
     body = await ask.body()
     known_keys(body, _TOKEN)
-    for name in _LISTS:
-        if not all(isinstance(one, str) for one in body.get(name) or ()):
-            raise wrong(f"/{name}", "It is a list of texts.")
     days = body.pop("days", None)
-    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in body.items()}
+    lists = {name: tuple(texts_in(body, name)) for name in _LISTS}
+    given: dict[str, Any] = {**{name: value for name, value in body.items() if value is not None}, **lists}
     token, text = await ask.session.tokens.add(Token(**{"scopes": (), **given, "name": _name(body)}), days=days)
     return answer({**document_of(token), "token": text}, 201)
 
@@ -121,6 +124,15 @@ async def list_taken_in(ask: Ask) -> Response:
     ask.may_see(connection=connection, command=command)
     found = await ask.session.ingested(command, connection, ask.number("limit", 100, MOST))
     return answer({"items": [one.document() for one in found]})
+
+
+@contextmanager
+def there() -> Iterator[None]:
+    """Tell of a place that is not there as of what is not found."""
+    try:
+        yield
+    except UnknownSite as error:
+        raise Problem("not-found", str(error)) from None
 
 
 def _name(body: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from connector_host.model.connection import Change, HealthCheck, StoredConnection, VaultReference
 from connector_host.model.result import iso
-from connector_host.web.asking import known_keys, wrong
+from connector_host.web.asking import known_keys, texts_in, wrong
 
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "site": str,
@@ -49,13 +49,17 @@ def summary_of(stored: StoredConnection) -> dict[str, Any]:
 def change_of(body: dict[str, Any], version: int | None = None) -> Change:
     """Return the change that a body asks for; raises Problem where a part of it has another form."""
     fields = {name: body[name] for name in (*_FIELDS, "name") if name in body}
+    for name in ("tenants", "allowed_users", "allowed_groups", "admin_users", "admin_groups", "allowed_paths"):
+        texts_in(body, name)
     fields = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     check = fields.get("health_check")
     if check is not None:
         known_keys(check, _HEALTH, "/health_check")
-        if "interval_minutes" not in check:
+        if check.get("interval_minutes") is None:
             raise wrong("/health_check/interval_minutes", "It is required.")
-        fields["health_check"] = HealthCheck(**{**check, "recipients": tuple(check.get("recipients", ()))})
+        given = {name: value for name, value in check.items() if value is not None}
+        given["recipients"] = tuple(texts_in(given, "recipients", "/health_check"))
+        fields["health_check"] = HealthCheck(**given)
     vault: dict[str, VaultReference | None] = {}
     for name, reference in (body.get("vault") or {}).items():
         vault[name] = None if reference is None else _reference(name, reference)
@@ -63,7 +67,7 @@ def change_of(body: dict[str, Any], version: int | None = None) -> Change:
         fields,
         body.get("parameters") or {},
         body.get("secrets") or {},
-        tuple(body.get("remove_secrets") or ()),
+        tuple(texts_in(body, "remove_secrets")),
         vault,
         version,
     )
@@ -73,4 +77,7 @@ def _reference(name: str, value: Any) -> VaultReference:
     if not isinstance(value, dict):
         raise wrong(f"/vault/{name}", "It is an object with vault, path and field.")
     known_keys(value, _REFERENCE, f"/vault/{name}")
-    return VaultReference(str(value.get("vault", "")), str(value.get("path", "")), str(value.get("field", "")))
+    for part in _REFERENCE:
+        if not value.get(part):
+            raise wrong(f"/vault/{name}/{part}", f"'{part}' is required.")
+    return VaultReference(value["vault"], value["path"], value["field"])

@@ -9,7 +9,6 @@ from connector_host.model.token import Scope
 from connector_host.web.api.bodies import CHANGE, NEW, change_of, summary_of
 from connector_host.web.api.invocations import carried_out
 from connector_host.web.asking import Ask, answer, known_keys, wrong
-from connector_host.web.problems import Problem
 from connector_host.web.routing import TEXT, Route, listed, ref
 
 MOST = 500
@@ -70,10 +69,7 @@ async def remove_connection(ask: Ask) -> Response:
     """Remove one; its history stays."""
     version = ask.version()
     ask.may_see(connection=ask.part("name"))
-    document = await ask.session.connections.show(ask.part("name"))
-    if document["version"] != version:
-        raise Problem("changed")
-    await ask.session.connections.remove(ask.part("name"))
+    await ask.session.connections.remove(ask.part("name"), version=version)
     return Response(status_code=204)
 
 
@@ -84,12 +80,12 @@ async def test_connection(ask: Ask) -> Response:
     name = ask.part("name")
     ask.may_see(connection=name)
     document = await ask.session.connections.show(name)
-    ask.may_see(plugin=document["plugin"])
+    facts = {"plugin": document["plugin"], "command": "test_connection", "connection": name}
     if body.get("change") is not None:
         known_keys(body["change"], CHANGE, "/change")
         change = change_of(body["change"])
-        return await carried_out(ask, lambda options: ask.session.test_edit(name, change, options=options))
-    return await carried_out(ask, lambda options: ask.session.test(name, body.get("inputs"), options=options))
+        return await carried_out(ask, facts, lambda options: ask.session.test_edit(name, change, options=options))
+    return await carried_out(ask, facts, lambda options: ask.session.test(name, body.get("inputs"), options=options))
 
 
 async def test_unsaved(ask: Ask) -> Response:
@@ -99,7 +95,8 @@ async def test_unsaved(ask: Ask) -> Response:
     name, plugin = body.get("name") or "unsaved", _text(body, "plugin")
     ask.may_see(plugin=plugin, connection=name)
     change = change_of(body)
-    return await carried_out(ask, lambda options: ask.session.test_draft(name, plugin, change, options=options))
+    facts = {"plugin": plugin, "command": "test_connection", "connection": name}
+    return await carried_out(ask, facts, lambda options: ask.session.test_draft(name, plugin, change, options=options))
 
 
 async def show_diagnosis(ask: Ask) -> Response:

@@ -25,6 +25,7 @@ _BODY: dict[str, type | tuple[type, ...]] = {
 }
 MOST = 500
 _LONGEST_KEY = 200
+LONGEST = 86_400  # seconds of a deadline
 
 
 async def run_command(ask: Ask) -> Response:
@@ -43,12 +44,16 @@ async def run_command(ask: Ask) -> Response:
     manifest, command = ask.host.plugins.command(plugin, name)
     ask.may_run(manifest, command, connection)
     inputs, seconds = body.get("inputs") or {}, body.get("deadline_seconds")
+    facts = {"plugin": manifest.id, "command": command.id, "connection": connection, "inputs": inputs}
     return await carried_out(
-        ask, lambda options: ask.session.run(manifest.id, command.id, connection, inputs, options=options), seconds
+        ask,
+        facts,
+        lambda options: ask.session.run(manifest.id, command.id, connection, inputs, options=options),
+        seconds,
     )
 
 
-async def carried_out(ask: Ask, work: Work, seconds: float | None = None) -> Response:
+async def carried_out(ask: Ask, facts: dict[str, Any], work: Work, seconds: float | None = None) -> Response:
     """Run work as an invocation of the caller's, which goes on where the client goes away.
 
     With `Prefer: respond-async` (RFC 7240) the answer comes at once, and says where to look.
@@ -56,7 +61,9 @@ async def carried_out(ask: Ask, work: Work, seconds: float | None = None) -> Res
     key = ask.request.headers.get("idempotency-key")
     if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isprintable()):
         raise wrong("/headers/Idempotency-Key", "It has 1 to 200 printable characters.")
-    run = Run(new_id(), ask.token.id, actor_of(ask.token.principal), key)
+    if seconds is not None and not 0 < seconds <= LONGEST:
+        raise wrong("/deadline_seconds", f"It is a number of seconds above 0 and at most {LONGEST:,}.")
+    run = Run(new_id(), ask.token.id, actor_of(ask.token.principal), key, facts=facts)
     options = Options(seconds, run.progress, invocation_id=run.id, idempotency_key=key)
     ask.runs.begin(run, lambda _: work(options))
     place = f"/api/v1/invocations/{run.id}"
@@ -75,21 +82,19 @@ async def show_invocation(ask: Ask) -> Response:
     run = _run(ask)
     if run is not None and not run.ended.is_set():
         return answer(_under_way(run), headers={"Retry-After": "1"})
-    if run is not None and run.result is not None:
-        return answer({"state": "finished", "result": run.result.document()})
     if run is not None and run.error is not None:
         raise run.error
-    record = await ask.session.past(ask.part("id"))
-    if record is None or not ask.token.covers(
-        plugin=record.plugin, connection=record.connection, command=record.command
-    ):
+    record = await ask.session.past(ask.part("id"))  # which looks whether the caller still may
+    if record is not None and run is not None and run.result is not None:
+        return answer({"state": "finished", "result": run.result.document()})
+    if record is None:
         raise Problem("not-found", "There is no invocation of that id that you may see.")
     return answer({"state": "finished", "result": record.as_result()})
 
 
 async def cancel_invocation(ask: Ask) -> Response:
     """Cancel one that is under way; what it did at the product stays done."""
-    run = _run(ask)
+    run = ask.runs.get(ask.part("id"), ask.token, own=not ask.token.allows(Scope.ADMIN))
     if run is None:
         raise Problem("not-found", "There is no invocation of that id that you may see.")
     if not run.ended.is_set():
@@ -106,7 +111,7 @@ async def watch_invocation(ask: Ask) -> Response:
     last = ask.request.headers.get("last-event-id", "0")
     if not last.isascii() or not last.isdigit():
         raise wrong("/headers/Last-Event-ID", "It is the number of an event.")
-    events = ask.runs.watch(run, int(last[:12]))
+    events = ask.runs.watching(run, int(last[:12]), lambda: ask.host.doorkeeper.holds(ask.token))
 
     async def told() -> Any:
         async for number, event, facts in events:
@@ -120,12 +125,11 @@ async def list_invocations(ask: Ask) -> Response:
     connection = ask.query("connection")
     ask.may_see(connection=connection or "")
     found = await ask.session.history(ask.number("limit", 50, MOST), connection)
-    seen = [one for one in found if ask.token.covers(plugin=one.plugin, connection=one.connection, command=one.command)]
-    return answer({"items": [one.document() for one in seen]})
+    return answer({"items": [one.document() for one in found]})
 
 
 def _run(ask: Ask) -> Run | None:
-    return ask.runs.get(ask.part("id"), actor_of(ask.token.principal))
+    return ask.runs.get(ask.part("id"), ask.token)
 
 
 def _under_way(run: Run) -> dict[str, Any]:

@@ -78,7 +78,8 @@ class ConnectionWindow:
     async def test(self, visit: Visit) -> Response:
         """Run Test Connection from the list, and show the row's new lamp."""
         visit.wants(Scope.RUN_READ_ONLY)
-        result = await visit.session.test(self._name(visit))
+        with self._pages.server.runs.counted(visit.token.id):
+            result = await visit.session.test(self._name(visit))
         document = await visit.session.connections.show(self._name(visit))
         return self._pages.show(visit, "lamp.html", result=result, state=document["state"])
 
@@ -89,19 +90,19 @@ class ConnectionWindow:
         if visit.request.method == "GET":
             runs = await visit.session.history(20, document["name"])
             return self._pages.show(visit, "remove.html", connection=document, runs=runs)
-        await visit.session.connections.remove(document["name"])
+        await visit.session.connections.remove(document["name"], version=visit.number("version"))
         return RedirectResponse("/connections", 303)
 
     async def _tried(
         self, visit: Visit, form: Form, before: Mapping[str, Any] | None, work: Any
     ) -> tuple[str, Result | None]:
         """Do what the window asks for with its change; return what is wrong with it, or what came of it."""
-        version = int(visit.text("version") or 0) or None
 
         async def whole() -> Any:
-            return await work(change_of(form, visit.data, before, version))
+            return await work(change_of(form, visit.data, before, visit.number("version")))
 
-        found, error = await outcome_of(whole())
+        with self._pages.server.runs.counted(visit.token.id):
+            found, error = await outcome_of(whole())
         if error is not None and not isinstance(error, ConnectorHostError):
             raise error
         return (str(error) if error else "", found)
@@ -118,7 +119,7 @@ class ConnectionWindow:
         places = await visit.session.sites.map() if visit.may(Scope.ADMIN) else None
         typed = {name: value for name, value in visit.data.multi_items() if isinstance(value, str)}
         facts = {"form": form, "plugin": plugin, "before": before, "vaults": vaults, "places": places, "error": error}
-        return self._pages.show(visit, "connection.html", 422 if error else 200, typed=typed, agents=[], **facts)
+        return self._pages.show(visit, "connection.html", 422 if error else 200, typed=typed, **facts)
 
     def _name(self, visit: Visit) -> str:
         from connector_host.web.guard import SLASH  # noqa: PLC0415 - beside its one use

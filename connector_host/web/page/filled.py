@@ -1,6 +1,6 @@
 """What people filled in, as the values that parameters take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -39,7 +39,7 @@ def change_of(form: Form, data: FormData, before: Mapping[str, Any] | None, vers
 
 def _fields(data: FormData, before: Mapping[str, Any] | None) -> dict[str, Any]:
     fields: dict[str, Any] = {"description": _text(data, "f:description"), "active": "f:active" in data}
-    fields |= {name: tuple(_text(data, f"f:{name}").replace(",", " ").split()) for name in _PEOPLE}
+    fields |= {name: names_in(_text(data, f"f:{name}")) for name in _PEOPLE}
     if "f:site" in data:
         fields["site"] = _text(data, "f:site") or None
         fields["shared_to_internal_sites"] = "f:shared_to_internal_sites" in data
@@ -56,7 +56,7 @@ def _health_check(data: FormData) -> HealthCheck | None:
     if "f:health_check" not in data:
         return None
     minutes, failures = _number(data, "f:interval_minutes", 5), _number(data, "f:failures_before_mail", 3)
-    return HealthCheck(minutes, failures, tuple(_text(data, "f:recipients").replace(",", " ").split()))
+    return HealthCheck(minutes, failures, names_in(_text(data, "f:recipients")))
 
 
 def _number(data: FormData, name: str, default: int) -> int:
@@ -85,7 +85,10 @@ def _value(one: FormField, data: FormData, name: str) -> Any:
         return [
             read_text(line.strip(), one.schema.get("items", {}), one.name) for line in text.splitlines() if line.strip()
         ]
-    return _option(one, text) if one.options else read_text(text, one.schema, one.name)
+    try:
+        return _option(one, text) if one.options else read_text(text, one.schema, one.name)
+    except RecursionError:
+        raise BadSetting(f"{one.title} is nested beyond all use.") from None
 
 
 def _option(one: FormField, text: str) -> Any:
@@ -98,6 +101,6 @@ def _text(data: FormData, name: str, *, stripped: bool = True) -> str:
     return text.strip() if stripped else text
 
 
-def filled(data: FormData, names: Sequence[str]) -> dict[str, str]:
-    """Return what was typed, so that it stands there again; never a secret."""
-    return {name: _text(data, name) for name in names}
+def names_in(text: str) -> tuple[str, ...]:
+    """Return names divided by commas or lines; a name may hold blanks."""
+    return tuple(name for one in text.replace("\n", ",").split(",") if (name := one.strip()))

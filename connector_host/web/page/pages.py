@@ -1,5 +1,6 @@
 """What all windows share: who is signed in, the templates, and answers for whatever goes wrong."""
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -8,19 +9,21 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec import Struct
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from connector_host.host.session import Session
 from connector_host.model.boundary import outcome_of
-from connector_host.model.errors import ConnectorHostError, NotAllowed
+from connector_host.model.errors import BadSetting, ConnectorHostError, NotAllowed
 from connector_host.model.token import Scope, Token
 from connector_host.web.page import views
 from connector_host.web.page.signing import SignIn, refuse_foreign
 from connector_host.web.problems import Problem, problem_of
 from connector_host.web.server import Server
 
+HTTP_TOO_LARGE, DIGITS = 413, 9
 HERE = Path(__file__).resolve().parents[1]
 WINDOWS = (
     ("/integrations", "Integrations", Scope.READ),
@@ -49,6 +52,13 @@ class Visit(Struct, frozen=True):
         """Raise NotAllowed where it does not."""
         if not self.may(scope):
             raise NotAllowed(f"Your token lacks the scope '{scope.value}'.")
+
+    def number(self, name: str) -> int | None:
+        """Return a whole number that a field says, None where it is empty; raises BadSetting for what is none."""
+        text = self.text(name)
+        if text and not (text.isascii() and text.isdigit() and len(text) <= DIGITS):
+            raise BadSetting(f"'{text[:20]}' is no whole number.")
+        return int(text) if text else None
 
     def text(self, name: str) -> str:
         """Return what a field, or else the query, says."""
@@ -91,6 +101,12 @@ class Pages:
 
     async def _visited(self, request: Request, work: Shown) -> Response:
         token = await self.sign_in.token(request)
+        if token is None and "hx-request" in request.headers:
+            facts = {
+                "title": "You are signed out",
+                "words": "Sign in again in another window; what you typed stays here.",
+            }
+            return self.answer(request, None, "failure.part.html", facts)
         if token is None:
             return RedirectResponse("/sign-in", 303)
         data = FormData()
@@ -105,9 +121,10 @@ class Pages:
             problem = error
         elif isinstance(error, ConnectorHostError):
             problem = problem_of(error)
+        elif isinstance(error, HTTPException):
+            problem = Problem("too-large" if error.status_code == HTTP_TOO_LARGE else "invalid", str(error.detail))
         else:
-            self.server.told(request, error or RuntimeError())
-            problem = Problem("fault")
+            problem = Problem("fault", f"It is in the server's log: {self.server.noted(error or RuntimeError())}.")
         words = problem.detail or problem.kind.explained
         token = await self.sign_in.token(request)
         name = "failure.part.html" if "hx-request" in request.headers else "failure.html"
@@ -122,7 +139,7 @@ class Pages:
         self, request: Request, token: Token | None, name: str, facts: Mapping[str, Any], status: int = 200
     ) -> Response:
         """Return a template for whoever is signed in, if anybody; nobody keeps it, and nothing foreign runs in it."""
-        nonce = self.sign_in.nonce(request)
+        nonce = secrets.token_hex(12)  # of each answer its own: hx-csp makes that of a part the page's
         windows = [(path, title) for path, title, scope in WINDOWS if token is not None and token.allows(scope)]
         now = self.host.clock.now()
         shown = {"nonce": nonce, "token": token, "windows": windows, "path": request.url.path, "now": now, **facts}

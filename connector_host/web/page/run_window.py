@@ -67,8 +67,8 @@ class RunWindow:
         return await self._shown(visit, run)
 
     async def cancel(self, visit: Visit) -> Response:
-        """Cancel a run."""
-        run = self._run(visit)
+        """Cancel a run of one's own."""
+        run = self._run(visit, own=True)
         run.scope.cancel()
         await run.ended.wait()
         return await self._shown(visit, run)
@@ -90,14 +90,14 @@ class RunWindow:
         if not visit.token.covers(plugin=manifest.id, connection=chosen.connection, command=command.id):
             raise Problem("not-found")
         inputs = inputs_of(form, visit.data)
-        run = Run(new_id(), visit.token.id, actor_of(visit.token.principal), None)
+        facts = {"plugin": manifest.id, "command": command.id, "connection": chosen.connection, "inputs": inputs}
+        run = Run(new_id(), visit.token.id, actor_of(visit.token.principal), None, facts=facts)
         options = Options(progress=run.progress, invocation_id=run.id)
 
         async def work(_run: Run) -> Result:
             return await visit.session.run(manifest.id, command.id, chosen.connection, inputs, options=options)
 
         self._runs.begin(run, work)
-        run.facts = {"plugin": manifest.id, "command": command.id, "connection": chosen.connection, "inputs": inputs}
         return await self._shown(visit, run)
 
     async def _shown(self, visit: Visit, run: Run) -> Response:
@@ -109,12 +109,13 @@ class RunWindow:
             raise run.error
         result = run.result
         if result is None:
-            record = await visit.session.past(run.id)
-            return self._pages.show(visit, "cancelled.html", run=run, record=record)
+            return self._pages.show(visit, "cancelled.html", run=run)
         facts: Mapping[str, Any] = run.facts
         command = self._pages.host.plugins.command(str(facts["plugin"]), str(facts["command"]))[1]
         base = self._pages.server.place.base
-        codes = codes_of(facts["plugin"], facts["command"], facts["connection"], facts["inputs"], base)
+        shown = _without_secrets(command, facts["inputs"])
+        codes = codes_of(facts["plugin"], facts["command"], facts["connection"], shown, base)
+        kept = await visit.session.past(run.id) is not None
         table = table_of(result, command.columns)
         return self._pages.show(
             visit,
@@ -125,6 +126,7 @@ class RunWindow:
             table=table,
             rows=table.rows[:ROWS],
             codes=codes,
+            kept=kept,
         )
 
     async def _chosen(self, visit: Visit) -> _Chosen:
@@ -142,8 +144,17 @@ class RunWindow:
         found = record.document()["inputs"] if record is not None else {}
         return found if isinstance(found, dict) else {}
 
-    def _run(self, visit: Visit) -> Run:
-        run = self._runs.get(visit.request.path_params["id"], actor_of(visit.token.principal))
+    def _run(self, visit: Visit, *, own: bool = False) -> Run:
+        run = self._runs.get(visit.request.path_params["id"], visit.token, own=own)
         if run is None:
             raise Problem("not-found", "That run is no longer at hand: the history has what was kept of it.")
         return run
+
+
+def _without_secrets(command: Command, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return inputs as they may be copied: a secret is a word that says what belongs there."""
+    properties = command.input.get("properties", {})
+    return {
+        name: f"YOUR {name.upper()}" if properties.get(name, {}).get("writeOnly") else value
+        for name, value in inputs.items()
+    }

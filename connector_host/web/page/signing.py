@@ -1,8 +1,5 @@
 """Who is signed in at the page: a cookie that says nothing by itself, and a look at where a form comes from."""
 
-import hashlib
-from urllib.parse import urlsplit
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -26,11 +23,6 @@ class SignIn:
         """Return the token; None where nobody is signed in."""
         text = request.cookies.get(self.cookie, "")
         return await self._host.doorkeeper.by_session(text) if text else None
-
-    def nonce(self, request: Request) -> str:
-        """Return what this session's own markup carries, and none that somebody slipped in can know."""
-        text = request.cookies.get(self.cookie) or request.scope["request_id"]
-        return hashlib.sha256(f"nonce {text}".encode()).hexdigest()[:24]
 
     async def begin(self, request: Request, shown: str, link: str) -> Response | None:
         """Sign in by a token's text, or by a link that works once; None where neither is good."""
@@ -65,5 +57,5 @@ def refuse_foreign(request: Request) -> None:
             raise Problem("forbidden", "The form comes from another site.")
         return
     origin, host = request.headers.get("origin"), request.headers.get("host", "")
-    if not origin or urlsplit(origin).netloc != host:
+    if not origin or origin != f"{request.url.scheme}://{host}":
         raise Problem("forbidden", "The form does not say that it comes from here.")

@@ -14,12 +14,14 @@ from connector_host.model.connection import Selection, State, StoredConnection
 from connector_host.model.result import Status
 from connector_host.model.token import Scope, Token
 from connector_host.web.page.connection_window import ConnectionWindow
+from connector_host.web.page.filled import names_in
 from connector_host.web.page.pages import HERE, Pages, Visit
 from connector_host.web.page.run_window import RunWindow
 from connector_host.web.page.signing import refuse_foreign
 from connector_host.web.problems import Problem
 
 PAGE, RUNS = 50, 100
+SEARCHED = 1000  # runs of which those of a status are shown
 _FIRST = {State.FAILING: 0, State.DAMAGED: 0, State.ATTENTION: 1}
 
 
@@ -124,9 +126,10 @@ class Windows:
 
     async def _repair(self, visit: Visit, stored: StoredConnection) -> dict[str, Any]:
         """Return what the card above the list says of a connection in trouble."""
-        runs = await visit.session.history(10, stored.connection.name)
+        runs = await visit.session.history(RUNS, stored.connection.name)
         failed = [one for one in runs if one.status == Status.FAILED.value]
-        why = failed[0].document()["error"] if failed else None
+        tests = [one for one in failed if one.command == "test_connection"]
+        why = tests[0].document()["error"] if tests else None
         first = (why or {}).get("entries", [{}])[0] if isinstance(why, dict) else {}
         return {
             "stored": stored,
@@ -139,15 +142,15 @@ class Windows:
     async def history(self, visit: Visit) -> Response:
         """List the newest runs."""
         connection = visit.text("connection") or None
-        found = await visit.session.history(RUNS, connection)
         status = visit.text("status")
+        found = await visit.session.history(SEARCHED if status else RUNS, connection)
         seen = [
             one
             for one in found
             if visit.token.covers(plugin=one.plugin, connection=one.connection, command=one.command)
             and status in ("", one.status)
         ]
-        return self._pages.show(visit, "history.html", runs=seen, connection=connection or "", status=status)
+        return self._pages.show(visit, "history.html", runs=seen[:RUNS], connection=connection or "", status=status)
 
     async def past(self, visit: Visit) -> Response:
         """Show one run as history keeps it."""
@@ -189,7 +192,7 @@ class Windows:
             await visit.session.tokens.revoke(visit.text("id"))
         elif visit.request.method == "POST":
             scopes = tuple(Scope(one) for one in map(str, visit.data.getlist("scopes")) if one in set(Scope))
-            groups = tuple(visit.text("groups").replace(",", " ").split())
+            groups = names_in(visit.text("groups"))
             wanted = Token(
                 visit.text("name"),
                 scopes,
@@ -197,8 +200,7 @@ class Windows:
                 groups=groups,
                 site=visit.text("site") or None,
             )
-            days = float(visit.text("days")) if visit.text("days").isdigit() else None
-            made = (await visit.session.tokens.add(wanted, days=days))[1]
+            made = (await visit.session.tokens.add(wanted, days=visit.number("days")))[1]
         found = await visit.session.tokens.list()
         return self._pages.show(visit, "tokens.html", tokens=found, made=made, scopes=list(Scope))
 

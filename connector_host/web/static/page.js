@@ -33,13 +33,31 @@ document.addEventListener("submit", (event) => {
   }
 }, true)
 
+// What is under way says so: the old verdict does not stand beside new values, and nothing runs twice.
+document.addEventListener("htmx:before:request", (event) => {
+  const from = event.target
+  const target = document.querySelector(from.getAttribute?.("hx-target") || "none")
+  if (target && (from.id === "run" || from.dataset.testing)) target.textContent = from.id === "run" ? "Running …" : "Testing …"
+  const button = from.id === "run" ? from.querySelector("[data-once]") : from.dataset?.testing ? from : null
+  if (button) button.disabled = true
+})
+document.addEventListener("htmx:after:request", () => {
+  for (const button of document.querySelectorAll("button:disabled")) button.disabled = false
+})
+document.addEventListener("input", (event) => {
+  if (event.target.closest("#connection")) document.getElementById("tested").textContent = "Not tested as it stands."
+})
+
 document.addEventListener("click", (event) => {
   const tab = event.target.closest("[role=tab]")
   if (tab) select(tab)
   const example = event.target.closest("[data-example]")
   if (example) document.getElementById(example.dataset.example).value = example.value
   const copy = event.target.closest("[data-copy]")
-  if (copy) navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent)
+  if (copy) {
+    navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent)
+    copy.textContent = "Copied"
+  }
 })
 
 function select(tab) {
