@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import os
 import pytest
 
 from tests.world import FastClock, Sandbox, World, pagerduty_sandbox
@@ -37,3 +38,11 @@ def prod(world: World, sandbox: Sandbox) -> World:
     """A world with the connection `prod` to the sandbox."""
     world.add(sandbox.base)
     return world
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what takes long to those who ask for it."""
+    if "LONG" not in os.environ:
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="it takes long: LONG=1 runs it, as .ci/run does"))

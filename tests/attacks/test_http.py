@@ -307,6 +307,7 @@ def test_attack_20_a_body_without_end_is_cut(web: Web) -> None:
     assert raw(web, huge).split()[1] == b"413"
 
 
+@pytest.mark.long
 def test_attack_21_slow_clients_are_cut_and_others_answered(web: Web) -> None:
     where = urlsplit(web.base)
     idle = [socket.create_connection((where.hostname or "", where.port or 0)) for _ in range(200)]

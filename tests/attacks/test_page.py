@@ -280,6 +280,7 @@ def marked(web: Web) -> Web:
     return web
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 @pytest.mark.timeout(180)
 def test_attack_34_markup_in_every_text_is_text(marked: Web) -> None:
@@ -369,6 +370,7 @@ def test_attack_20_forms_that_are_none(web: Web) -> None:
     assert client.post("/run", data=deep, headers=HERE).status_code in (200, 422)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 @pytest.mark.timeout(120)
 def test_a_run_that_takes_long_is_shown_cancelled_and_ends(web: Web) -> None:

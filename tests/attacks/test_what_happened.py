@@ -482,6 +482,7 @@ WINDOW = int(os.environ.get("WINDOW_SECONDS", "6"))  # 60: the real one, 900 a m
 ALLOWED = 15 * WINDOW
 
 
+@pytest.mark.long
 def test_two_programs_keep_one_limit_and_use_it(tmp_path: Path) -> None:
     """Over seven thirds of a window; what a busy machine delays on its way comes up to 0.15 seconds late."""
     from tests.world import serving_app

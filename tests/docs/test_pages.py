@@ -20,6 +20,7 @@ UNIT = "etc/systemd/system/connector-host.service"
 pytestmark = [
     pytest.mark.skipif(not PAGES, reason="the documents are not beside the package"),
     pytest.mark.timeout(180),
+    pytest.mark.long,
 ]
 
 

@@ -27,6 +27,7 @@ def killed(world: World, sandbox: Sandbox, work: str) -> list[list[Any]]:
     return said
 
 
+@pytest.mark.long
 def test_nothing_acknowledged_is_lost(world: World, sandbox: Sandbox) -> None:
     said = killed(world, sandbox, "administer")
     edited = {one[1]: one[2] for one in said if one[0] == "edit"}
@@ -52,6 +53,7 @@ def test_nothing_acknowledged_is_lost(world: World, sandbox: Sandbox) -> None:
     world.use(look)
 
 
+@pytest.mark.long
 def test_every_effect_has_its_record_and_nothing_is_done_twice(prod: World, sandbox: Sandbox) -> None:
     said = killed(prod, sandbox, "act")
     answered = [one for one in said if one[0] == "opened"]

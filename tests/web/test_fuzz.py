@@ -13,6 +13,7 @@ BODILESS = ("negative_data_rejection",)  # any bytes are a file
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "3"))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_api_keeps_to_its_document(web: Web) -> None:
     client = web.client("fuzz")

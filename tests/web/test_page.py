@@ -22,6 +22,7 @@ RUN = MODES if "ALL_MODES" in os.environ else MODES[:2]
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.timeout(180),
+    pytest.mark.long,
 ]
 
 
