@@ -1,9 +1,9 @@
 """Fixtures that all tests share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import os
 import pytest
 
 from tests.world import FastClock, Sandbox, World, pagerduty_sandbox

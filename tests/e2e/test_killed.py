@@ -11,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.world import Sandbox, World, opened
 
 KILLS = int(os.environ.get("KILLS", "60"))
