@@ -18,7 +18,8 @@ from connector_host import Change, Configuration, Scope, Session, Token, open_ho
 
 ROUNDS, CALLS, AT_ONCE = 4, 600, 16
 LIMITS = {"rest_requests_per_minute": 10**9, "events_per_minute": 10**9}
-BODY = {"plugin": "pagerduty", "command": "list_users", "connection": "bench", "inputs": {"query": "kyler"}}
+EVENT = {"summary": "disk full", "severity": "Info", "source": "db1", "dedup_key": "warm"}
+BODY = {"plugin": "pagerduty", "command": "create_event", "connection": "bench", "inputs": EVENT}
 
 
 def measured() -> dict[str, Any]:
@@ -76,7 +77,9 @@ async def _furnished(home: Path, base: str) -> str:
     async with open_host(Configuration(home=home)) as host:
         session = host.as_operator()
         where = {"server_url": base, "event_url": base, **LIMITS}
-        await session.connections.add("bench", "pagerduty", Change({}, where, {"api_key": "a" * 32}))
+        await session.connections.add(
+            "bench", "pagerduty", Change({}, where, {"api_key": "a" * 32, "integration_key": "b" * 32})
+        )
         return (await session.tokens.add(Token("bench", (Scope.RUN,), user="bench")))[1]
 
 
@@ -92,7 +95,7 @@ async def _round(home: Path, address: str, token: str, server: int) -> dict[str,
 
 
 async def _in_process(session: Session) -> None:
-    assert (await session.run("pagerduty", "list_users", "bench", {"query": "kyler"})).status == "Passed"
+    assert (await session.run("pagerduty", "create_event", "bench", EVENT)).status == "Passed"
 
 
 async def _over_http(client: httpx2.AsyncClient) -> None:

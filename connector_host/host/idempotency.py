@@ -24,7 +24,7 @@ async def first_result(core: Core, invocation: Invocation, seconds: float) -> Re
     key = invocation.options.idempotency_key
     mine = KeyUse(invocation.id, _digest(invocation.inputs_text or "{}"), running=True)
     if key is None:
-        if invocation.options.invocation_id is not None:
+        if invocation.options.invocation_id is not None and not invocation.options.id_is_new:
             await core.store.idempotency.take_id(mine, core.clock.now().timestamp())
         return None
     until = core.clock.monotonic() + (invocation.options.deadline_seconds or seconds)

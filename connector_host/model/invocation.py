@@ -30,7 +30,8 @@ class Options(Guarded, frozen=True):
     of a fan-out. Without `record` nothing is kept in the history. `invocation_id` is the caller's own (a UUID that was
     not used before); an `idempotency_key`, of at most 200 characters, makes a repeated call with the same inputs the
     first one's, for a day. With `text_inputs` values that come as text are read by their parameters' schemas, as on the
-    command line: `PU00001`, `true`, `["a", "b"]`.
+    command line: `PU00001`, `true`, `["a", "b"]`. `id_is_new` says that the id was made for this call, by a random
+    UUID, so that no look for another of it is needed.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"progress"})
@@ -41,6 +42,7 @@ class Options(Guarded, frozen=True):
     invocation_id: str | None = None
     idempotency_key: str | None = None
     text_inputs: bool = False
+    id_is_new: bool = False
 
     def id_for_run(self) -> str:
         """Return the invocation's id: the caller's own, or a new one; raises WrongUse for what makes no sense."""

@@ -93,6 +93,11 @@ def answer(document: Any, status: int = 200, headers: Mapping[str, str] | None =
     return Response(json_text(document), status, {**_NO_CACHE, **(headers or {})}, "application/json")
 
 
+def answer_of(text: str, headers: Mapping[str, str]) -> Response:
+    """Return JSON that is text already."""
+    return Response(text, 200, {**_NO_CACHE, **headers}, "application/json")
+
+
 def wrong(pointer: str, detail: str, assistance: str = "") -> Problem:
     """Return the problem of one thing that is wrong in a request."""
     return Problem("invalid", detail, [{"pointer": pointer, "detail": detail, "assistance": assistance}])

@@ -39,7 +39,12 @@ class Run(Struct, eq=False):
     error: Exception | None = None
     facts: dict[str, Any] = field(default_factory=dict)  # plugin, command, connection, inputs
     ended_at: float = 0.0
-    size: int = 0
+    text: str = ""  # of the result's document
+
+    @property
+    def size(self) -> int:
+        """How much it keeps."""
+        return len(self.text)
 
     async def wait(self, seconds: float) -> None:
         """Wait until it has ended, for so long."""
@@ -81,7 +86,7 @@ class Runs:
         with run.scope:
             run.result, run.error = await outcome_of(work(run))
         if run.result is not None:
-            run.size = len(json_text(run.result.document()))
+            run.text = json_text(run.result.document())
         state = "finished" if run.result else "refused" if run.error else "cancelled"
         run.tell("finished", {"id": run.id, "state": state, "status": run.result.status.value if run.result else None})
         run.ended_at = time.monotonic()

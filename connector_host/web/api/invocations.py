@@ -10,7 +10,7 @@ from connector_host.model.caller import actor_of
 from connector_host.model.invocation import Options, new_id
 from connector_host.model.result import Result, json_text
 from connector_host.model.token import Scope
-from connector_host.web.asking import Ask, answer, known_keys, wrong
+from connector_host.web.asking import Ask, answer, answer_of, known_keys, wrong
 from connector_host.web.problems import Problem
 from connector_host.web.routing import TEXT, Route, listed, ref
 from connector_host.web.runs import Run
@@ -64,7 +64,7 @@ async def carried_out(ask: Ask, facts: dict[str, Any], work: Work, seconds: floa
     if seconds is not None and not 0 < seconds <= LONGEST:
         raise wrong("/deadline_seconds", f"It is a number of seconds above 0 and at most {LONGEST:,}.")
     run = Run(new_id(), ask.token.id, actor_of(ask.token.principal), key, facts=facts)
-    options = Options(seconds, run.progress, invocation_id=run.id, idempotency_key=key)
+    options = Options(seconds, run.progress, invocation_id=run.id, idempotency_key=key, id_is_new=True)
     ask.runs.begin(run, lambda _: work(options))
     place = f"/api/v1/invocations/{run.id}"
     if "respond-async" in ask.request.headers.get("prefer", ""):
@@ -74,7 +74,7 @@ async def carried_out(ask: Ask, facts: dict[str, Any], work: Work, seconds: floa
         raise run.error
     if run.result is None:
         raise Problem("conflict", f"It was cancelled. What became of it: {place}")
-    return answer(run.result.document(), headers={"Content-Location": place})
+    return answer_of(run.text, {"Content-Location": place})
 
 
 async def show_invocation(ask: Ask) -> Response:

@@ -92,7 +92,7 @@ class RunWindow:
         inputs = inputs_of(form, visit.data)
         facts = {"plugin": manifest.id, "command": command.id, "connection": chosen.connection, "inputs": inputs}
         run = Run(new_id(), visit.token.id, actor_of(visit.token.principal), None, facts=facts)
-        options = Options(progress=run.progress, invocation_id=run.id)
+        options = Options(progress=run.progress, invocation_id=run.id, id_is_new=True)
 
         async def work(_run: Run) -> Result:
             return await visit.session.run(manifest.id, command.id, chosen.connection, inputs, options=options)
