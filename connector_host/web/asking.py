@@ -14,11 +14,12 @@ from connector_host.model.json_text import parse_json
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.result import json_text
 from connector_host.model.token import Scope, Token
-from connector_host.web.guard import SLASH
+from connector_host.web.guard import part_of
 from connector_host.web.problems import Problem
 from connector_host.web.runs import Runs
 
 _VERSION = re.compile(r'"(\d{1,18})"')
+Shape = Mapping[str, type | tuple[type, ...]]  # the keys of an object, each with what its value may be
 _NO_CACHE = {"Cache-Control": "no-store"}
 
 
@@ -33,7 +34,7 @@ class Ask(Struct, frozen=True):
 
     def part(self, name: str) -> str:
         """Return a part of the path."""
-        return str(self.request.path_params[name]).replace(SLASH, "/")
+        return part_of(self.request.path_params, name)
 
     async def body(self) -> dict[str, Any]:
         """Return the body, a JSON object; raises Problem."""
@@ -77,15 +78,20 @@ class Ask(Struct, frozen=True):
     def may_run(self, manifest: Manifest, command: Command, connection: str) -> None:
         """Raise Problem where the token is not good for running this."""
         self.may_see(plugin=manifest.id, connection=connection, command=command.id)
-        reads = command.read_only or command.kind == "test_connection"
-        if not self.token.allows(Scope.RUN_READ_ONLY if reads else Scope.RUN):
-            wanted = "run:read-only" if reads else "run"
+        wanted = scope_of(command)
+        if not self.token.allows(wanted):
             raise Problem("forbidden", f"The token lacks the scope '{wanted}'.")
 
     def may_see(self, *, plugin: str = "", connection: str = "", command: str = "") -> None:
         """Raise Problem where what is asked for lies outside what the token is narrowed to."""
         if not self.token.covers(plugin=plugin, connection=connection, command=command):
             raise Problem("not-found", "There is nothing of that name that you may use.")
+
+
+def scope_of(command: Command) -> Scope:
+    """Return the scope that running a command wants."""
+    reads = command.read_only or command.kind == "test_connection"
+    return Scope.RUN_READ_ONLY if reads else Scope.RUN
 
 
 def answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -103,7 +109,7 @@ def wrong(pointer: str, detail: str, assistance: str = "") -> Problem:
     return Problem("invalid", detail, [{"pointer": pointer, "detail": detail, "assistance": assistance}])
 
 
-def known_keys(document: Mapping[str, Any], known: Mapping[str, type | tuple[type, ...]], place: str = "") -> None:
+def known_keys(document: Mapping[str, Any], known: Shape, place: str = "") -> None:
     """Raise Problem for a key that is none, or whose value is of another type; null is left to who reads it."""
     faults = [
         {
@@ -121,6 +127,13 @@ def known_keys(document: Mapping[str, Any], known: Mapping[str, type | tuple[typ
     ]
     if faults:
         raise Problem("invalid", faults[0]["detail"], faults)
+
+
+def required(body: Mapping[str, Any], name: str, place: str = "") -> str:
+    """Return a text that must be there; raises Problem."""
+    if not body.get(name):
+        raise wrong(f"{place}/{name}", f"'{name}' is required.")
+    return str(body[name])
 
 
 def texts_in(body: Mapping[str, Any], name: str, place: str = "") -> list[str]:

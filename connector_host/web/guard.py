@@ -1,7 +1,7 @@
 """What every request passes first: an id, the Host header, the size of its body; and what every answer carries."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
@@ -78,6 +78,11 @@ def _plain_path(scope: Scope) -> str:
     if {".", ".."} & set(parts) or any("\x00" in part or "\\" in part or SLASH in part for part in parts):
         raise Problem("not-found")
     return "/".join(part.replace("/", SLASH) for part in parts)
+
+
+def part_of(parameters: Mapping[str, Any], name: str) -> str:
+    """Return a part of the path as it was meant: a name may hold a slash."""
+    return str(parameters[name]).replace(SLASH, "/")
 
 
 class _Bounded:

@@ -40,6 +40,11 @@ class Route(Struct, frozen=True):
         return self.path.removeprefix("/api/v1/").partition("/")[0]
 
 
+def up_to(most: int) -> Schema:
+    """Return the schema of how many are asked for."""
+    return {"type": "integer", "minimum": 1, "maximum": most}
+
+
 def ref(name: str) -> Schema:
     """Return a reference to a shared schema."""
     return {"$ref": f"#/components/schemas/{name}"}

@@ -10,14 +10,14 @@ from connector_host.host.tokens import document_of
 from connector_host.model.errors import UnknownSite
 from connector_host.model.result import plain
 from connector_host.model.token import Scope, Token
-from connector_host.web.asking import Ask, answer, known_keys, texts_in, wrong
+from connector_host.web.asking import Ask, Shape, answer, known_keys, required, texts_in, wrong
 from connector_host.web.problems import Problem
-from connector_host.web.routing import TEXT, Route, listed, ref
+from connector_host.web.routing import TEXT, Route, listed, ref, up_to
 
-_SITE: dict[str, type | tuple[type, ...]] = {"name": str, "tenant": str, "internal": bool}
-_TENANT: dict[str, type | tuple[type, ...]] = {"name": str, "master": bool}
+_SITE: Shape = {"name": str, "tenant": str, "internal": bool}
+_TENANT: Shape = {"name": str, "master": bool}
 _LISTS = ("scopes", "groups", "plugins", "connections", "commands")
-_TOKEN: dict[str, type | tuple[type, ...]] = {
+_TOKEN: Shape = {
     "name": str,
     "user": str,
     "site": str,
@@ -38,7 +38,9 @@ async def put_site(ask: Ask) -> Response:
     """Add a site, or change it."""
     body = await ask.body()
     known_keys(body, _SITE)
-    made = await ask.session.sites.put_site(_name(body), tenant=body.get("tenant"), internal=body.get("internal", True))
+    made = await ask.session.sites.put_site(
+        required(body, "name"), tenant=body.get("tenant"), internal=body.get("internal", True)
+    )
     return answer(plain(made))
 
 
@@ -59,7 +61,7 @@ async def put_tenant(ask: Ask) -> Response:
     """Add a tenant, or say whether it is the master."""
     body = await ask.body()
     known_keys(body, _TENANT)
-    return answer(plain(await ask.session.sites.put_tenant(_name(body), master=body.get("master", False))))
+    return answer(plain(await ask.session.sites.put_tenant(required(body, "name"), master=body.get("master", False))))
 
 
 async def remove_tenant(ask: Ask) -> Response:
@@ -87,7 +89,9 @@ async def add_token(ask: Ask) -> Response:
     days = body.pop("days", None)
     lists = {name: tuple(texts_in(body, name)) for name in _LISTS}
     given: dict[str, Any] = {**{name: value for name, value in body.items() if value is not None}, **lists}
-    token, text = await ask.session.tokens.add(Token(**{"scopes": (), **given, "name": _name(body)}), days=days)
+    token, text = await ask.session.tokens.add(
+        Token(**{"scopes": (), **given, "name": required(body, "name")}), days=days
+    )
     return answer({**document_of(token), "token": text}, 201)
 
 
@@ -135,13 +139,7 @@ def there() -> Iterator[None]:
         raise Problem("not-found", str(error)) from None
 
 
-def _name(body: dict[str, Any]) -> str:
-    if not body.get("name"):
-        raise wrong("/name", "'name' is required.")
-    return str(body["name"])
-
-
-_LIMIT = {"type": "integer", "minimum": 1, "maximum": MOST}
+_LIMIT = up_to(MOST)
 _REFERENCE = {"type": "object", "required": ["reference"], "properties": {"reference": TEXT}}
 ROUTES = (
     Route("GET", "/api/v1/sites", Scope.ADMIN, list_sites, "List the sites", listed(ref("Site"))),

@@ -4,9 +4,9 @@ from typing import Any
 
 from connector_host.model.connection import Change, HealthCheck, StoredConnection, VaultReference
 from connector_host.model.result import iso
-from connector_host.web.asking import known_keys, texts_in, wrong
+from connector_host.web.asking import Shape, known_keys, required, texts_in, wrong
 
-_FIELDS: dict[str, type | tuple[type, ...]] = {
+_FIELDS: Shape = {
     "site": str,
     "shared_to_internal_sites": bool,
     "recipient_site": str,
@@ -21,11 +21,11 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "active": bool,
     "health_check": dict,
 }
-_VALUES: dict[str, type | tuple[type, ...]] = {"parameters": dict, "secrets": dict, "vault": dict}
+_VALUES: Shape = {"parameters": dict, "secrets": dict, "vault": dict}
 CHANGE = {**_FIELDS, **_VALUES, "name": str, "remove_secrets": list}
 NEW = {**_FIELDS, **_VALUES, "name": str, "plugin": str}
-_HEALTH: dict[str, type | tuple[type, ...]] = {"interval_minutes": int, "failures_before_mail": int, "recipients": list}
-_REFERENCE: dict[str, type | tuple[type, ...]] = {"vault": str, "path": str, "field": str}
+_HEALTH: Shape = {"interval_minutes": int, "failures_before_mail": int, "recipients": list}
+_REFERENCE: Shape = {"vault": str, "path": str, "field": str}
 
 
 def summary_of(stored: StoredConnection) -> dict[str, Any]:
@@ -77,7 +77,5 @@ def _reference(name: str, value: Any) -> VaultReference:
     if not isinstance(value, dict):
         raise wrong(f"/vault/{name}", "It is an object with vault, path and field.")
     known_keys(value, _REFERENCE, f"/vault/{name}")
-    for part in _REFERENCE:
-        if not value.get(part):
-            raise wrong(f"/vault/{name}/{part}", f"'{part}' is required.")
-    return VaultReference(value["vault"], value["path"], value["field"])
+    vault, path, field = (required(value, part, f"/vault/{name}") for part in ("vault", "path", "field"))
+    return VaultReference(vault, path, field)

@@ -1,6 +1,6 @@
 """Connections: listed, shown, added, changed, removed, tested; secrets go in and never come out."""
 
-from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -8,8 +8,8 @@ from connector_host.model.connection import Selection, State
 from connector_host.model.token import Scope
 from connector_host.web.api.bodies import CHANGE, NEW, change_of, summary_of
 from connector_host.web.api.invocations import carried_out
-from connector_host.web.asking import Ask, answer, known_keys, wrong
-from connector_host.web.routing import TEXT, Route, listed, ref
+from connector_host.web.asking import Ask, answer, known_keys, required, wrong
+from connector_host.web.routing import TEXT, Route, listed, ref, up_to
 
 MOST = 500
 
@@ -49,11 +49,12 @@ async def add_connection(ask: Ask) -> Response:
     """Add one."""
     body = await ask.body()
     known_keys(body, NEW)
-    name, plugin = _text(body, "name"), _text(body, "plugin")
+    name, plugin = required(body, "name"), required(body, "plugin")
     ask.may_see(plugin=plugin, connection=name)
     made = await ask.session.connections.add(name, plugin, change_of(body))
     document = await ask.session.connections.show(made.name)
-    return answer(document, 201, {"ETag": f'"{made.version}"', "Location": f"/api/v1/connections/{_quoted(made.name)}"})
+    place = f"/api/v1/connections/{quote(made.name, safe='')}"
+    return answer(document, 201, {"ETag": f'"{made.version}"', "Location": place})
 
 
 async def change_connection(ask: Ask) -> Response:
@@ -92,7 +93,7 @@ async def test_unsaved(ask: Ask) -> Response:
     """Run Test Connection on the values of a connection that is not stored, and store nothing."""
     body = await ask.body()
     known_keys(body, NEW)
-    name, plugin = body.get("name") or "unsaved", _text(body, "plugin")
+    name, plugin = body.get("name") or "unsaved", required(body, "plugin")
     ask.may_see(plugin=plugin, connection=name)
     change = change_of(body)
     facts = {"plugin": plugin, "command": "test_connection", "connection": name}
@@ -112,12 +113,6 @@ async def list_checks(ask: Ask) -> Response:
     return answer({"items": [one.document() for one in found]})
 
 
-def _text(body: dict[str, Any], name: str) -> str:
-    if not body.get(name):
-        raise wrong(f"/{name}", f"'{name}' is required.")
-    return str(body[name])
-
-
 def _state(ask: Ask) -> State | None:
     text = ask.query("state")
     if text is None:
@@ -128,16 +123,10 @@ def _state(ask: Ask) -> State | None:
         raise wrong("/query/state", f"There is no state '{text}'.", f"There are: {', '.join(State)}.") from None
 
 
-def _quoted(name: str) -> str:
-    from urllib.parse import quote  # noqa: PLC0415 - only what is new has a place
-
-    return quote(name, safe="")
-
-
 _BY_NAME = "/api/v1/connections/{name}"
+_LIMIT = up_to(MOST)
 _IF_MATCH = {"If-Match": TEXT}
 _STATES = {"type": "string", "enum": [one.value for one in State]}
-_LIMIT = {"type": "integer", "minimum": 1, "maximum": MOST}
 _FILTERS = {
     "plugin": TEXT,
     "site": TEXT,

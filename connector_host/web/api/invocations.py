@@ -10,13 +10,13 @@ from connector_host.model.caller import actor_of
 from connector_host.model.invocation import Options, new_id
 from connector_host.model.result import Result, json_text
 from connector_host.model.token import Scope
-from connector_host.web.asking import Ask, answer, answer_of, known_keys, wrong
+from connector_host.web.asking import Ask, Shape, answer, answer_of, known_keys, wrong
 from connector_host.web.problems import Problem
-from connector_host.web.routing import TEXT, Route, listed, ref
+from connector_host.web.routing import TEXT, Route, listed, ref, up_to
 from connector_host.web.runs import Run
 
 Work = Callable[[Options], Awaitable[Result]]
-_BODY: dict[str, type | tuple[type, ...]] = {
+_BODY: Shape = {
     "plugin": str,
     "command": str,
     "connection": str,
@@ -137,7 +137,7 @@ def _under_way(run: Run) -> dict[str, Any]:
     return {"state": "running", "id": run.id, "progress": told[-1] if told else None}
 
 
-_LIMIT = {"type": "integer", "minimum": 1, "maximum": MOST}
+_LIMIT = up_to(MOST)
 _ASYNC = {"Prefer": TEXT, "Idempotency-Key": TEXT}
 _STATE = {
     "type": "object",

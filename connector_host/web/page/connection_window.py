@@ -14,6 +14,7 @@ from connector_host.model.errors import ConnectorHostError
 from connector_host.model.invocation import UNRECORDED
 from connector_host.model.result import Result
 from connector_host.model.token import Scope
+from connector_host.web.guard import part_of
 from connector_host.web.page.filled import change_of
 from connector_host.web.page.pages import Pages, Visit
 
@@ -122,6 +123,4 @@ class ConnectionWindow:
         return self._pages.show(visit, "connection.html", 422 if error else 200, typed=typed, **facts)
 
     def _name(self, visit: Visit) -> str:
-        from connector_host.web.guard import SLASH  # noqa: PLC0415 - beside its one use
-
-        return str(visit.request.path_params["name"]).replace(SLASH, "/")
+        return part_of(visit.request.path_params, "name")

@@ -15,6 +15,7 @@ from connector_host.model.manifest import Command, Manifest
 from connector_host.model.result import Result, json_text
 from connector_host.model.tables import table_of
 from connector_host.model.token import Scope
+from connector_host.web.asking import scope_of
 from connector_host.web.page.codes import codes_of
 from connector_host.web.page.filled import inputs_of
 from connector_host.web.page.pages import Pages, Visit
@@ -85,8 +86,7 @@ class RunWindow:
         manifest, command, form = chosen.manifest, chosen.command, chosen.form
         if manifest is None or command is None or form is None:
             raise Problem("invalid", "Choose a connection and a command.")
-        reads = command.read_only or command.kind == "test_connection"
-        visit.wants(Scope.RUN_READ_ONLY if reads else Scope.RUN)
+        visit.wants(scope_of(command))
         if not visit.token.covers(plugin=manifest.id, connection=chosen.connection, command=command.id):
             raise Problem("not-found")
         inputs = inputs_of(form, visit.data)
