@@ -1,4 +1,4 @@
-"""`health …` and `serve`: connections tested by themselves."""
+"""`health …`: connections tested by themselves."""
 
 from typing import Any
 

@@ -71,20 +71,17 @@ class Runs:
         self._runs: dict[str, Run] = {}
         self._at_once: Counter[str] = Counter()
 
-    def begin(self, run: Run, work: Callable[[Run], Awaitable[Result]]) -> None:
+    def begin(self, run: Run, work: Callable[[], Awaitable[Result]]) -> None:
         """Begin an invocation; raises Problem where its token has too many, or its key's first call is under way."""
         under_way = self._refuse_too_many(run.token_id)
         if run.key is not None and any(one.key == run.key and one.actor == run.actor for one in under_way):
             raise Problem("conflict", "The first call with this idempotency key is under way.")
-        if run.id in self._runs:
-            raise Problem("conflict", "There is an invocation of that id already.")
-        self._forget_ended()
         self._runs[run.id] = run
         self._group.start_soon(self._carry_out, run, work)
 
-    async def _carry_out(self, run: Run, work: Callable[[Run], Awaitable[Result]]) -> None:
+    async def _carry_out(self, run: Run, work: Callable[[], Awaitable[Result]]) -> None:
         with run.scope:
-            run.result, run.error = await outcome_of(work(run))
+            run.result, run.error = await outcome_of(work())
         if run.result is not None:
             run.text = json_text(run.result.document())
         state = "finished" if run.result else "refused" if run.error else "cancelled"

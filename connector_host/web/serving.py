@@ -1,7 +1,6 @@
 """Serves the application over HTTP: uvicorn on this event loop, with bounds on how long clients may take."""
 
 import asyncio
-import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +17,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from connector_host.model.errors import BadSetting
 
 PATIENCE = 10.0  # seconds for a head, for a body, and for an answer to be read
-log = logging.getLogger("connector_host.web")
 
 
 class Listening(Struct, frozen=True):

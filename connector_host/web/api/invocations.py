@@ -65,7 +65,7 @@ async def carried_out(ask: Ask, facts: dict[str, Any], work: Work, seconds: floa
         raise wrong("/deadline_seconds", f"It is a number of seconds above 0 and at most {LONGEST:,}.")
     run = Run(new_id(), ask.token.id, actor_of(ask.token.principal), key, facts=facts)
     options = Options(seconds, run.progress, invocation_id=run.id, idempotency_key=key, id_is_new=True)
-    ask.runs.begin(run, lambda _: work(options))
+    ask.runs.begin(run, lambda: work(options))
     place = f"/api/v1/invocations/{run.id}"
     if "respond-async" in ask.request.headers.get("prefer", ""):
         return answer(_under_way(run), 202, {"Location": place, "Preference-Applied": "respond-async"})

@@ -94,7 +94,7 @@ class RunWindow:
         run = Run(new_id(), visit.token.id, actor_of(visit.token.principal), None, facts=facts)
         options = Options(progress=run.progress, invocation_id=run.id, id_is_new=True)
 
-        async def work(_run: Run) -> Result:
+        async def work() -> Result:
             return await visit.session.run(manifest.id, command.id, chosen.connection, inputs, options=options)
 
         self._runs.begin(run, work)

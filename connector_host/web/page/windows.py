@@ -20,7 +20,7 @@ from connector_host.web.page.run_window import RunWindow
 from connector_host.web.page.signing import refuse_foreign
 from connector_host.web.problems import Problem
 
-PAGE, RUNS = 50, 100
+PAGE, RUNS, CARDS = 50, 100, 3
 SEARCHED = 1000  # runs of which those of a status are shown
 _FIRST = {State.FAILING: 0, State.DAMAGED: 0, State.ATTENTION: 1}
 
@@ -109,13 +109,14 @@ class Windows:
         kept = [one for one in found[:PAGE] if _covers(visit, one)]
         kept.sort(key=lambda one: (_FIRST.get(one.state, 2), one.connection.name))
         names = [one.connection.name for one in kept if not one.damage]
+        troubled = [one for one in kept if one.state in _FIRST]
         more = found[PAGE - 1].connection.name if len(found) > PAGE else ""
         return self._pages.show(
             visit,
             "connections.html",
             connections=kept,
             checks=await visit.session.connections.checks_of(names),
-            repair=[await self._repair(visit, one) for one in kept if one.state in _FIRST][:3],
+            repair=[await self._repair(visit, one) for one in troubled[:CARDS]],
             plugins=self._pages.host.plugins.plugins,
             states=list(State),
             asked=asked,
