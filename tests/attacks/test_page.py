@@ -3,6 +3,8 @@
 import json
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -280,22 +282,30 @@ def marked(web: Web) -> Web:
     return web
 
 
-@pytest.mark.long
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-@pytest.mark.timeout(180)
-def test_attack_34_markup_in_every_text_is_text(marked: Web) -> None:
-    token_id = marked.token("operator").split("_")[1]
-    link = marked.world.use(lambda session: session.tokens.link(token_id))
-    before = len(marked.world.use(lambda session: session.tokens.list()))
+@contextmanager
+def browsing(web: Web) -> Iterator[tuple[Any, list[str]]]:
+    """The operator's page in a browser, signed in; and what it says on its console or asks in a dialog."""
+    token_id = web.token("operator").split("_")[1]
+    link = web.world.use(lambda session: session.tokens.link(token_id))
     said: list[str] = []
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()
         page.on("console", lambda message: said.append(message.text))
         page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
-        page.goto(f"{marked.base}/sign-in#{link}")
+        page.goto(f"{web.base}/sign-in#{link}")
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url("**/connections")
+        yield page, said
+        browser.close()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.timeout(180)
+def test_attack_34_markup_in_every_text_is_text(marked: Web) -> None:
+    before = len(marked.world.use(lambda session: session.tokens.list()))
+    with browsing(marked) as (page, said):
         for path in (
             "/connections",
             "/history",
@@ -315,7 +325,6 @@ def test_attack_34_markup_in_every_text_is_text(marked: Web) -> None:
             assert page.title() != "gotcha"
         page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', " + json.dumps(MARKUP[3]) + ")")
         page.wait_for_timeout(400)
-        browser.close()
     assert [one for one in said if "gotcha" in one or one.startswith("dialog")] == []
     assert len(marked.world.use(lambda session: session.tokens.list())) == before
 
@@ -374,15 +383,7 @@ def test_attack_20_forms_that_are_none(web: Web) -> None:
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 @pytest.mark.timeout(120)
 def test_a_run_that_takes_long_is_shown_cancelled_and_ends(web: Web) -> None:
-    token_id = web.token("operator").split("_")[1]
-    link = web.world.use(lambda session: session.tokens.link(token_id))
-    said: list[str] = []
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.goto(f"{web.base}/sign-in#{link}")
-        page.get_by_role("button", name="Sign in").click()
+    with browsing(web) as (page, said):
         page.goto(f"{web.base}/run?connection=slow&command=get_all_schedules")
         page.get_by_role("button", name="Run", exact=True).dblclick()
         playwright.expect(page.locator("#result")).to_contain_text("Running")
@@ -395,5 +396,4 @@ def test_a_run_that_takes_long_is_shown_cancelled_and_ends(web: Web) -> None:
         playwright.expect(page.locator("#result .status")).to_contain_text("Cancelled", timeout=20_000)
         runs = web.client().get("/api/v1/invocations?connection=slow&limit=20").json()["items"]
         assert [one["command"] for one in runs].count("get_all_schedules") == 1
-        browser.close()
     assert said == []

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,15 @@ class Web:
         return self.open[-1]
 
 
+def serving(home: Path, *arguments: str, expect: str = r"HTTP API at (\S+)/api/v1") -> AbstractContextManager[str]:
+    return started("serve", "--port", "0", *arguments, expect=expect, CONNECTOR_HOST_HOME=str(home))
+
+
 @contextmanager
-def serving(home: Path, *arguments: str, expect: str = r"HTTP API at (\S+)/api/v1") -> Iterator[str]:
-    environment = {**os.environ, "CONNECTOR_HOST_HOME": str(home)}
-    command = [PROGRAM, "serve", "--port", "0", *arguments]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as program:
+def started(*arguments: str, expect: str, **settings: str) -> Iterator[str]:
+    """A program that runs until it is told to end, and then ends well; what it told of itself by the pattern."""
+    command, environment, nowhere = [PROGRAM, *arguments], {**os.environ, **settings}, subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=nowhere, text=True) as program:
         assert program.stderr is not None
         try:
             told = ""

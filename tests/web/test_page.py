@@ -1,20 +1,18 @@
 """The page in a browser, as a person walks it: `demo --serve`, started as a user would, in Debian's chromium."""
 
 import os
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.web.conftest import started
+
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
-PROGRAM = str(Path(sys.executable).with_name("connector-host"))
 PICTURES = Path(os.environ.get("PICTURES", "build/pictures"))
 AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js"
 MODES = [(1280, "light"), (390, "dark"), (1280, "dark"), (390, "light")]
@@ -26,22 +24,8 @@ pytestmark = [
 ]
 
 
-@contextmanager
-def demo() -> Iterator[str]:
-    command = [PROGRAM, "demo", "--serve", "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as program:
-        assert program.stderr is not None
-        try:
-            told = ""
-            while not (found := re.search(r"Open the page: (\S+)", told)):
-                line = program.stderr.readline()
-                assert line, told
-                told += line
-            yield found[1]
-        finally:
-            program.terminate()
-            rest = program.stderr.read()
-            assert program.wait(20) == 0, rest
+def demo() -> AbstractContextManager[str]:
+    return started("demo", "--serve", "--port", "0", expect=r"Open the page: (\S+)")
 
 
 @pytest.fixture(scope="module")
