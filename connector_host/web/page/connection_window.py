@@ -1,22 +1,33 @@
 """New Connection and its edit: every field of the window, tested beside it, and saved when it is added."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from connector_host.manifests.forms import Form, form_of
 from connector_host.model.boundary import outcome_of
-from connector_host.model.connection import Selection
+from connector_host.model.connection import Change, Selection
 from connector_host.model.errors import ConnectorHostError
 from connector_host.model.invocation import UNRECORDED
-from connector_host.model.result import Result
 from connector_host.model.token import Scope
 from connector_host.web.guard import part_of
 from connector_host.web.page.filled import change_of
 from connector_host.web.page.pages import Pages, Visit
+
+_Work = Callable[[Change], Awaitable[Any]]
+
+
+class _Shown(Struct, frozen=True):
+    """What the window shows: a plugin's fields, and the connection as it was before; None for a new one."""
+
+    form: Form
+    plugin: str
+    before: Mapping[str, Any] | None = None
 
 
 class ConnectionWindow:
@@ -39,42 +50,27 @@ class ConnectionWindow:
         """Show the empty window; test what was filled in, or add it."""
         visit.wants(Scope.CONNECTIONS)
         manifest = self._plugins.plugin(visit.text("plugin") or "pagerduty")
-        form = form_of(manifest)
-        if visit.request.method == "GET":
-            return await self._window(visit, form, manifest.id, None)
-        name = visit.text("f:name")
-        if visit.text("action") == "test":
-            error, result = await self._tried(
-                visit,
-                form,
-                None,
-                lambda change: visit.session.test_draft(name, manifest.id, change, options=UNRECORDED),
-            )
-            return self._pages.show(visit, "tested.html", result=result, error=error)
-        error, _ = await self._tried(
-            visit, form, None, lambda change: visit.session.connections.add(name, manifest.id, change)
+        shown, name = _Shown(form_of(manifest), manifest.id), visit.text("f:name")
+        return await self._answer(
+            visit,
+            shown,
+            test=lambda change: visit.session.test_draft(name, manifest.id, change, options=UNRECORDED),
+            save=lambda change: visit.session.connections.add(name, manifest.id, change),
+            saved=f"added={quote(name)}",
         )
-        if error:
-            return await self._window(visit, form, manifest.id, None, error)
-        return RedirectResponse(f"/connections?added={quote(name)}", 303)
 
     async def edit(self, visit: Visit) -> Response:
         """Show a connection's window; test an edit, or save it."""
         visit.wants(Scope.CONNECTIONS)
         before = await visit.session.connections.show(self._name(visit))
-        manifest = self._plugins.plugin(before["plugin"])
-        form, name = form_of(manifest), before["name"]
-        if visit.request.method == "GET":
-            return await self._window(visit, form, manifest.id, before)
-        if visit.text("action") == "test":
-            error, result = await self._tried(
-                visit, form, before, lambda change: visit.session.test_edit(name, change, options=UNRECORDED)
-            )
-            return self._pages.show(visit, "tested.html", result=result, error=error)
-        error, _ = await self._tried(visit, form, before, lambda change: visit.session.connections.edit(name, change))
-        if error:
-            return await self._window(visit, form, manifest.id, before, error)
-        return RedirectResponse(f"/connections?saved={quote(visit.text('f:name') or name)}", 303)
+        manifest, name = self._plugins.plugin(before["plugin"]), before["name"]
+        return await self._answer(
+            visit,
+            _Shown(form_of(manifest), manifest.id, before),
+            test=lambda change: visit.session.test_edit(name, change, options=UNRECORDED),
+            save=lambda change: visit.session.connections.edit(name, change),
+            saved=f"saved={quote(visit.text('f:name') or name)}",
+        )
 
     async def test(self, visit: Visit) -> Response:
         """Run Test Connection from the list, and show the row's new lamp."""
@@ -94,13 +90,23 @@ class ConnectionWindow:
         await visit.session.connections.remove(document["name"], version=visit.number("version"))
         return RedirectResponse("/connections", 303)
 
-    async def _tried(
-        self, visit: Visit, form: Form, before: Mapping[str, Any] | None, work: Any
-    ) -> tuple[str, Result | None]:
+    async def _answer(self, visit: Visit, shown: _Shown, *, test: _Work, save: _Work, saved: str) -> Response:
+        """Show the window, test what was filled in, or save it; what is wrong with it is told in the window."""
+        if visit.request.method == "GET":
+            return await self._window(visit, shown)
+        if visit.text("action") == "test":
+            error, result = await self._tried(visit, shown, test)
+            return self._pages.show(visit, "tested.html", result=result, error=error)
+        error, _ = await self._tried(visit, shown, save)
+        if error:
+            return await self._window(visit, shown, error)
+        return RedirectResponse(f"/connections?{saved}", 303)
+
+    async def _tried(self, visit: Visit, shown: _Shown, work: _Work) -> tuple[str, Any]:
         """Do what the window asks for with its change; return what is wrong with it, or what came of it."""
 
         async def whole() -> Any:
-            return await work(change_of(form, visit.data, before, visit.number("version")))
+            return await work(change_of(shown.form, visit.data, shown.before, visit.number("version")))
 
         with self._pages.server.runs.counted(visit.token.id):
             found, error = await outcome_of(whole())
@@ -108,9 +114,7 @@ class ConnectionWindow:
             raise error
         return (str(error) if error else "", found)
 
-    async def _window(
-        self, visit: Visit, form: Form, plugin: str, before: Mapping[str, Any] | None, error: str = ""
-    ) -> Response:
+    async def _window(self, visit: Visit, shown: _Shown, error: str = "") -> Response:
         vaults = [
             one.connection.name
             for vault in self._plugins.plugins.values()
@@ -119,7 +123,7 @@ class ConnectionWindow:
         ]
         places = await visit.session.sites.map() if visit.may(Scope.ADMIN) else None
         typed = {name: value for name, value in visit.data.multi_items() if isinstance(value, str)}
-        facts = {"form": form, "plugin": plugin, "before": before, "vaults": vaults, "places": places, "error": error}
+        facts = {**asdict(shown), "vaults": vaults, "places": places, "error": error}
         return self._pages.show(visit, "connection.html", 422 if error else 200, typed=typed, **facts)
 
     def _name(self, visit: Visit) -> str:
