@@ -17,6 +17,7 @@ from connector_host.host.connections.service import Connections
 from connector_host.host.connections.values import ValueSource
 from connector_host.host.connections.wires import Wiring
 from connector_host.host.core import Core
+from connector_host.host.event_bus import EventBus
 from connector_host.host.history import History
 from connector_host.host.host import Host
 from connector_host.host.invocation import fetch_credential
@@ -50,8 +51,10 @@ class App:
     def __init__(self, configuration: Configuration = DEFAULT) -> None:
         self._configuration = configuration
         self._cache = ManifestCache(configuration.resolved_home(), bundled() / "schemas")
-        self._parts = PartRegistry(configuration.plugs)
+        self._parts = PartRegistry(configuration.plugs, configuration.slots)
         self._leases: LeaseStore | None = None
+        self._listened = self._parts.listens("observe")
+        self._bus = EventBus(configuration.clock or SystemClock())
 
     @property
     def home(self) -> Path:
@@ -99,7 +102,7 @@ class App:
             database=configuration.database or os.environ.get("CONNECTOR_HOST_DATABASE", ""),
             key=configuration.key or os.environ.get("CONNECTOR_HOST_KEY", "") or "file",
             clock=configuration.clock or SystemClock(),
-            observe=self._observe if self._parts.listens("observe") else _ignore,
+            observe=self._observe,
             options=self.settings.options_of,
             lease=self._lease,
         )
@@ -139,12 +142,14 @@ class App:
     def _core(self, log_filter: RedactingFilter, runners: LazyParts, agents: LazyParts) -> Core:
         """Fill every slot; the store last, because what is opened must be closed."""
         settings, clock, parts, around = self.settings, self.surroundings.clock, self._parts, self.surroundings
-        transports, transport = self._all("transport"), settings.part_of("transport")
+        transports, transport = self._all("transport"), self._name_of("transport")
         if transport not in transports:
             self._part("transport")  # which tells what there is
         wiring = Wiring(self._steps(), transports, transport, settings.egress, settings.proxies)
-        cipher, keys = self._part("cipher"), parts.part("keys", around.key.partition(":")[0], around)
-        notifiers = [parts.part("notifier", name, around) for name in settings.notifiers]
+        [provider] = parts.chosen("keys") or [around.key.partition(":")[0]]
+        cipher, keys = self._part("cipher"), parts.part("keys", provider, around)
+        told = parts.chosen("notifier") or settings.notifiers
+        notifiers = [parts.part("notifier", name, around) for name in told]
         planner = Planner(settings, runners, agents)
         store: Store = self._part("store")
         self._leases = store.leases
@@ -162,12 +167,18 @@ class App:
         pool = ConnectionPool(store.connections, planner, wiring, values, renew, log_filter, clock)
         uploads, envelope = Uploads(self.home, settings.limits), partial(self._part, "envelope")
         kept = store, audit, history, secrets, sites, vaults, pool, planner, uploads
-        core = Core(settings, clock, around.observe, self.plugins, *kept, runners, agents, notifiers, envelope)
+        core = Core(
+            settings, clock, around.observe, self._bus, self.plugins, *kept, runners, agents, notifiers, envelope
+        )
         vaults.attach(partial(fetch_credential, core))
         return core
 
     def _part(self, slot: str) -> Any:
-        return self._parts.part(slot, self.settings.part_of(slot), self.surroundings)
+        return self._parts.part(slot, self._name_of(slot), self.surroundings)
+
+    def _name_of(self, slot: str) -> str:
+        [name] = self._parts.chosen(slot) or [self.settings.part_of(slot)]
+        return name
 
     def _all(self, slot: str) -> LazyParts:
         return LazyParts(self._parts, slot, self.surroundings)
@@ -191,7 +202,11 @@ class App:
             raise NotRecordable(f"Nothing was sent: the shared rate limit cannot be kept. {error}") from error
 
     def _observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        for _ in self._parts.ask("observe", event=event, facts={**UNDER_WAY.get({}), **facts}):
+        if not self._listened and not self._bus.readers:
+            return
+        told = {**UNDER_WAY.get({}), **facts}
+        self._bus.tell(event, told)
+        for _ in self._parts.ask("observe", event=event, facts=told):
             pass
 
 
@@ -201,10 +216,6 @@ async def _sweep(history: History) -> None:
         await history.sweep()
     except StoreError as error:
         log.warning("What programs that died had begun could not be ended yet: %s", error)
-
-
-def _ignore(_event: str, _facts: Mapping[str, Any]) -> None:
-    """Take what nobody listens to."""
 
 
 def open_host(configuration: Configuration = DEFAULT) -> AbstractAsyncContextManager[Host]:

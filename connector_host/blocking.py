@@ -201,7 +201,28 @@ class _Waiting:
         return f"<blocking {self._kind.__name__}>"
 
     def _call(self, name: str, *given: Any, **named: Any) -> Any:
-        return self._opened.do(lambda host: getattr(self._find(host), name)(*given, **named))
+        found = self._opened.do(lambda host: getattr(self._find(host), name)(*given, **named))
+        return _WaitingStream(self._opened, found) if hasattr(found, "__anext__") else found
+
+
+class _WaitingStream:
+    """A stream whose next waits for what comes."""
+
+    def __init__(self, opened: _OpenHost, stream: Any) -> None:
+        self._opened, self._stream = opened, stream
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return self._opened.do(lambda _: self._stream.__anext__())
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def close(self) -> None:
+        """Read no more."""
+        self._opened.do(lambda _: self._stream.aclose())
 
 
 def run_once(

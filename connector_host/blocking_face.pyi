@@ -24,10 +24,28 @@ from connector_host.model.connection import (
     StoredConnection,
     VaultReference,
 )
+from connector_host.model.events import Event
+from connector_host.model.history import Calls, HistoryFilter, HistoryPage, HistoryRecord, Use
+from connector_host.model.intake import (
+    FeedPage,
+    IntakeRecord,
+    IntakeSchedule,
+    KeptSchedule,
+    MappingPreview,
+    MappingTables,
+)
 from connector_host.model.invocation import Options
-from connector_host.model.result import Choice, HistoryRecord, IntakeRecord, Result
+from connector_host.model.result import Choice, Result
 from connector_host.model.token import Token
 from connector_host.ports.parts import Clock
+
+class BlockingEventStream(Protocol):
+    """The events that a caller may see, from the moment at which it was made; the next waits for what comes."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Event: ...
+    def close(self) -> None:
+        """Read no more; what came until now can still be read."""
 
 class BlockingConnections(Protocol):
     """Every change of a connection goes through here."""
@@ -37,6 +55,12 @@ class BlockingConnections(Protocol):
 
     def checks_of(self, names: Sequence[str], most: int = ...) -> Mapping[str, Sequence[str]]:
         """Return the statuses of the newest health checks of many connections, oldest first, by their names."""
+
+    def calls_of(self, names: Sequence[str], hours: float = ...) -> Mapping[str, Calls]:
+        """Return how often many connections were used, and how that went, in so many hours; by their names."""
+
+    def uses_of(self, name: str, days: float = ...) -> Sequence[Use]:
+        """Return who ran which commands through a connection in so many days, how often, and when last."""
 
     def show(self, name: str) -> dict[str, Any]:
         """Return one as `schemas/connection.schema.json` describes it; raises UnknownConnection."""
@@ -126,6 +150,55 @@ class BlockingHealth(Protocol):
     def run_due(self) -> Round:
         """Run every check that is due, each once however long it has been due, many at a time."""
 
+class BlockingIntake(Protocol):
+    """What was taken in, read on; and schedules."""
+
+    def read(
+        self,
+        *,
+        after: str = ...,
+        reader: str = ...,
+        connection: str | None = ...,
+        site: str | None = ...,
+        limit: int = ...,
+    ) -> FeedPage:
+        """Return records in order of arrival: those after a cursor, or after what a reader acknowledged last."""
+
+    def acknowledge(self, reader: str, cursor: str) -> None:
+        """Note that everything up to a cursor was read; read(reader=…) goes on from there."""
+
+    def schedule(self, wanted: IntakeSchedule) -> KeptSchedule:
+        """Have an intake command run by itself, as often as it says; one that is there for it is changed."""
+
+    def unschedule(self, connection: str, command: str) -> None:
+        """Have an intake command run by itself no more; raises as schedule() does."""
+
+    def schedules(self, connection: str | None = ...) -> Sequence[KeptSchedule]:
+        """Return the schedules of the connections that the caller may use, and how they fare."""
+
+    def run_due(self) -> int:
+        """Run every schedule that is due, each once however long it has been due; how many. The operator's."""
+
+    def serve(self) -> None:
+        """Run what is due, for ever."""
+
+class BlockingMappings(Protocol):
+    """The field mappings of connections."""
+
+    def get(self, connection: str, command: str) -> MappingTables:
+        """Return the tables that are used: the connection's own, or the manifest's."""
+
+    def put(self, connection: str, command: str, tables: MappingTables) -> MappingTables:
+        """Give a connection tables of its own, used from the next page on; `tables.version` is the one changed."""
+
+    def reset(self, connection: str, command: str) -> MappingTables:
+        """Take a connection's own tables away, so that the manifest's are used; raises as put() does."""
+
+    def preview(
+        self, connection: str, command: str, tables: MappingTables | None = ..., samples: Sequence[Any] | None = ...
+    ) -> MappingPreview:
+        """Return what tables make of records, changing nothing; by default of those that were taken in last."""
+
 class BlockingTokens(Protocol):
     """Tokens as they may be handled: by the operator alone."""
 
@@ -203,12 +276,23 @@ class BlockingSession(Protocol):
         """Health checks; the operator's."""
 
     @property
+    def intake(self) -> BlockingIntake:
+        """What was taken in, read on in order of arrival; and the schedules by which it is fetched."""
+
+    @property
+    def mappings(self) -> BlockingMappings:
+        """Field mappings of connections' own, in place of their manifests'."""
+
+    @property
     def tokens(self) -> BlockingTokens:
         """Tokens for the HTTP API; the operator's."""
 
     @property
     def transfer(self) -> BlockingTransfers:
         """Export and import of connections; the operator's."""
+
+    def events(self, *names: str) -> BlockingEventStream:
+        """Return a stream of what happens from now on, of these kinds or of all, as far as the caller may see it."""
 
     @property
     def uploads(self) -> BlockingUploads:
@@ -249,6 +333,9 @@ class BlockingSession(Protocol):
 
     def history(self, limit: int = ..., connection: str | None = ..., *, checks: bool = ...) -> Sequence[HistoryRecord]:
         """Return the newest invocations, newest first: the operator those of all connections, others their own."""
+
+    def search_history(self, wanted: HistoryFilter, *, after: str = ..., limit: int = ...) -> HistoryPage:
+        """Return invocations of those that history() tells of, newest first, page by page."""
 
     def past(self, invocation_id: str) -> HistoryRecord | None:
         """One invocation of the history; None too where it is none of the caller's."""

@@ -2,11 +2,13 @@
 
 import os
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import anyio
-from msgspec import Struct
+from msgspec import Struct, field
 
 from connector_host.ports.parts import Clock
 
@@ -37,7 +39,9 @@ class Configuration(Struct, frozen=True):
     manifest.yaml (CONNECTOR_HOST_MANIFEST), laid over the one that comes with the package. clock: replaceable for
     tests. plugs: objects that implement sockets, beside those of installed packages. plugin_folders: folders of plugins
     beside those of the manifest. steps: names of what every request passes, the first outermost, in place of the
-    manifest's; a step that is not named is not used.
+    manifest's; a step that is not named is not used. slots: what fills slots, in place of the manifest's: by the slot's
+    name the name of a part, a part, or a function that makes one of `Surroundings` (`{"store": MyStore}`); for
+    `notifier` a tuple of those, for `agent` and `runner` a mapping of names and those.
     """
 
     home: Path | None = None
@@ -48,6 +52,7 @@ class Configuration(Struct, frozen=True):
     plugs: tuple[object, ...] = ()
     plugin_folders: tuple[Path, ...] = ()
     steps: tuple[str, ...] | None = None
+    slots: Mapping[str, Any] = field(default_factory=dict)
 
     def resolved_home(self) -> Path:
         """Return the data folder."""

@@ -19,6 +19,7 @@ from connector_host.ports import hookspecs
 from connector_host.ports.parts import Step, Surroundings
 
 log = logging.getLogger("connector_host.plugins")
+_NONE: Mapping[str, Any] = {}
 
 # Each is imported when the host manifest chooses it, and made with `Surroundings` as its one argument.
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
@@ -63,10 +64,25 @@ _BUILT_IN_PLUG = SimpleNamespace(
 )
 
 
-class PartRegistry:
-    """The sockets. Each package is asked by itself: one that fails is quarantined with its reason, and no other is."""
+OWN = "given"  # the name of a part that the embedding program gives
 
-    def __init__(self, more: Sequence[object] = ()) -> None:
+
+class PartRegistry:
+    """The sockets. Each package is asked by itself: one that fails is quarantined with its reason, and no other is.
+
+    `slots` are what the embedding program itself fills slots with: a name, a part, or a function that makes one of
+    `Surroundings`; for notifiers a sequence of those, for agents and runners a mapping of names and those.
+    """
+
+    def __init__(self, more: Sequence[object] = (), slots: Mapping[str, Any] = _NONE) -> None:
+        known = (*BUILT_IN, "agent")
+        for slot in slots:
+            if slot not in known:
+                raise BadSetting(f"There is no slot '{slot}' to fill. There are: {', '.join(known)}.")
+        self._chosen: dict[str, list[str]] = {}
+        self._given: dict[str, dict[str, Any]] = {}
+        for slot, value in slots.items():
+            self._fill(slot, value)
         self.quarantined: dict[str, BrokenPluginFacts] = {}
         self.folders: list[Path] = []
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
@@ -76,6 +92,21 @@ class PartRegistry:
             self._manager.register(plug)
         for point in entry_points(group=hookspecs.PROJECT):
             self._plug(point)
+
+    def _fill(self, slot: str, value: Any) -> None:
+        if isinstance(value, Mapping):  # agents and runners have names
+            self._given.setdefault(slot, {}).update(value)
+            return
+        several = value if slot == "notifier" and isinstance(value, list | tuple) else [value]
+        for number, one in enumerate(several):
+            name = one if isinstance(one, str) else f"{OWN} {number}" if number else OWN
+            self._chosen.setdefault(slot, []).append(name)
+            if not isinstance(one, str):
+                self._given.setdefault(slot, {})[name] = one
+
+    def chosen(self, slot: str) -> Sequence[str]:
+        """Return the names by which the embedding program fills a slot; none where the host manifest is to say."""
+        return self._chosen.get(slot, ())
 
     def _plug(self, point: EntryPoint) -> None:
         """Take one entry point: a package with a manifest is not even imported."""
@@ -108,10 +139,13 @@ class PartRegistry:
         offers: dict[str, str] = {}
         for provided in reversed(list(self.ask("provide"))):  # the last to come, a package's, has the last word
             offers.update(provided.get(slot, {}))
-        return offers
+        return {**offers, **dict.fromkeys(self._given.get(slot, {}), "given by the embedding program")}
 
     def part(self, slot: str, name: str, surroundings: Surroundings) -> Any:
         """Make the part of that name; raises BadSetting where nobody provides it."""
+        if name in self._given.get(slot, {}):
+            given = self._given[slot][name]
+            return given(surroundings) if callable(given) else given
         offers = self.offers(slot)
         if name not in offers:
             raise BadSetting(

@@ -10,7 +10,7 @@ from connector_host.app import App
 from connector_host.cli.running import output_option, print_rows, seconds, with_session
 from connector_host.model.audit import AuditHead, AuditRecord
 from connector_host.model.errors import WrongUse
-from connector_host.model.result import HistoryRecord
+from connector_host.model.history import HistoryRecord
 
 
 @click.group("audit", help="See who did what, and verify the record of it.")

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from connector_host.host.audit import Audit
 from connector_host.host.connections.pool import ConnectionPool
+from connector_host.host.event_bus import EventBus
 from connector_host.host.history import History
 from connector_host.host.plan import Planner
 from connector_host.host.secrets import Secrets
@@ -25,6 +26,7 @@ class Core(Struct, frozen=True, eq=False):
     settings: Settings
     clock: Clock
     observe: Observe
+    bus: EventBus
     registry: PluginRegistry
     store: Store
     audit: Audit

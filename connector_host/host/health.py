@@ -3,7 +3,7 @@
 import logging
 import random
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import anyio
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from connector_host.host.access import operator_only
 from connector_host.host.core import Core
 from connector_host.host.invocation import invoke, test_command
 from connector_host.host.notices import Notices
+from connector_host.host.scheduler import claimed_for, run_claimed, serve
 from connector_host.model.boundary import outcome_of
 from connector_host.model.caller import HEALTH_CHECK, OPERATOR, Principal
 from connector_host.model.connection import ConnectionHealth, Round, StoredConnection
@@ -19,8 +20,6 @@ from connector_host.model.errors import StoreError, WrongUse
 from connector_host.model.invocation import Invocation, new_id
 from connector_host.model.result import Result, Status
 
-TICK_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
-CLAIM_MARGIN = 60  # seconds beyond a check's deadline before somebody else may take it over
 JITTER = 0.1  # of the interval, either way
 log = logging.getLogger("connector_host")
 
@@ -41,15 +40,7 @@ class Health:
 
     async def serve(self) -> None:
         """Run what is due, for ever; what fails for a while is logged, and tried again after pauses that grow."""
-        failures = 0
-        while True:
-            _, error = await outcome_of(self.run_due())
-            failures = 0 if error is None or isinstance(error, StoreError) else failures + 1
-            if isinstance(error, StoreError):
-                log.warning("The health checks could not go on: %s", error)
-            elif error is not None:
-                log.error("The health checks ended in an error of the host, and begin again.", exc_info=error)
-            await self._core.clock.sleep(min(TICK_SECONDS * 2**failures, LONGEST_PAUSE_SECONDS))
+        await serve(self._core, "The health checks", self.run_due)
 
     async def run_due(self) -> Round:
         """Run every check that is due, each once however long it has been due, many at a time.
@@ -57,40 +48,22 @@ class Health:
         Raises NotAllowed, and StoreError.
         """
         operator_only(self._caller, "run health checks")
-        try:
-            return await self._run_all()
-        except* StoreError as errors:
-            first = errors.split(StoreError)[0]
-        raise StoreError(str(first.exceptions[0]) if first else None)
-
-    async def _run_all(self) -> Round:
-        done, most = Round(), self._core.settings.limits.concurrency
+        done = Round()
         self._notices = Notices(self._core.notifiers)
-        running = 0
-        finish, finished = anyio.create_memory_object_stream[bool](most)
 
-        async def one(connection_id: str, before: ConnectionHealth) -> None:
-            await finish.send(await self._run_one(connection_id, before))
+        async def one(claimed: tuple[str, ConnectionHealth]) -> None:
+            if await self._run_one(*claimed):
+                done.passed += 1
+            else:
+                done.failed += 1
 
-        async with anyio.create_task_group() as group, finish, finished:
-            claims = await self._claim(most)
-            while claims or running:
-                for connection_id, before in claims:
-                    group.start_soon(one, connection_id, before)
-                running += len(claims)
-                if await finished.receive():
-                    done.passed += 1
-                else:
-                    done.failed += 1
-                running -= 1
-                claims = await self._claim(most - running) if running <= most // 2 else []
+        await run_claimed(self._core, self._claim, one)
         done.undelivered = self._notices.undelivered
         return done
 
     async def _claim(self, most: int) -> Sequence[tuple[str, ConnectionHealth]]:
         now = self._core.clock.now()
-        until = now + timedelta(seconds=self._core.settings.limits.deadline_seconds + CLAIM_MARGIN)
-        return await self._core.store.health.claim(self._me, now, until, most)
+        return await self._core.store.health.claim(self._me, now, now + claimed_for(self._core), most)
 
     async def _run_one(self, connection_id: str, before: ConnectionHealth) -> bool:
         """Run one claimed check and give the claim up, also where it was cut off; whether it passed."""

@@ -14,13 +14,14 @@ from connector_host.host.results import MAYBE
 from connector_host.host.settings import Settings
 from connector_host.model.audit import AuditEntry
 from connector_host.model.caller import OPERATOR
-from connector_host.model.connection import Connection
+from connector_host.model.connection import Connection, ConnectionHealth
 from connector_host.model.effects import Effect
 from connector_host.model.errors import StoreError
 from connector_host.model.failure import Failure, Kind
+from connector_host.model.history import HistoryRecord
 from connector_host.model.invocation import Invocation
 from connector_host.model.manifest import Command
-from connector_host.model.result import HistoryRecord, Result, Status, iso, json_text
+from connector_host.model.result import Result, Status, iso, json_text
 from connector_host.model.stored import EndedRun
 from connector_host.ports.parts import Clock
 from connector_host.ports.stores import HealthStore, HistoryStore
@@ -122,6 +123,7 @@ def _begun(invocation: Invocation, inputs: str) -> HistoryRecord:
         inputs,
         connection_id=connection.id,
         actor=invocation.actor,
+        request_id=invocation.options.request_id,
     )
 
 
@@ -175,10 +177,10 @@ def _unchecked(raw: Any) -> list[str]:
 
 async def note_health(
     store: HealthStore, command: Command, connection: Connection, result: Result, failures: Sequence[Failure]
-) -> None:
+) -> ConnectionHealth | None:
     """Keep how a test went, and whether the product refused the connection's credentials.
 
-    `failures` are those behind the result's errors, in their order.
+    `failures` are those behind the result's errors, in their order. Return how the connection fares, where that is new.
     """
     is_test = command.kind == "test_connection"
     refusal = next(
@@ -189,9 +191,14 @@ async def note_health(
         ),
         None,
     )
+    if not is_test and refusal is None:
+        return None
+    before = await store.state(connection.id)
     if is_test:
         await store.tested(connection.id, result.status.value, result.started_at, _unchecked(result.raw_data))
     if refusal is not None:
         await store.attend(connection.id, f"{refusal.message} {refusal.assistance}".strip()[:REASON])
     elif is_test and result.status is Status.PASSED:
         await store.attend(connection.id, "")
+    now = await store.state(connection.id)
+    return None if (now.status, now.attention) == (before.status, before.attention) else now

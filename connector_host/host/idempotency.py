@@ -6,9 +6,10 @@ from typing import Any
 
 from connector_host.host.core import Core
 from connector_host.model.errors import KeyReused
+from connector_host.model.history import HistoryRecord
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import DeadlinePassed
-from connector_host.model.result import HistoryRecord, Result, result_of
+from connector_host.model.result import Result, result_of
 from connector_host.model.stored import KeyUse
 
 LOOK_SECONDS = 0.05  # between two looks at whether the first has ended

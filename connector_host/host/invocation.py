@@ -53,15 +53,25 @@ async def invoke(core: Core, invocation: Invocation, reveal: Reveal | None = Non
 
 
 def _who(invocation: Invocation) -> Mapping[str, Any]:
-    names = {"connection": invocation.stored.connection.name, "caller": str(invocation.actor)}
-    return {"invocation": invocation.id, **names}
+    """Return what every event of an invocation says of it."""
+    connection = invocation.stored.connection
+    return {
+        "invocation": invocation.id,
+        "plugin": invocation.manifest.id,
+        "command": invocation.command.id,
+        "connection": connection.name,
+        "connection_id": connection.id,
+        "caller": str(invocation.actor),
+        "actor": invocation.actor,
+        "site": connection.home_site,
+    }
 
 
 async def _invoke(core: Core, run: Run, reveal: Reveal | None) -> Result:
     invocation = run.invocation
     invocation.started_at = core.clock.now()
     rules = core.planner.rules(invocation.command)
-    output = _output_for(core, invocation, rules, reveal)
+    output = _output_for(run, rules, reveal)
     try:
         known = await _known_or_run(run, rules, output)
     except InvocationError as error:
@@ -96,6 +106,9 @@ async def _known_or_run(run: Run, rules: CommandRules, output: Collector) -> Res
     _check_path(invocation)
     known = await first_result(core, invocation, rules.deadline_seconds)
     if known is None:
+        core.observe("invocation.started", {})
+        if rules.mapper is not None:
+            run.mapper = await run.current_mapper()
         await _carry_out(run, rules, output)
     return known
 
@@ -106,17 +119,25 @@ async def _record_cancelled(run: Run, rules: CommandRules, output: Collector) ->
         await run.record(output, run.report(rules, output))
 
 
-def _output_for(core: Core, invocation: Invocation, rules: CommandRules, reveal: Reveal | None) -> Collector:
+def _output_for(run: Run, rules: CommandRules, reveal: Reveal | None) -> Collector:
+    core, invocation = run.core, run.invocation
     command, progress, no_secrets = invocation.command, invocation.options.progress, core.pool.no_secrets
     if command.kind == "credential":
         return CredentialCollector(command, no_secrets, progress, reveal)
     if not invocation.ingest or rules.mapper is None:
         return Collector(command, no_secrets, progress)
-    from connector_host.host.intake import IntakeCollector  # noqa: PLC0415 - other commands need no streams
+    from connector_host.host.intake.collecting import IntakeCollector  # noqa: PLC0415 - other commands need no streams
 
     connection = invocation.stored.connection
     return IntakeCollector(
-        command, no_secrets, progress, mapper=rules.mapper, log=core.store.intake, connection=connection
+        command,
+        no_secrets,
+        progress,
+        mapper=run.current_mapper,
+        log=core.store.intake,
+        connection=connection,
+        clock=core.clock,
+        observe=core.observe,
     )
 
 
@@ -190,10 +211,8 @@ async def _carried(
 def _facts(result: Result) -> Mapping[str, Any]:
     return {
         "id": result.invocation_id,
-        "plugin": result.plugin,
-        "command": result.command,
-        "connection": result.connection,
         "status": result.status.value,
+        "effect": result.effect.value,
         "duration_ms": result.duration_ms,
     }
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from connector_host.host.inputs import InputForm
+from connector_host.host.intake.mapping import Mapper
 from connector_host.host.key_fields import KeyFields
-from connector_host.host.mapping import Mapper
 from connector_host.host.redaction import hides
 from connector_host.host.settings import Settings
 from connector_host.host.uploads import FileInputs

@@ -5,23 +5,29 @@ from msgspec.structs import replace
 
 from connector_host.host.core import Core
 from connector_host.host.history import note_health
+from connector_host.host.intake.mapping import Mapper
 from connector_host.host.plan import CommandRules
 from connector_host.host.redaction import Redactor, hidden_texts
 from connector_host.host.results import Collector, entries, status_of
 from connector_host.model.effects import Effect, Effects
 from connector_host.model.errors import StoreError
+from connector_host.model.intake import tables_in
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import InvocationError, NotRecordable
 from connector_host.model.result import Result
 
 
 class Run(Struct, eq=False):
-    """An invocation under way: what it did so far, when it began, whether its inputs were taken, and the store told."""
+    """An invocation under way: what it did so far, when it began, whether its inputs were taken, and the store told.
+
+    `mapper` maps what an intake fetches.
+    """
 
     core: Core
     invocation: Invocation
     effects: Effects
     begun: float
+    mapper: Mapper | None = None
     accepted: bool = False
     intended: bool = False
 
@@ -41,6 +47,13 @@ class Run(Struct, eq=False):
         for one in (error, *getattr(error, "others", ())):
             one.failure = replace(one.failure, effect=self.effect)
             output.fail(one)
+
+    async def current_mapper(self) -> Mapper:
+        """Return what maps an intake's records: the connection's own tables, or the manifest's. Raises StoreError."""
+        command, connection = self.invocation.command, self.invocation.stored.connection
+        assert command.intake is not None  # noqa: S101 - only intakes are mapped
+        own = None if self.invocation.draft else await self.core.store.mappings.get(connection.id, command.id)
+        return Mapper((own or tables_in(command.intake)).laid_over(command.intake))
 
     async def intend(self, inputs: str) -> None:
         """Tell the store what is about to run; raises NotRecordable, and then nothing may be sent."""
@@ -70,7 +83,7 @@ class Run(Struct, eq=False):
             output.context_data(),
             rules.key_fields.of(raw) if shown else {},
             output.whole(),
-            rules.mapper.map(raw) if rules.mapper and shown else None,
+            self.mapper.map(raw) if self.mapper and shown else None,
             tuple(output.notes),
             tuple(entries(invocation.command, output)) if output.failures else (),
             self.effect,
@@ -98,7 +111,9 @@ class Run(Struct, eq=False):
                 await core.history.record(self._kept(result), invocation, inputs)
             if invocation.draft is None:
                 failures = [failure for _, failure in output.failures]
-                await note_health(core.store.health, invocation.command, connection, result, failures)
+                health = await note_health(core.store.health, invocation.command, connection, result, failures)
+                if health is not None:
+                    core.observe("health.changed", {"status": health.status, "attention": health.attention})
         except StoreError as error:
             return replace(result, notes=(*result.notes, f"The result could not be recorded. {error}"))
         return result

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 
 from msgspec import to_builtins
 
@@ -31,6 +32,11 @@ def mac_of_sites(folder_key: bytes, sites: SiteMap) -> bytes:
 def mac_of_token(folder_key: bytes, document: str, digest: bytes) -> bytes:
     """Return the MAC over a token: who can write the database makes none of their own."""
     return _mac(folder_key, b"connector-host token", ["token", FORMAT, document, digest.hex()])
+
+
+def mac_of_cursor(folder_key: bytes, reader: Sequence[str | None], number: int) -> bytes:
+    """Return the MAC over a cursor: it is good for who was given it alone."""
+    return _mac(folder_key, b"connector-host cursor", ["cursor", FORMAT, list(reader), number])
 
 
 def same(one: bytes | None, other: bytes) -> bool:

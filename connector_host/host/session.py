@@ -4,28 +4,35 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from connector_host.host.asked import asked, command_of, invocation_of
 from connector_host.host.audit import AuditTrail
 from connector_host.host.choices import choices_in, parameter_of, plain_choices
 from connector_host.host.connections.editing import drafted, drafted_edit
-from connector_host.host.connections.reading import diagnosis_of, find, ingested_of, may_read, runs_of, within
+from connector_host.host.connections.reading import find
 from connector_host.host.connections.service import Connections
 from connector_host.host.connections.transfer import Transfers
 from connector_host.host.core import Core
+from connector_host.host.diagnosis import diagnosis_of
+from connector_host.host.events import EventStream, stream_of
 from connector_host.host.health import Health
+from connector_host.host.intake.feed import Intake
+from connector_host.host.intake.mappings import Mappings
+from connector_host.host.intake.subscription import take_in
 from connector_host.host.invocation import command_of_kind, invoke, test_command
 from connector_host.host.keys import Keys
+from connector_host.host.looking_back import EVERYTHING, intake_records_of, may_read, runs_of, search
 from connector_host.host.sites import Sites
 from connector_host.host.store_care import StoreCare
-from connector_host.host.subscription import take_in
 from connector_host.host.tokens import Tokens
 from connector_host.host.unsaved import run_with, test_unsaved
 from connector_host.host.uploads import Uploads
-from connector_host.model.caller import UNBOUNDED, Operator, Principal, actor_of
-from connector_host.model.connection import Change, StoredConnection, VaultReference
-from connector_host.model.errors import NotAllowed, UnknownCommand, WrongUse
-from connector_host.model.invocation import DEFAULTS, UNRECORDED, Invocation, Options
-from connector_host.model.manifest import Command, Manifest
-from connector_host.model.result import Choice, HistoryRecord, IntakeRecord, Result
+from connector_host.model.caller import Operator, Principal, actor_of
+from connector_host.model.connection import Change, VaultReference
+from connector_host.model.errors import NotAllowed, WrongUse
+from connector_host.model.history import HistoryFilter, HistoryPage, HistoryRecord
+from connector_host.model.intake import IntakeRecord
+from connector_host.model.invocation import DEFAULTS, UNRECORDED, Options
+from connector_host.model.result import Choice, Result
 
 Inputs = Mapping[str, Any] | None
 Values = Mapping[str, Any]
@@ -69,6 +76,16 @@ class Session:
         return Health(self._core, self._caller)
 
     @cached_property
+    def intake(self) -> Intake:
+        """What was taken in, read on in order of arrival; and the schedules by which it is fetched."""
+        return Intake(self._core, self._caller)
+
+    @cached_property
+    def mappings(self) -> Mappings:
+        """Field mappings of connections' own, in place of their manifests'."""
+        return Mappings(self._core, self._caller)
+
+    @cached_property
     def tokens(self) -> Tokens:
         """Tokens for the HTTP API; the operator's."""
         return Tokens(self._core, self._caller)
@@ -77,6 +94,15 @@ class Session:
     def transfer(self) -> Transfers:
         """Export and import of connections; the operator's."""
         return Transfers(self._core, self._caller)
+
+    def events(self, *names: str) -> EventStream:
+        """Return a stream of what happens from now on, of these kinds or of all, as far as the caller may see it.
+
+        The operator sees everything; others what happens to connections that they may use, and invocations of their
+        own or of connections that they administer. A slow reader loses the oldest events, and is told how many. Close
+        it with aclose(). Raises WrongUse for a kind that is none.
+        """
+        return stream_of(self._core, self._caller, names)
 
     @property
     def uploads(self) -> Uploads:
@@ -93,8 +119,8 @@ class Session:
         `command` may be written with hyphens. Raises WrongUse (UnknownPlugin, BrokenPlugin, UnknownCommand,
         UnknownConnection, KeyReused) where there is nothing to run.
         """
-        manifest, found, stored = await self._find(plugin, command, connection)
-        return await invoke(self._core, self._invocation(manifest, found, stored, inputs, options))
+        found = await asked(self._core, self._caller, plugin, command, connection)
+        return await invoke(self._core, invocation_of(self._caller, found, inputs, options))
 
     async def ingest(
         self, plugin: str, command: str, connection: str, inputs: Inputs = None, *, options: Options = DEFAULTS
@@ -106,16 +132,14 @@ class Session:
         to the connection's site, or to the recipient site of a shared one. Raises as run() does, and WrongUse for a
         command that is no intake.
         """
-        manifest, found, stored = await self._find(plugin, command, connection)
-        if found.intake is None:
+        found = manifest, wanted, stored = await asked(self._core, self._caller, plugin, command, connection)
+        if wanted.intake is None:
             raise WrongUse(f"The command '{command}' of {manifest.name} is no intake.")
 
         async def run(given: Mapping[str, Any], options: Options) -> Result:
-            invocation = self._invocation(manifest, found, stored, given, options)
-            invocation.ingest = True
-            return await invoke(self._core, invocation)
+            return await invoke(self._core, invocation_of(self._caller, found, given, options, ingest=True))
 
-        return await take_in(self._core, stored.connection, found, inputs or {}, options, run)
+        return await take_in(self._core, stored.connection, wanted, inputs or {}, options, run)
 
     async def ingested(self, command: str, connection: str, limit: int = 100) -> Sequence[IntakeRecord]:
         """Return the records that were taken in last, last first; raises UnknownConnection, UnknownCommand.
@@ -124,7 +148,7 @@ class Session:
         """
         stored = await find(self._core, connection, self._caller)
         found = self._core.registry.command(stored.connection.plugin, command)[1]
-        return await ingested_of(self._core, stored, self._caller, found.id, limit)
+        return await intake_records_of(self._core, stored, self._caller, found.id, limit)
 
     async def choices(self, plugin: str, command: str, parameter: str, connection: str) -> list[Choice]:
         """Return a parameter's options, fetched from the service where the plugin says so; raises WrongUse."""
@@ -141,8 +165,8 @@ class Session:
         """Run the plugin's Test Connection through a stored connection; raises as run() does."""
         stored = await find(self._core, connection, self._caller)
         manifest, command = test_command(self._core.registry, stored.connection.plugin)
-        manifest, command = self._command(manifest.id, command.id)
-        return await invoke(self._core, self._invocation(manifest, command, stored, inputs, options))
+        found = (*command_of(self._core, self._caller, manifest.id, command.id), stored)
+        return await invoke(self._core, invocation_of(self._caller, found, inputs, options))
 
     async def run_with(
         self, plugin: str, command: str, values: Values, inputs: Inputs = None, *, options: Options = UNRECORDED
@@ -151,7 +175,7 @@ class Session:
 
         Without `options` nothing is kept in the history either. Raises as run() does, and BadSetting for wrong values.
         """
-        manifest, found = self._command(plugin, command)
+        manifest, found = command_of(self._core, self._caller, plugin, command)
         if not isinstance(self._caller, Operator) and self._caller.bounds.connections:
             raise NotAllowed("You may run commands through the connections that you were given alone.")
         return await run_with(self._core, self._caller, manifest.id, found.id, values, inputs, options)
@@ -169,11 +193,9 @@ class Session:
     async def test_look_up(self, reference: VaultReference) -> Result:
         """Look a value up through a vault connection, as a connection in use would; the result shows it masked."""
         stored = await find(self._core, reference.vault, self._caller)
-        manifest, command = command_of_kind(
-            self._core.registry, stored.connection.plugin, "credential", "credential command"
-        )
+        kind = command_of_kind(self._core.registry, stored.connection.plugin, "credential", "credential command")
         inputs = {"path": reference.path, "field": reference.field}
-        return await invoke(self._core, self._invocation(manifest, command, stored, inputs, DEFAULTS))
+        return await invoke(self._core, invocation_of(self._caller, (*kind, stored), inputs, DEFAULTS))
 
     async def history(
         self, limit: int = 50, connection: str | None = None, *, checks: bool = False
@@ -184,12 +206,17 @@ class Session:
         UnknownConnection.
         """
         if connection is None:
-            if isinstance(self._caller, Operator):
-                return await self._core.store.history.recent(limit)
-            found = await self._core.store.history.recent(limit, None, actor_of(self._caller)) if self._caller else []
-            return [one for one in found if within(one, self._caller)]
+            return (await search(self._core, self._caller, EVERYTHING, "", limit)).records
         stored = await find(self._core, connection, self._caller)
         return await runs_of(self._core, stored, self._caller, limit, checks=checks)
+
+    async def search_history(self, wanted: HistoryFilter, *, after: str = "", limit: int = 50) -> HistoryPage:
+        """Return invocations of those that history() tells of, newest first, page by page.
+
+        `after` is the page before's `next`. Raises UnknownConnection, and BadSetting where the history no longer has
+        what `after` names.
+        """
+        return await search(self._core, self._caller, wanted, after, limit)
 
     def _caller_is_known(self) -> bool:
         return isinstance(self._caller, Operator) or bool(self._caller)
@@ -205,31 +232,3 @@ class Session:
         It holds what the caller may see: the audit is the operator's.
         """
         return await diagnosis_of(self._core, await find(self._core, name, self._caller), self._caller)
-
-    async def _find(self, plugin: str, command: str, connection: str) -> tuple[Manifest, Command, StoredConnection]:
-        manifest, found = self._command(plugin, command)
-        stored = await find(self._core, connection, self._caller)
-        owner = stored.connection.plugin
-        if owner != manifest.id:
-            raise WrongUse(f"The connection '{connection}' belongs to {owner}, not to {manifest.id}.")
-        return manifest, found, stored
-
-    def _command(self, plugin: str, command: str) -> tuple[Manifest, Command]:
-        """Return a command that lies within the caller's bounds; raises UnknownPlugin, BrokenPlugin, UnknownCommand."""
-        manifest, found = self._core.registry.command(plugin, command)
-        bounds = UNBOUNDED if isinstance(self._caller, Operator) else self._caller.bounds
-        if not bounds.cover(plugin=manifest.id, command=found.id):
-            raise UnknownCommand(f"There is no command '{command}' that you may run.")
-        return manifest, found
-
-    def _invocation(
-        self,
-        manifest: Manifest,
-        command: Command,
-        stored: StoredConnection,
-        inputs: Mapping[str, Any] | None,
-        options: Options,
-    ) -> Invocation:
-        return Invocation(
-            options.id_for_run(), manifest, command, stored, inputs or {}, self._caller, actor_of(self._caller), options
-        )

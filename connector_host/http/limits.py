@@ -65,8 +65,7 @@ class Limiter:
     async def _take_place(self, request: Request, allowance: Allowance, window: _Window) -> None:
         leased = self._lease is None or (window.leased > 0 and self._clock.monotonic() < window.leased_until)
         if leased and not window.waiting and window.opens_at(allowance, 0) <= (now := self._clock.monotonic()):
-            window.sent.append(now)
-            window.leased -= 1
+            self._took(request, allowance, window, now)
             return
         self._refuse_if_late(request, allowance, window, window.opens_at(allowance, window.waiting))
         window.waiting += 1
@@ -78,10 +77,18 @@ class Limiter:
                     if opens - now >= WORTH_TELLING:
                         log.warning("Waiting %.0f seconds for the rate limit of '%s'.", opens - now, request.server)
                     await self._clock.sleep(opens - now)
-                window.sent.append(now)
-                window.leased -= 1
+                self._took(request, allowance, window, now)
         finally:
             window.waiting -= 1
+
+    def _took(self, request: Request, allowance: Allowance, window: _Window, now: float) -> None:
+        """Count a request that is sent now, and tell how much of its limit is used."""
+        window.sent.append(now)
+        window.leased -= 1
+        while window.sent[0] <= now - allowance.seconds:
+            window.sent.popleft()
+        facts = {"used": len(window.sent), "limit": allowance.requests, "seconds": allowance.seconds}
+        self._observe("limit.used", {"server": request.server, **facts})
 
     async def _opens_at(self, allowance: Allowance, window: _Window) -> float:
         """Return when the next request may be sent, by what this program sent and by what others did."""

@@ -70,8 +70,9 @@ Principal = Caller | Operator
 class Actor(Struct, frozen=True):
     """Who did something, as history and audit keep it: of which kind, by which name, from where.
 
-    `kind` is operator, token, user, group, site, tenant, nobody, health check or connection; in records of release 1.0
-    it is empty, and `id` is what stood there. No user equals the operator, whatever they are called.
+    `kind` is operator, token, user, group, site, tenant, nobody, health check, intake schedule or connection; in
+    records of release 1.0 it is empty, and `id` is what stood there. No user equals the operator, whatever they are
+    called.
     """
 
     kind: str
@@ -85,6 +86,7 @@ class Actor(Struct, frozen=True):
 
 
 HEALTH_CHECK = Actor("health check")  # stands in the history where nobody called
+INTAKE_SCHEDULE = Actor("intake schedule")  # the same
 
 
 def actor_of(principal: Principal) -> Actor:

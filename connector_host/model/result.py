@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field, to_builtins
 
-from connector_host.model.caller import Actor
 from connector_host.model.effects import Effect
 from connector_host.model.errors import ConnectorHostError
 from connector_host.model.failure import Kind
@@ -147,48 +146,6 @@ class Choice(Struct, frozen=True):
     label: str
 
 
-_UNKNOWN = Actor("")
-
-
-class HistoryRecord(Struct, frozen=True):
-    """One line of the invocation history; `inputs`, `error` and `result` are redacted JSON text.
-
-    `caller` names the actor for people.
-    """
-
-    invocation_id: str
-    plugin: str
-    command: str
-    connection: str
-    caller: str
-    status: str
-    started_at: str
-    duration_ms: int
-    inputs: str
-    error: str | None = None
-    result: str | None = None
-    connection_id: str = ""
-    actor: Actor = _UNKNOWN
-    effect: str = ""
-
-    def document(self) -> dict[str, Any]:
-        """Return the record as a JSON document, its texts parsed."""
-        texts = {"inputs": self.inputs, "error": self.error, "result": self.result}
-        return {**to_builtins(self), **{name: text and json.loads(text) for name, text in texts.items()}}
-
-    def as_result(self) -> dict[str, Any]:
-        """Return the document of a result of which only this record is left."""
-        return {
-            **{name: getattr(self, name) for name in ("status", "plugin", "command", "connection", "invocation_id")},
-            **{name: getattr(self, name) for name in ("started_at", "duration_ms")},
-            "effect": self.effect or "none",
-            **dict.fromkeys(("raw_data", "context_data", "completeness", "intake")),
-            "key_fields": {},
-            "notes": [],
-            "error": json.loads(self.error) if self.error else None,
-        }
-
-
 def result_of(document: Mapping[str, Any]) -> Result:
     """Return the result that a document describes."""
     whole, error = document["completeness"], document["error"]
@@ -202,19 +159,6 @@ def result_of(document: Mapping[str, Any]) -> Result:
         "effect": Effect(document.get("effect", "none")),
     }
     return Result(**made)
-
-
-class IntakeRecord(Struct, frozen=True):
-    """One record taken in: its unique key, its raw text, what the field mapping made of it, and whose site it is."""
-
-    unique_key: str
-    raw: str
-    mapped: str
-    site: str | None = None
-
-    def document(self) -> dict[str, Any]:
-        """Return the record as a JSON document, its texts parsed: `mapped` holds the `incident` and its `events`."""
-        return {**to_builtins(self), "raw": json.loads(self.raw), "mapped": json.loads(self.mapped)}
 
 
 def json_text(document: Any, *, indent: int | None = None) -> str:

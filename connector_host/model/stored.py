@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from connector_host.model.audit import AuditEntry
-from connector_host.model.result import HistoryRecord
+from connector_host.model.history import HistoryRecord
 
 
 class Lease(Struct, frozen=True):

@@ -8,8 +8,9 @@ from typing import Protocol
 from connector_host.model.audit import AuditEntry, AuditHead, AuditRecord
 from connector_host.model.caller import Actor, Principal, Site, SiteMap, Tenant
 from connector_host.model.connection import ConnectionHealth, Selection, StoredConnection, WrappedKey
-from connector_host.model.result import HistoryRecord, IntakeRecord
+from connector_host.model.history import Calls, HistoryFilter, HistoryRecord, Use
 from connector_host.model.stored import EndedRun, KeyUse, Lease, Pruned
+from connector_host.ports.intake import FeedStore, IntakeStore, MappingStore, ScheduleStore
 from connector_host.ports.parts import Allowance
 from connector_host.ports.tokens import SignInStore, TokenStore
 
@@ -152,10 +153,20 @@ class HistoryStore(Protocol):
         Raises StoreError where it cannot be kept yet: it is tried again.
         """
 
-    async def recent(
-        self, limit: int, connection_id: str | None = None, actor: Actor | None = None
+    async def search(
+        self,
+        wanted: HistoryFilter,
+        limit: int,
+        *,
+        connection_id: str | None = None,
+        actor: Actor | None = None,
+        after: str | None = None,
     ) -> Sequence[HistoryRecord]:
-        """Return the newest, newest first; of one connection, and of one actor: of a whole kind where it has no id."""
+        """Return the newest of those looked for, newest first; the filter's `connection` is not asked about here.
+
+        Of one connection, and of one actor: of a whole kind where it has no id. With `after` those that come after the
+        run of that id, in this order; none where it is not there.
+        """
 
     async def get(self, invocation_id: str) -> HistoryRecord | None:
         """One by its id."""
@@ -165,6 +176,16 @@ class HistoryStore(Protocol):
 
         Where the clock jumped by more than a day since the store was used last, the days count from the earlier time.
         """
+
+
+class UsageStore(Protocol):
+    """How much connections are used, as far as the history reaches."""
+
+    async def calls(self, connection_ids: Sequence[str], since: datetime) -> Mapping[str, Calls]:
+        """Return how much many connections were used since then, read at once; those that were not are left out."""
+
+    async def uses(self, connection_id: str, since: datetime) -> Sequence[Use]:
+        """Return who ran what through a connection since then, the most frequent first."""
 
 
 class IdempotencyStore(Protocol):
@@ -178,27 +199,6 @@ class IdempotencyStore(Protocol):
 
     async def take_id(self, mine: KeyUse, now: float) -> None:
         """Keep an id that its caller gave, and no key; raises InvocationExists where it is another's."""
-
-
-ANYWHERE = "*"  # no site is called so
-
-
-class IntakeStore(Protocol):
-    """Records taken in, each once per connection and command."""
-
-    async def add(self, connection: str, command: str, records: Sequence[IntakeRecord]) -> tuple[int, int]:
-        """Keep them in one transaction, each unique key once, as it is now; how many were new, and how many changed."""
-
-    async def position(self, connection: str, command: str, name: str) -> str | None:
-        """Return how far a cursor came (ISO 8601); None where it never moved."""
-
-    async def move(self, connection: str, command: str, name: str, position: str) -> None:
-        """Move a cursor."""
-
-    async def recent(
-        self, connection: str, command: str, limit: int, *, site: str | None = ANYWHERE
-    ) -> Sequence[IntakeRecord]:
-        """Return the newest, newest first; those of a site alone where one is given."""
 
 
 class LeaseStore(Protocol):
@@ -218,7 +218,11 @@ class Store(Protocol):
     health: HealthStore
     audit: AuditStore
     history: HistoryStore
+    usage: UsageStore
     intake: IntakeStore
+    feed: FeedStore
+    schedules: ScheduleStore
+    mappings: MappingStore
     idempotency: IdempotencyStore
     leases: LeaseStore
     tokens: TokenStore

@@ -59,7 +59,7 @@ def health_of(row: Sequence[Any]) -> ConnectionHealth:
     status, run, success, failure, failures, mailed, attention, deliveries, unchecked = row
     told = {} if deliveries == "{}" else msgspec.json.decode(deliveries, type=dict[str, Delivery])
     left = () if unchecked == "[]" else tuple(json.loads(unchecked))
-    moments = (_moment(run), _moment(success), _moment(failure))
+    moments = (moment_of(run), moment_of(success), moment_of(failure))
     return ConnectionHealth(status, *moments, failures, bool(mailed), attention, told, left)
 
 
@@ -68,5 +68,6 @@ def seconds_of(moment: datetime | None) -> float | None:
     return None if moment is None else moment.timestamp()
 
 
-def _moment(seconds: float | None) -> datetime | None:
+def moment_of(seconds: float | None) -> datetime | None:
+    """Return Unix seconds as a time in UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from connector_host.model.errors import StoreError
-from connector_host.model.result import HistoryRecord
+from connector_host.model.history import HistoryRecord
 from connector_host.model.stored import EndedRun
 from connector_host.stores.audit_rows import append_all
 from connector_host.stores.journal import Journal

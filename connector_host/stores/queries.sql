@@ -215,34 +215,62 @@ from audit where number > :after order by number limit :limit;
 -- name: add_invocation
 insert into invocation (
     id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
-    actor_kind, actor_id, actor_site, actor_tenant, effect
+    actor_kind, actor_id, actor_site, actor_tenant, effect, request_id
 ) values (
     :id, :plugin, :command, :connection, :caller, :status, :started_at, :duration_ms, :inputs, :error, :result,
-    :connection_id, :actor_kind, :actor_id, :actor_site, :actor_tenant, :effect
+    :connection_id, :actor_kind, :actor_id, :actor_site, :actor_tenant, :effect, :request_id
 ) on conflict (id) do nothing;
 
--- name: recent_invocations
+-- name: search_invocations
+-- Newest first; of one kind of actor, and of one actor alone; those that come after a run.
 select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
-    actor_kind, actor_id, actor_site, actor_tenant, effect
+    actor_kind, actor_id, actor_site, actor_tenant, effect, request_id
 from invocation
-where :kind is null or (actor_kind = :kind and actor_id = :id and actor_site is :site and actor_tenant is :tenant)
+where true
+    and (:plugin is null or plugin = :plugin) and (:command is null or command = :command)
+    and (:status is null or status = :status) and (:caller is null or instr(lower(caller), lower(:caller)) > 0)
+    and (:since is null or started_at >= :since) and (:until is null or started_at < :until)
+    and (:text is null or instr(lower(error), lower(:text)) > 0)
+    and (:kind is null or actor_kind = :kind)
+    and (:actor_id is null or (actor_id = :actor_id and actor_site is :site and actor_tenant is :tenant))
+    and (:after is null or (started_at, rowid) < (select i.started_at, i.rowid from invocation i where i.id = :after))
 order by started_at desc, rowid desc limit :limit;
 
--- name: recent_invocations_of
--- Of one connection; of one kind of actor, and of one actor alone.
+-- name: search_invocations_of
+-- The same, of one connection, which has an index of its own.
 select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
-    actor_kind, actor_id, actor_site, actor_tenant, effect
+    actor_kind, actor_id, actor_site, actor_tenant, effect, request_id
 from invocation
-where connection_id = :connection_id and (:kind is null or actor_kind = :kind)
-    and (
-        :id is null
-        or (actor_id = :id and actor_site is :site and actor_tenant is :tenant)
-    )
+where connection_id = :connection_id
+    and (:plugin is null or plugin = :plugin) and (:command is null or command = :command)
+    and (:status is null or status = :status) and (:caller is null or instr(lower(caller), lower(:caller)) > 0)
+    and (:since is null or started_at >= :since) and (:until is null or started_at < :until)
+    and (:text is null or instr(lower(error), lower(:text)) > 0)
+    and (:kind is null or actor_kind = :kind)
+    and (:actor_id is null or (actor_id = :actor_id and actor_site is :site and actor_tenant is :tenant))
+    and (:after is null or (started_at, rowid) < (select i.started_at, i.rowid from invocation i where i.id = :after))
 order by started_at desc, rowid desc limit :limit;
+
+-- name: calls_of
+-- Of the ids in a JSON list.
+with timed as (
+    select connection_id, status, duration_ms,
+        row_number() over (partition by connection_id order by duration_ms) as place,
+        count(*) over (partition by connection_id) as total
+    from invocation
+    where connection_id in (select value from json_each(:ids)) and started_at >= :since
+)
+select connection_id, max(total), sum(status = 'Failed'), min(iif(place * 20 >= total * 19, duration_ms, null))
+from timed group by connection_id;
+
+-- name: uses_of
+select caller, command, count(*), max(started_at) from invocation
+where connection_id = :connection_id and started_at >= :since
+group by caller, command order by count(*) desc, caller, command limit 200;
 
 -- name: invocation_by_id
 select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
-    actor_kind, actor_id, actor_site, actor_tenant, effect
+    actor_kind, actor_id, actor_site, actor_tenant, effect, request_id
 from invocation where id = :id;
 
 -- name: prune_invocations
@@ -263,10 +291,78 @@ insert into noted_time (number, at, doubted) values (1, :at, :doubted)
 on conflict (number) do update set at = excluded.at, doubted = excluded.doubted;
 
 -- name: add_intake_record
-insert into intake_record (connection, command, unique_key, raw, mapped, site)
-values (:connection, :command, :unique_key, :raw, :mapped, :site)
-on conflict (connection, command, unique_key) do update
-set raw = excluded.raw, mapped = excluded.mapped where raw <> excluded.raw or mapped <> excluded.mapped;
+-- What is new, or changed, arrives last.
+insert into intake_record (connection, command, unique_key, raw, mapped, site, arrived, arrived_at)
+values (
+    :connection, :command, :unique_key, :raw, :mapped, :site,
+    (select coalesce(max(r.arrived), 0) + 1 from intake_record r), :arrived_at
+)
+on conflict (connection, command, unique_key) do update set
+    raw = excluded.raw, mapped = excluded.mapped, arrived = excluded.arrived, arrived_at = excluded.arrived_at
+where raw <> excluded.raw or mapped <> excluded.mapped;
+
+-- name: arrivals
+select arrived, connection, command, arrived_at, unique_key, raw, mapped, site from intake_record
+where arrived > :after and (:anywhere or site is :site) and (:connection is null or connection = :connection)
+order by arrived limit :limit;
+
+-- name: last_arrival
+select coalesce(max(arrived), 0) from intake_record;
+
+-- name: reader
+select arrived from intake_reader where name = :name;
+
+-- name: move_reader
+insert into intake_reader (name, arrived) values (:name, :arrived)
+on conflict (name) do update set arrived = max(arrived, excluded.arrived);
+
+-- name: put_schedule
+insert into intake_schedule (connection_id, command, minutes, document)
+values (:connection_id, :command, :minutes, :document)
+on conflict (connection_id, command) do update set minutes = excluded.minutes, document = excluded.document;
+
+-- name: remove_schedule
+delete from intake_schedule where connection_id = :connection_id and command = :command;
+
+-- name: schedules
+select s.connection_id, c.name, s.command, s.document, s.last_run, s.status, s.words, s.counts
+from intake_schedule s join connection c on c.id = s.connection_id
+where :connection_id is null or s.connection_id = :connection_id
+order by c.name, s.command;
+
+-- name: claim_schedules
+update intake_schedule set claimant = :claimant, claimed_until = :until
+where (connection_id, command) in (
+    select s.connection_id, s.command from intake_schedule s join connection c on c.id = s.connection_id
+    where c.active
+        and (
+            s.last_run is null or s.last_run + s.minutes * 60 <= :now
+            or s.last_run > :now + 86400 -- the clock was set back
+        )
+        and (s.claimed_until is null or s.claimed_until <= :now or s.claimed_until > :now + 86400)
+    order by s.last_run
+    limit :limit
+)
+returning connection_id, command, document, last_run, status, words, counts;
+
+-- name: finish_schedule
+update intake_schedule set
+    last_run = :last_run, status = :status, words = :words, counts = :counts, claimant = null, claimed_until = null
+where connection_id = :connection_id and command = :command and claimant = :claimant;
+
+-- name: mapping
+select document, version from field_mapping where connection_id = :connection_id and command = :command;
+
+-- name: put_mapping
+insert into field_mapping (connection_id, command, version, document)
+select :connection_id, :command, :version, :document
+where :version = 1 + coalesce(
+    (select m.version from field_mapping m where m.connection_id = :connection_id and m.command = :command), 0
+)
+on conflict (connection_id, command) do update set version = excluded.version, document = excluded.document;
+
+-- name: remove_mapping
+delete from field_mapping where connection_id = :connection_id and command = :command;
 
 -- name: known_keys
 select count(*) from intake_record

@@ -24,11 +24,12 @@ from connector_host.stores.sqlite_connections import SqliteConnections
 from connector_host.stores.sqlite_health import SqliteHealth
 from connector_host.stores.sqlite_history import SqliteHistory
 from connector_host.stores.sqlite_idempotency import SqliteIdempotency
-from connector_host.stores.sqlite_intake import SqliteIntakeLog
+from connector_host.stores.sqlite_intake import SqliteFeed, SqliteIntakeLog, SqliteMappings, SqliteSchedules
 from connector_host.stores.sqlite_keys import SqliteKeys
 from connector_host.stores.sqlite_leases import SqliteLeases
 from connector_host.stores.sqlite_sites import SqliteSites
 from connector_host.stores.sqlite_tokens import SqliteSignIns, SqliteTokens
+from connector_host.stores.sqlite_usage import SqliteUsage
 
 FILE = "connector-host.db"
 CLOSING_SECONDS = 2.0  # for what is pending, while another program holds the lock; then the journal keeps it
@@ -59,9 +60,13 @@ class SqliteStore:
             self._database.refuse_damaged()
             self._presence.bury(dead)
         self.history = SqliteHistory(self._database, self._journal, pending)
+        self.usage = SqliteUsage(self._database, self.history)
         self.leases = SqliteLeases(self._database)
         self.idempotency = SqliteIdempotency(self._database, self._presence, self._journal)
         self.intake = SqliteIntakeLog(self._database)
+        self.feed = SqliteFeed(self._database)
+        self.schedules = SqliteSchedules(self._database)
+        self.mappings = SqliteMappings(self._database)
         self.tokens = SqliteTokens(self._database)
         self.sign_ins = SqliteSignIns(self._database)
 

@@ -13,7 +13,8 @@ from msgspec.structs import asdict, replace
 
 from connector_host.model.caller import Actor
 from connector_host.model.errors import InvocationExists, StoreError
-from connector_host.model.result import HistoryRecord, iso
+from connector_host.model.history import HistoryFilter, HistoryRecord
+from connector_host.model.result import iso
 from connector_host.model.stored import EndedRun, Pruned
 from connector_host.stores.database import READING_SECONDS, Database
 from connector_host.stores.journal import Journal
@@ -132,19 +133,25 @@ class SqliteHistory:
         if self._pending.runs and self._database.loop is not None:
             self._timer = self._database.loop.call_later(again, self._due)
 
-    async def recent(
-        self, limit: int, connection_id: str | None = None, actor: Actor | None = None
+    async def search(
+        self,
+        wanted: HistoryFilter,
+        limit: int,
+        *,
+        connection_id: str | None = None,
+        actor: Actor | None = None,
+        after: str | None = None,
     ) -> Sequence[HistoryRecord]:
-        """Return the newest, newest first."""
+        """Return the newest of those looked for, newest first."""
         await self.gather()
+        values = {**asdict(wanted), "limit": limit, "after": after, "connection_id": connection_id}
+        values |= {name: iso(at) if (at := values[name]) else None for name in ("since", "until")}
+        values |= {"kind": None, "actor_id": None, "site": None, "tenant": None}
+        if actor is not None:
+            values |= {"kind": actor.kind, "actor_id": actor.id or None, "site": actor.site, "tenant": actor.tenant}
         with self._database.reading() as db:
-            who = {"kind": None, "id": None, "site": None, "tenant": None, **({} if actor is None else asdict(actor))}
-            if connection_id is None:
-                rows = db.rows("recent_invocations", limit=limit, **who)
-            else:
-                values = {**who, "id": who["id"] or None}
-                rows = db.rows("recent_invocations_of", connection_id=connection_id, limit=limit, **values)
-            return [_record_of(row) for row in rows]
+            query = "search_invocations" if connection_id is None else "search_invocations_of"
+            return [_record_of(row) for row in db.rows(query, **values)]
 
     async def get(self, invocation_id: str) -> HistoryRecord | None:
         """One by its id."""
@@ -188,8 +195,8 @@ _BEFORE_ACTOR = 12  # columns of a row
 
 
 def _record_of(row: Sequence[Any]) -> HistoryRecord:
-    *actor, effect = row[_BEFORE_ACTOR:]
-    return replace(HistoryRecord(*row[:_BEFORE_ACTOR]), actor=Actor(*actor), effect=effect)
+    *actor, effect, request_id = row[_BEFORE_ACTOR:]
+    return replace(HistoryRecord(*row[:_BEFORE_ACTOR]), actor=Actor(*actor), effect=effect, request_id=request_id)
 
 
 T = TypeVar("T")

@@ -20,16 +20,24 @@ and raises what that raises.
 """
 
 '''
-_FACES = {"Host": "BlockingHost", "Session": "BlockingSession"}
+_FACES = {"Host": "BlockingHost", "Session": "BlockingSession", "EventStream": "BlockingEventStream"}
+_STREAM = '''class BlockingEventStream(Protocol):
+    """The events that a caller may see, from the moment at which it was made; the next waits for what comes."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Event: ...
+    def close(self) -> None:
+        """Read no more; what came until now can still be read."""
+'''
 
 
 def source() -> str:
     """Return the module's text."""
     classes = [*_nouns(), connector_host.Session, connector_host.Host]
-    imports: dict[str, set[str]] = {"typing": {"Protocol", "Self"}}
+    imports: dict[str, set[str]] = {"typing": {"Protocol", "Self"}, "connector_host.model.events": {"Event"}}
     bodies = [_protocol(one, imports) for one in classes]
     lines = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(imports.items())]
-    return _formatted(_HEAD + "\n".join(lines) + "\n\n\n" + "\n\n\n".join(bodies) + "\n")
+    return _formatted(_HEAD + "\n".join(lines) + "\n\n\n" + "\n\n\n".join([_STREAM, *bodies]) + "\n")
 
 
 def _nouns() -> Iterator[type]:

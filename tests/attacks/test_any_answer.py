@@ -131,6 +131,7 @@ def running(world: World) -> Iterator[Running]:
         yield Running(portal, session)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_any_answer_at_all_gives_a_result(tmp_path: Path) -> None:
     answer = http("200 OK", b"{}")

@@ -95,6 +95,7 @@ def test_opsgenie_has_no_code() -> None:
     assert not (bundled() / "plugins" / "opsgenie" / "commands.py").exists()
 
 
+@pytest.mark.long
 def test_every_rule_is_held_against_something() -> None:
     held = {one.rule for one in run_kit(bundled() / "plugins" / "pagerduty").checks if one.outcome == "passed"}
     held |= {one.rule for one in run_kit(bundled() / "plugins" / "opsgenie").checks if one.outcome == "passed"}

@@ -24,7 +24,8 @@ from connector_host.model.errors import (
     UnknownConnection,
     WrongUse,
 )
-from connector_host.model.result import HistoryRecord, Status
+from connector_host.model.history import HistoryRecord
+from connector_host.model.result import Status
 from connector_host.model.stored import EndedRun
 from tests.world import Sandbox, World
 

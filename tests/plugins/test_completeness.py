@@ -42,7 +42,7 @@ def test_users_beyond_the_servers_window_are_partial(world: World) -> None:
     assert result.errors[0].detail == result.completeness.stopped_because
 
 
-@pytest.mark.parametrize("count", [25, 101, 10_001])
+@pytest.mark.parametrize("count", [25, 101, pytest.param(10_001, marks=pytest.mark.long)])
 def test_incidents_beyond_the_servers_window_come_too(world: World, count: int) -> None:
     with pagerduty_sandbox(incidents=count) as sandbox:
         world.add(sandbox.base)

@@ -504,6 +504,7 @@ async def test_what_is_in_use_when_its_wire_is_closed_is_not_kept(opened: Opened
     assert server.open == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["plain", "tls"])
 async def test_an_upload_that_moves_is_not_silent(opened: Opened, server: Scripted, kind: str) -> None:
     async with opened(read_seconds=4) as client:

@@ -134,6 +134,7 @@ def read_by_h11(data: bytes, *, head_only: bool) -> tuple[Outcome, bool]:
 
 
 @pytest.mark.timeout(60 + 5 * SECONDS)  # it counts CPU time, the timeout the clock's
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_wire_reads_as_h11_reads_or_refuses(seed: int) -> None:
     async def fuzz() -> dict[str, int]:

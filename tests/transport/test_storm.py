@@ -11,6 +11,7 @@ import uvloop
 from tests.transport.conftest import Client, Opened
 
 WORKERS, EACH, CANCELLED = 64, 50, 0.3
+pytestmark = pytest.mark.long
 
 
 async def _worker(client: Client, kind: str, dice: random.Random, told: dict[str, int]) -> None:

@@ -135,12 +135,13 @@ def test_while_the_first_call_of_a_key_runs_the_second_is_told_to_wait(web: Web)
     body = {"plugin": "pagerduty", "command": "list_users", "connection": "slow"}
     answers: list[int] = []
 
-    def call() -> None:
-        answers.append(
-            web.client().post("/api/v1/invocations", json=body, headers={"Idempotency-Key": "k2"}).status_code
-        )
+    def call(client: httpx2.Client) -> None:
+        answers.append(client.post("/api/v1/invocations", json=body, headers={"Idempotency-Key": "k2"}).status_code)
 
-    threads = [threading.Thread(target=call) for _ in range(4)]
+    clients = [web.client() for _ in range(4)]
+    for client in clients:
+        client.get("/api/v1/plugins")  # so that each has its connection open
+    threads = [threading.Thread(target=call, args=[client]) for client in clients]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,10 +1,7 @@
 """What callers may see of the connections: what they have no right to does not exist for them."""
 
-import json
-import platform
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from datetime import datetime
-from importlib.metadata import distributions
 from typing import Any
 
 from msgspec import to_builtins
@@ -14,14 +11,13 @@ from connector_host.host.access import Right, rights
 from connector_host.host.connections.fields import named
 from connector_host.host.connections.iterating import PAGE, iter_connections
 from connector_host.host.core import Core
-from connector_host.host.redaction import Redactor, leaves
 from connector_host.host.secrets import mask
 from connector_host.host.sites import plain_name
 from connector_host.manifests.wording import did_you_mean
-from connector_host.model.caller import HEALTH_CHECK, OPERATOR, Caller, Operator, Principal, SiteMap, actor_of
+from connector_host.model.caller import OPERATOR, Operator, Principal, SiteMap
 from connector_host.model.connection import Selection, StoredConnection
 from connector_host.model.errors import NotAllowed, SealError, UnknownConnection
-from connector_host.model.result import HistoryRecord, IntakeRecord, iso, plain
+from connector_host.model.result import iso, plain
 
 REFUSAL_SECONDS = 0.01  # what is unknown and what is forbidden are refused after the same time
 
@@ -45,47 +41,11 @@ async def find(core: Core, name: str, caller: Principal, right: Right = Right.US
     raise UnknownConnection(f"There is no connection '{name}'.{await _hint(core, name)}")
 
 
-async def may_read(core: Core, record: HistoryRecord, caller: Principal) -> bool:
-    """Whether a run is the caller's to read: their own, or of a connection that they administer."""
-    if isinstance(caller, Operator):
-        return True
-    if not within(record, caller):
-        return False
-    stored = await core.store.connections.get(connection_id=record.connection_id) if record.connection_id else None
-    granted = await granted_to(core, stored, caller) if stored is not None else frozenset()
-    own = record.actor in (actor_of(caller), HEALTH_CHECK)
-    return Right.ADMINISTER in granted or (Right.USE in granted and own)
-
-
-def within(record: HistoryRecord, caller: Caller) -> bool:
-    """Whether a run lies within a caller's bounds."""
-    return caller.bounds.cover(plugin=record.plugin, connection=record.connection, command=record.command)
-
-
 async def granted_to(core: Core, stored: StoredConnection, caller: Principal) -> frozenset[Right]:
     """Return what the caller may do with a connection."""
     if isinstance(caller, Operator):
         return rights(SiteMap(), stored.connection, caller)
     return rights(await core.sites.load(), stored.connection, caller)
-
-
-async def runs_of(
-    core: Core, stored: StoredConnection, caller: Principal, limit: int, *, checks: bool = False
-) -> Sequence[HistoryRecord]:
-    """Return the newest runs of a connection that are the caller's to read, newest first."""
-    whose = None if Right.ADMINISTER in await granted_to(core, stored, caller) else actor_of(caller)
-    found = await core.store.history.recent(limit, stored.connection.id, HEALTH_CHECK if checks else whose)
-    return found if checks or isinstance(caller, Operator) else [one for one in found if within(one, caller)]
-
-
-async def ingested_of(
-    core: Core, stored: StoredConnection, caller: Principal, command: str, limit: int
-) -> Sequence[IntakeRecord]:
-    """Return the newest records taken in that are the caller's to read: those of their site, or all of their own."""
-    if Right.ADMINISTER in await granted_to(core, stored, caller):
-        return await core.store.intake.recent(stored.connection.id, command, limit)
-    assert isinstance(caller, Caller)  # noqa: S101 - the operator administers everything
-    return await core.store.intake.recent(stored.connection.id, command, limit, site=caller.site)
 
 
 async def _hint(core: Core, name: str) -> str:
@@ -141,46 +101,3 @@ async def shown(core: Core, stored: StoredConnection, caller: Principal) -> dict
         key: iso(value) if isinstance(value, datetime) else to_builtins(value) for key, value in asdict(health).items()
     }
     return document
-
-
-RUNS, RECORDS = 20, 1000
-_OURS = ("connector-host", "httptools", "httpx2", "msgspec", "jsonschema", "jsonschema-rs", "cryptography", "pluggy")
-
-
-async def diagnosis_of(core: Core, stored: StoredConnection, caller: Principal) -> Mapping[str, Any]:
-    """Return the bundle of one connection as {file name: JSON value}; what would be a secret is masked.
-
-    It holds what its reader may see: the audit is the operator's.
-    """
-    connection = stored.connection
-    manifest = core.registry.plugins.get(connection.plugin)
-    document = await shown(core, stored, caller)
-    runs = await runs_of(core, stored, caller, RUNS)
-    records = await core.audit.last(RECORDS) if isinstance(caller, Operator) else []
-    bundle = {
-        "connection.json": {**document, "secrets": dict.fromkeys(document["secrets"], "********")},
-        "plugin.json": {
-            "id": connection.plugin,
-            "version": manifest.version if manifest else None,
-            "made_for": connection.plugin_version,
-            "commands": list(manifest.commands) if manifest else [],
-        },
-        "history.json": [{**run.document(), "result": None} for run in runs],
-        "audit.json": [record.document() for record in records if record.entry.subject_id == connection.id],
-        "host.json": {
-            "python": platform.python_version(),
-            "system": platform.platform(),
-            "packages": {one.name: one.version for one in distributions() if one.name.lower() in _OURS},
-        },
-    }
-    text = json.dumps(bundle, ensure_ascii=False, default=str)
-    redacted: Mapping[str, Any] = (await _redactor(core, stored)).value(json.loads(text))
-    return redacted
-
-
-async def _redactor(core: Core, stored: StoredConnection) -> Redactor:
-    try:
-        opened = await core.secrets.open(stored)
-    except SealError:
-        return Redactor(())
-    return Redactor(text for value in opened.values() for text in leaves(value))

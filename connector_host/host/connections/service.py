@@ -1,6 +1,7 @@
 """Connections as a caller handles them: added, edited, copied, listed, shown, removed; secrets go in and never out."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from shlex import quote
 from typing import Any
 
@@ -13,7 +14,7 @@ from connector_host.host.connections.editing import drafted, drafted_edit
 from connector_host.host.connections.reading import every, find, shown, with_plugin
 from connector_host.host.core import Core
 from connector_host.model.audit import AuditEntry
-from connector_host.model.caller import Principal
+from connector_host.model.caller import Principal, actor_of
 from connector_host.model.connection import (
     EVERYTHING,
     BulkOutcome,
@@ -23,6 +24,7 @@ from connector_host.model.connection import (
     StoredConnection,
 )
 from connector_host.model.errors import ConnectionChanged, ConnectorHostError, KeyUnknown
+from connector_host.model.history import Calls, Use
 from connector_host.model.invocation import new_id
 from connector_host.model.manifest import Manifest
 from connector_host.model.result import plain
@@ -54,6 +56,26 @@ class Connections:
         found = {one: (await find(self._core, one, self._caller)).connection.id for one in names}
         checks = await self._core.store.health.checks(list(found.values()), most)
         return {name: checks.get(connection_id, ()) for name, connection_id in found.items()}
+
+    async def calls_of(self, names: Sequence[str], hours: float = 24) -> Mapping[str, Calls]:
+        """Return how often many connections were used, and how that went, in so many hours; by their names.
+
+        Raises UnknownConnection.
+        """
+        found = {one: (await find(self._core, one, self._caller)).connection.id for one in names}
+        calls = await self._core.store.usage.calls(list(found.values()), self._before(hours))
+        return {name: calls.get(connection_id, Calls()) for name, connection_id in found.items()}
+
+    async def uses_of(self, name: str, days: float = 30) -> Sequence[Use]:
+        """Return who ran which commands through a connection in so many days, how often, and when last.
+
+        Raises UnknownConnection, and NotAllowed where the caller does not administer it.
+        """
+        stored = await find(self._core, name, self._caller, Right.ADMINISTER)
+        return await self._core.store.usage.uses(stored.connection.id, self._before(24 * days))
+
+    def _before(self, hours: float) -> datetime:
+        return self._core.clock.now() - timedelta(hours=hours)
 
     async def show(self, name: str) -> dict[str, Any]:
         """Return one as `schemas/connection.schema.json` describes it; raises UnknownConnection."""
@@ -88,6 +110,7 @@ class Connections:
         renewed = await self._stored(draft, stored)
         entry = self._entry("connection.changed", renewed.connection, change)
         await self._core.store.connections.change(renewed, entry)
+        self._tell("connection.changed", renewed.connection)
         return renewed.connection
 
     async def edit_many(self, selection: Selection, change: Change) -> Sequence[BulkOutcome]:
@@ -116,6 +139,7 @@ class Connections:
         entry = self._core.audit.entry("connection.removed", self._caller, connection, plugin=connection.plugin)
         await self._core.store.connections.remove(connection.id, entry, version)
         await self._core.pool.forget(connection.id)
+        self._tell("connection.removed", connection)
 
     async def upgrade(self) -> Sequence[BulkOutcome]:
         """Save anew what was saved for another version of its plugin; what does not suit it is flagged, and kept."""
@@ -153,6 +177,7 @@ class Connections:
                     raise
             else:
                 break
+        self._tell("connection.added", stored.connection)
         return stored.connection
 
     async def _stored(self, draft: Draft, before: StoredConnection) -> StoredConnection:
@@ -167,6 +192,11 @@ class Connections:
         except ConnectorHostError as error:
             return str(error)
         return ""
+
+    def _tell(self, event: str, connection: Connection) -> None:
+        who = actor_of(self._caller)
+        names = {"connection": connection.name, "connection_id": connection.id, "plugin": connection.plugin}
+        self._core.observe(event, {**names, "caller": str(who), "actor": who})
 
     def _entry(self, action: str, connection: Connection, change: Change) -> AuditEntry:
         """Return what the audit keeps of a change: of parameters and secrets the names only."""

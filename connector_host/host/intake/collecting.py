@@ -1,7 +1,7 @@
 """Taking in: streams an intake command's pages into the store, each record checked, mapped, redacted, kept once."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -10,19 +10,20 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from connector_host.host.mapping import Mapper
+from connector_host.host.intake.mapping import Mapper
 from connector_host.host.redaction import Redactor
 from connector_host.host.results import Collector
 from connector_host.manifests.schema import Checker
 from connector_host.model.authoring import Item, Page
 from connector_host.model.connection import Connection
 from connector_host.model.errors import StoreError
+from connector_host.model.intake import IntakeRecord
 from connector_host.model.invocation import Invocation, Progress
 from connector_host.model.invocation_errors import InvocationError, UnexpectedReply
 from connector_host.model.manifest import Command
-from connector_host.model.result import Completeness, IntakeRecord, iso, json_text
-from connector_host.ports.parts import Body
-from connector_host.ports.stores import IntakeStore
+from connector_host.model.result import Completeness, iso, json_text
+from connector_host.ports.intake import IntakeStore
+from connector_host.ports.parts import Body, Clock, Observe
 
 
 class IntakeCounts(Struct, frozen=True):
@@ -49,14 +50,18 @@ class IntakeCollector(Collector):
         redactor: Redactor,
         progress: Progress | None,
         *,
-        mapper: Mapper,
+        mapper: Callable[[], Awaitable[Mapper]],
         log: IntakeStore,
         connection: Connection,
+        clock: Clock,
+        observe: Observe,
     ) -> None:
         super().__init__(command, redactor, progress)
-        self._mapper = mapper
+        self._current = mapper
         self._log = log
         self._connection = connection
+        self._clock = clock
+        self._observe = observe
         self._checker: Checker | None = None
         self._counts = IntakeCounts()
         self._pages: MemoryObjectSendStream[list[IntakeRecord]] | None = None
@@ -65,6 +70,7 @@ class IntakeCollector(Collector):
     async def work(self, body: Body, invocation: Invocation, checker: Checker | None) -> None:
         """Run the command, and write its pages while it fetches the next; each is checked by itself."""
         self._checker = checker
+        self._mapper = await self._current()
         self._pages, written = anyio.create_memory_object_stream[list[IntakeRecord]](math.inf)
         async with anyio.create_task_group() as group, self._pages:
             group.start_soon(self._write, written)
@@ -147,10 +153,13 @@ class IntakeCollector(Collector):
 
     async def _store(self, records: list[IntakeRecord]) -> None:
         try:
-            new, updated = await self._log.add(self._connection.id, self._command.id, records)
+            at = iso(self._clock.now())
+            new, updated = await self._log.add(self._connection.id, self._command.id, records, at)
+            self._mapper = await self._current()  # tables that were changed hold from the next page on
         except StoreError as error:
             self._broken = error
             return
+        self._observe("intake.stored", {"new": new, "updated": updated})
         counts = self._counts
         known = counts.known + len(records) - new - updated
         self._counts = replace(counts, new=counts.new + new, updated=counts.updated + updated, known=known)

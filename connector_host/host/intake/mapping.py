@@ -10,7 +10,7 @@ from connector_host.model.paths import ABSENT, JsonPath, compile_path
 from connector_host.model.result import iso
 
 Convert = Callable[[Any], Any]
-_SEARCH = re.compile(r"\{(?P<path>[^}]+)\}\s*=\s*(?P<value>.*)", re.DOTALL)
+SEARCH = re.compile(r"\{(?P<path>[^}]+)\}\s*=\s*(?P<value>.*)", re.DOTALL)
 _MILLISECONDS = 100_000_000_000
 
 
@@ -48,6 +48,10 @@ class Mapper:
     def event(self, event: Any) -> dict[str, Any]:
         """Map one event's fields by the first source, in order of priority, whose search condition it meets."""
         return next((table.map(event) for meets, table in self._sources if meets(event)), {})
+
+    def source_of(self, event: Any) -> int | None:
+        """Return the place of the source by which an event is mapped; None where there is none."""
+        return next((place for place, (meets, _) in enumerate(self._sources) if meets(event)), None)
 
     def latest(self, records: Sequence[Any], before: str | None) -> str | None:
         """Return the newest time among records and one before them (ISO 8601, in UTC)."""
@@ -112,7 +116,7 @@ def _search(source: EventSource) -> Callable[[Any], bool]:
     """Compile a search condition `{jsonpath}=value`; without one every event meets it."""
     if source.search is None:
         return lambda _event: True
-    parts = _SEARCH.fullmatch(source.search)
+    parts = SEARCH.fullmatch(source.search)
     if parts is None:
         return lambda _event: False
     path, wanted = compile_path(parts["path"]), parts["value"].strip()

@@ -1,0 +1,186 @@
+"""Field mappings of a connection's own, in place of its manifest's: seen, changed, put back, and tried on samples."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from connector_host.host.access import Right
+from connector_host.host.connections.reading import find
+from connector_host.host.core import Core
+from connector_host.host.intake.mapping import SEARCH, FieldTable, Mapper
+from connector_host.host.looking_back import intake_records_of
+from connector_host.model.caller import Principal
+from connector_host.model.connection import StoredConnection
+from connector_host.model.errors import BadSetting, ConnectionChanged, WrongUse
+from connector_host.model.intake import IntakeRecord, MappedRow, MappingPreview, MappingTables, tables_in
+from connector_host.model.manifest import Command, FieldMapping, Intake
+from connector_host.model.paths import ABSENT, PathSyntaxError, compile_path, steps_of
+
+SAMPLES, ROWS, SOURCES, LONGEST = 100, 200, 20, 500  # the last in characters
+TYPES = ("text", "datetime", "integer")
+
+
+class Mappings:
+    """The field mappings of connections."""
+
+    def __init__(self, core: Core, caller: Principal) -> None:
+        self._core = core
+        self._caller = caller
+
+    async def get(self, connection: str, command: str) -> MappingTables:
+        """Return the tables that are used: the connection's own, or the manifest's.
+
+        Raises UnknownConnection, UnknownCommand, and WrongUse for a command that is no intake.
+        """
+        stored, found, intake = await self._found(connection, command)
+        return await self._core.store.mappings.get(stored.connection.id, found.id) or tables_in(intake)
+
+    async def put(self, connection: str, command: str, tables: MappingTables) -> MappingTables:
+        """Give a connection tables of its own, used from the next page on; `tables.version` is the one changed.
+
+        Raises NotAllowed where the caller does not administer the connection, BadSetting for a row that makes no sense,
+        ConnectionChanged where somebody else changed them in the meantime, and as get() does.
+        """
+        stored, found, intake = await self._found(connection, command, Right.ADMINISTER)
+        sources = sorted(tables.event_sources, key=lambda source: source.priority)
+        ordered = replace(tables, event_sources=tuple(sources), version=tables.version + 1)
+        _check(ordered, _paths_of(tables_in(intake)))
+        entry = self._core.audit.entry(
+            "mapping.changed", self._caller, stored.connection, command=found.id, version=ordered.version
+        )
+        if not await self._core.store.mappings.put(stored.connection.id, found.id, ordered, entry):
+            raise ConnectionChanged("Somebody else changed the field mapping in the meantime: look at it again.")
+        return ordered
+
+    async def reset(self, connection: str, command: str) -> MappingTables:
+        """Take a connection's own tables away, so that the manifest's are used; raises as put() does."""
+        stored, found, intake = await self._found(connection, command, Right.ADMINISTER)
+        entry = self._core.audit.entry("mapping.reset", self._caller, stored.connection, command=found.id)
+        await self._core.store.mappings.remove(stored.connection.id, found.id, entry)
+        return tables_in(intake)
+
+    async def preview(
+        self, connection: str, command: str, tables: MappingTables | None = None, samples: Sequence[Any] | None = None
+    ) -> MappingPreview:
+        """Return what tables make of records, changing nothing; by default of those that were taken in last.
+
+        `samples` are fetched incidents, as in the command's raw data. Raises as put() does.
+        """
+        stored, found, intake = await self._found(connection, command)
+        used = tables or await self.get(connection, command)
+        _check(used, _paths_of(tables_in(intake)))
+        if samples is not None:
+            return _tried(used, intake, list(samples[:SAMPLES]))
+        records = await intake_records_of(self._core, stored, self._caller, found.id, SAMPLES)
+        return _tried_on_events(used, intake, records)
+
+    async def _found(
+        self, connection: str, command: str, right: Right = Right.USE
+    ) -> tuple[StoredConnection, Command, Intake]:
+        stored = await find(self._core, connection, self._caller, right)
+        found = self._core.registry.command(stored.connection.plugin, command)[1]
+        if found.intake is None:
+            raise WrongUse(f"The command '{command}' is no intake, so nothing of it is mapped.")
+        return stored, found, found.intake
+
+
+def _tried(tables: MappingTables, intake: Intake, incidents: list[Any]) -> MappingPreview:
+    mapper = Mapper(tables.laid_over(intake))
+    events = [event for incident in incidents for event in mapper.events(incident)]
+    return MappingPreview(
+        len(incidents),
+        _found_in(tables.incident_fields, incidents),
+        _by_source(tables, intake, events),
+        _first(incidents),
+    )
+
+
+def _tried_on_events(tables: MappingTables, intake: Intake, records: Sequence[IntakeRecord]) -> MappingPreview:
+    """Return what tables make of events that were taken in; where each is an incident itself, of both tables."""
+    events = [record.document()["raw"] for record in records]
+    if intake.event_path == "$":
+        return _tried(tables, intake, events)
+    return MappingPreview(len(events), (), _by_source(tables, intake, events), _first(events))
+
+
+def _first(values: list[Any]) -> Any:
+    return values[0] if values else None
+
+
+def _by_source(tables: MappingTables, intake: Intake, events: list[Any]) -> Mapping[str, tuple[MappedRow, ...]]:
+    mapper = Mapper(tables.laid_over(intake))
+    kinds = [mapper.source_of(event) for event in events]
+    return {
+        source.name: _found_in(
+            source.fields, [event for event, kind in zip(events, kinds, strict=True) if kind == index]
+        )
+        for index, source in enumerate(tables.event_sources)
+    }
+
+
+def _found_in(rows: Sequence[FieldMapping], records: list[Any]) -> tuple[MappedRow, ...]:
+    found: Counter[int] = Counter()
+    first = FieldTable(rows).map(records[0]) if records else {}
+    for index, row in enumerate(rows):
+        path = None if row.source is None else compile_path(row.source)
+        found[index] = sum(path.first(record) not in (ABSENT, None) for record in records) if path is not None else 0
+    return tuple(MappedRow(row.field, found[index], first.get(row.field)) for index, row in enumerate(rows))
+
+
+def _check(tables: MappingTables, known: frozenset[str]) -> None:
+    """Raise BadSetting for what cannot be mapped by; paths of the manifest's own are taken as they are."""
+    if len(tables.event_sources) > SOURCES or not tables.event_sources:
+        raise BadSetting(f"There must be from 1 to {SOURCES} event sources.")
+    names = [source.name for source in tables.event_sources]
+    if len(set(names)) < len(names) or not all(name.strip() for name in names):
+        raise BadSetting("Each event source needs a name of its own.")
+    places = [("incident", tables.incident_fields), *((one.name, one.fields) for one in tables.event_sources)]
+    for place, rows in places:
+        _check_rows(place, rows, known)
+    for source in tables.event_sources:
+        if source.search is None:
+            continue
+        parts = SEARCH.fullmatch(source.search)
+        if parts is None or len(source.search) > LONGEST:
+            raise BadSetting(f"Event source '{source.name}': a search is written {{$.path}}=value.")
+        _check_path(f"Event source '{source.name}'", parts["path"], known)
+
+
+def _check_rows(place: str, rows: Sequence[FieldMapping], known: frozenset[str]) -> None:
+    if len(rows) > ROWS:
+        raise BadSetting(f"Table '{place}': at most {ROWS} rows.")
+    seen: set[str] = set()
+    for row in rows:
+        if not row.field.strip() or not row.field.isprintable() or len(row.field) > LONGEST:
+            raise BadSetting(f"Table '{place}': each row needs a field's name.")
+        if row.field in seen:
+            raise BadSetting(f"Table '{place}': there are two rows for the field '{row.field}'.")
+        seen.add(row.field)
+        if row.type not in TYPES:
+            raise BadSetting(f"Field '{row.field}': there is no type '{row.type}'. There are: {', '.join(TYPES)}.")
+        if row.source is not None:
+            _check_path(f"Field '{row.field}'", row.source, known)
+
+
+def _check_path(place: str, path: str, known: frozenset[str]) -> None:
+    """Hold a path against those that cost little whatever a record holds: names, indexes, each element."""
+    if path in known:
+        return
+    try:
+        compile_path(path[:LONGEST])
+    except PathSyntaxError as error:
+        raise BadSetting(f"{place}: '{path[:LONGEST]}' is no path: {error}.") from None
+    if len(path) > LONGEST or steps_of(path) is None:
+        raise BadSetting(f"{place}: a path is made of names, indexes and [*], as $.alerts[*].summary or .alerts[0].id.")
+
+
+def _paths_of(tables: MappingTables) -> frozenset[str]:
+    return frozenset(_paths_in(tables.incident_fields, *(source.fields for source in tables.event_sources))) | {
+        parts["path"] for source in tables.event_sources if (parts := SEARCH.fullmatch(source.search or ""))
+    }
+
+
+def _paths_in(*tables: Iterable[FieldMapping]) -> Iterator[str]:
+    return (row.source for rows in tables for row in rows if row.source is not None)

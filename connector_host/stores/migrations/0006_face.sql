@@ -1,0 +1,37 @@
+-- What surfaces need beyond running commands: runs searched for, records read in order of arrival, intake on a schedule,
+-- field mappings of a connection's own.
+
+alter table invocation add column request_id text not null default '';  -- of the HTTP request that asked for it
+
+alter table intake_record add column arrived integer not null default 0; -- grows with each that is new, or changed
+alter table intake_record add column arrived_at text not null default '';-- ISO 8601; empty where it was before this
+update intake_record set arrived = number;
+
+create unique index intake_record_by_arrival on intake_record (arrived);
+
+create table intake_reader (                         -- how far somebody who reads records on has come
+    name text primary key,                           -- JSON: who they are, and what they call themselves
+    arrived integer not null
+) without rowid;
+
+create table intake_schedule (
+    connection_id text not null references connection (id) on delete cascade,
+    command text not null,
+    minutes integer not null,
+    document text not null,                          -- JSON: its inputs, from when, how much is read again
+    last_run real,                                   -- Unix seconds, as all that follow
+    status text,
+    words text not null default '',                  -- why it did not pass
+    counts text,                                     -- JSON: fetched, new, updated, known
+    claimant text,
+    claimed_until real,
+    primary key (connection_id, command)
+) without rowid;
+
+create table field_mapping (                         -- in place of the manifest's tables
+    connection_id text not null references connection (id) on delete cascade,
+    command text not null,
+    version integer not null,
+    document text not null,                          -- JSON: the tables
+    primary key (connection_id, command)
+) without rowid;
