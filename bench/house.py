@@ -18,9 +18,9 @@ TARGETS = {
 
 HELD = {
     **TARGETS,
-    "files": 275,  # the HTTP API and the page came
+    "files": 300,  # the HTTP API and the page came, and the face they stand on
     "lines of code": 24_500,
-    "protocols": 24,
+    "protocols": 27,
     "imports per file": 5.2,  # surfaces, which bring rooms together, have more
     "import depth": 33,
     "import depth of app": 23,

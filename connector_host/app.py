@@ -148,8 +148,7 @@ class App:
         wiring = Wiring(self._steps(), transports, transport, settings.egress, settings.proxies)
         [provider] = parts.chosen("keys") or [around.key.partition(":")[0]]
         cipher, keys = self._part("cipher"), parts.part("keys", provider, around)
-        told = parts.chosen("notifier") or settings.notifiers
-        notifiers = [parts.part("notifier", name, around) for name in told]
+        notifiers = [parts.part("notifier", name, around) for name in parts.chosen("notifier") or settings.notifiers]
         planner = Planner(settings, runners, agents)
         store: Store = self._part("store")
         self._leases = store.leases
@@ -167,9 +166,8 @@ class App:
         pool = ConnectionPool(store.connections, planner, wiring, values, renew, log_filter, clock)
         uploads, envelope = Uploads(self.home, settings.limits), partial(self._part, "envelope")
         kept = store, audit, history, secrets, sites, vaults, pool, planner, uploads
-        core = Core(
-            settings, clock, around.observe, self._bus, self.plugins, *kept, runners, agents, notifiers, envelope
-        )
+        rest = runners, agents, notifiers, envelope
+        core = Core(settings, clock, around.observe, self._bus, self.plugins, *kept, *rest)
         vaults.attach(partial(fetch_credential, core))
         return core
 

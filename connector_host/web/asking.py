@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
@@ -64,6 +65,15 @@ class Ask(Struct, frozen=True):
         if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
             raise wrong(f"/query/{name}", f"It must be a whole number from 1 to {most}.")
         return int(text)
+
+    def time(self, name: str) -> datetime | None:
+        """Return a time of the query (ISO 8601; without an offset in UTC); raises Problem."""
+        text = self.query(name)
+        try:
+            found = datetime.fromisoformat(text) if text else None
+        except ValueError:
+            raise wrong(f"/query/{name}", "It is a time, as 2026-01-31T08:00:00Z.") from None
+        return found and found.replace(tzinfo=found.tzinfo or UTC)
 
     def version(self) -> int:
         """Return the version that a change is made for; raises Problem where If-Match does not say it."""

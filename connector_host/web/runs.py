@@ -34,7 +34,6 @@ class Run(Struct, eq=False):
     changed: anyio.Event = field(default_factory=anyio.Event)
     events: deque[tuple[int, str, Any]] = field(default_factory=lambda: deque(maxlen=EVENTS))
     number: int = 0
-    watchers: int = 0
     result: Result | None = None
     error: Exception | None = None
     facts: dict[str, Any] = field(default_factory=dict)  # plugin, command, connection, inputs
@@ -70,6 +69,7 @@ class Runs:
         self._group = group
         self._runs: dict[str, Run] = {}
         self._at_once: Counter[str] = Counter()
+        self._watching: Counter[str] = Counter()
 
     def begin(self, run: Run, work: Callable[[], Awaitable[Result]]) -> None:
         """Begin an invocation; raises Problem where its token has too many, or its key's first call is under way."""
@@ -108,10 +108,7 @@ class Runs:
 
         `holds` says whether who watches still may.
         """
-        own = sum(one.watchers for one in self._runs.values() if one.token_id == run.token_id)
-        if own >= WATCHERS or sum(one.watchers for one in self._runs.values()) >= WATCHERS_IN_ALL:
-            raise Problem("too-many", "Too many invocations are watched.", headers={"Retry-After": "5"})
-        run.watchers += 1
+        self._begin_watching(run.token_id)
         return self._watch(run, after, holds)
 
     async def _watch(
@@ -128,7 +125,21 @@ class Runs:
                 with anyio.move_on_after(LOOK):
                     await waiting.wait()
         finally:
-            run.watchers -= 1
+            self._watching[run.token_id] -= 1
+
+    @contextmanager
+    def watched(self, token_id: str) -> Iterator[None]:
+        """Count a stream among those of its token; raises Problem where it has too many."""
+        self._begin_watching(token_id)
+        try:
+            yield
+        finally:
+            self._watching[token_id] -= 1
+
+    def _begin_watching(self, token_id: str) -> None:
+        if self._watching[token_id] >= WATCHERS or self._watching.total() >= WATCHERS_IN_ALL:
+            raise Problem("too-many", "Too much is watched.", headers={"Retry-After": "5"})
+        self._watching[token_id] += 1
 
     @contextmanager
     def counted(self, token_id: str) -> Iterator[None]:

@@ -38,6 +38,34 @@ _TOKEN = {
     "connections": _NAMES,
     "commands": _NAMES,
 }
+_SCHEDULE = {
+    "interval_minutes": {"type": "integer", "minimum": 1, "maximum": 10_080},
+    "inputs": _VALUES,
+    "begin": {"type": ["string", "null"], "format": "date-time"},
+    "overlap_minutes": {"type": ["integer", "null"], "minimum": 0, "maximum": 10_080},
+}
+_ROW = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["field"],
+    "properties": {
+        "field": TEXT,
+        "source": {"type": ["string", "null"], "description": "A path in the record, as .service.summary."},
+        "default": {"description": "The value where the source has none."},
+        "type": {"enum": ["text", "datetime", "integer"]},
+    },
+}
+_SOURCE = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "fields"],
+    "properties": {
+        "name": TEXT,
+        "search": {"type": ["string", "null"], "description": "{path}=value: which events it is for; all without it."},
+        "priority": {"type": "integer"},
+        "fields": {"type": "array", "items": _ROW},
+    },
+}
 OWN_SCHEMAS: Mapping[str, Any] = {
     "Plugin": {
         "type": "object",
@@ -68,7 +96,39 @@ OWN_SCHEMAS: Mapping[str, Any] = {
     "HistoryRecord": {
         "type": "object",
         "required": ["invocation_id", "status"],
-        "properties": dict.fromkeys(("invocation_id", "plugin", "command", "connection", "status", "started_at"), TEXT),
+        "properties": dict.fromkeys(
+            ("invocation_id", "plugin", "command", "connection", "caller", "status", "started_at", "request_id"), TEXT
+        ),
+    },
+    "Arrival": {
+        "type": "object",
+        "required": ["unique_key", "raw", "mapped", "connection", "command"],
+        "properties": {
+            **dict.fromkeys(("unique_key", "connection", "command", "arrived_at"), TEXT),
+            "site": _MAYBE,
+            "mapped": _VALUES,
+        },
+    },
+    "NewSchedule": {"type": "object", "additionalProperties": False, "properties": _SCHEDULE},
+    "Schedule": {
+        "type": "object",
+        "required": ["connection", "command", "interval_minutes"],
+        "properties": {
+            **_SCHEDULE,
+            **dict.fromkeys(("connection", "command", "words"), TEXT),
+            **dict.fromkeys(("last_run", "status"), _MAYBE),
+            "counts": _VALUES,
+        },
+    },
+    "Mapping": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["incident_fields", "event_sources"],
+        "properties": {
+            "incident_fields": {"type": "array", "items": _ROW},
+            "event_sources": {"type": "array", "items": _SOURCE},
+            "version": {"type": "integer"},
+        },
     },
     "Site": {
         "type": "object",

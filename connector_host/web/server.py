@@ -16,7 +16,7 @@ from connector_host.host.host import Host
 from connector_host.model.boundary import outcome_of
 from connector_host.model.errors import ConnectorHostError
 from connector_host.model.invocation import new_id
-from connector_host.web.api import administration, connections, invocations, plugins
+from connector_host.web.api import administration, connections, events, intake, invocations, plugins
 from connector_host.web.asking import Ask
 from connector_host.web.attempts import Attempts
 from connector_host.web.guard import Guard
@@ -28,7 +28,8 @@ from connector_host.web.routing import Route
 from connector_host.web.runs import Runs
 
 log = logging.getLogger("connector_host.web")
-TABLE: Sequence[Route] = (*plugins.ROUTES, *connections.ROUTES, *invocations.ROUTES, *administration.ROUTES)
+_PARTS = (plugins, connections, invocations, intake, events, administration)
+TABLE: Sequence[Route] = tuple(route for part in _PARTS for route in part.ROUTES)
 
 
 class Place(Struct, frozen=True):

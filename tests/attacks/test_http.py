@@ -35,8 +35,8 @@ def address(path: str, **parts: str) -> str:
 
 
 def asked(client: httpx2.Client, method: str, path: str, **parts: str) -> httpx2.Response:
-    body: Any = {"json": {}} if method in ("POST", "PATCH") else {}
-    headers = {"If-Match": '"1"'} if method in ("PATCH", "DELETE") else {}
+    body: Any = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
+    headers = {"If-Match": '"1"'} if method in ("PUT", "PATCH", "DELETE") else {}
     return client.request(method, address(path, **parts), headers=headers, **body)
 
 
@@ -58,7 +58,7 @@ def head(web: Web, *lines: str, method: str = "GET", path: str = "/api/v1/plugin
 
 
 def test_the_number_of_routes_is_known() -> None:
-    assert len(ROUTES) == 32
+    assert len(ROUTES) == 41
 
 
 @pytest.mark.parametrize(("method", "path", "route"), ROUTES, ids=IDS)

@@ -73,7 +73,7 @@ def test_connections_health_and_intake_are_told(prod: World) -> None:
 
 
 def test_retries_are_told(prod: World, sandbox: Any) -> None:
-    sandbox.faults.plan("GET", "/users", 503)
+    sandbox.faults.status, sandbox.faults.left = 503, 1
     events = run(prod, lists, None, "request.sent", "request.retried")
     assert [event.name for event in events] == ["request.sent", "request.retried", "request.sent"]
     assert (events[0].outcome, events[1].status, events[2].attempt) == ("503", 503, 2)

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from connector_host import BadSetting, Caller, ConnectionChanged, EventSource, FieldMapping, MappingTables, NotAllowed
+from tests.plugins.test_pagerduty_commands import RANGE
 from tests.world import Sandbox, World
 
 WHAT = ("prod", "fetch_incident")
@@ -26,7 +27,7 @@ def with_row(tables: MappingTables, row: FieldMapping) -> MappingTables:
 
 
 def ingested(world: World) -> list[dict[str, Any]]:
-    world.use(lambda session: session.ingest("pagerduty", "fetch_incident", "prod"))
+    world.use(lambda session: session.ingest("pagerduty", "fetch_incident", "prod", RANGE))
     records = world.use(lambda session: session.ingested("fetch_incident", "prod"))
     return [one.document()["mapped"] for one in records]
 
@@ -42,7 +43,7 @@ def test_a_changed_table_is_used_and_put_back(prod: World) -> None:
     kept = put(prod, with_row(mapping(prod), FieldMapping("Service", ".service.summary")))
     assert (kept.version, mapping(prod)) == (1, kept)
     assert all(one["incident"]["Service"] for one in ingested(prod))
-    shown = prod.run("fetch_incident").intake
+    shown = prod.run("fetch_incident", RANGE).intake
     assert shown is not None
     assert all("Service" in one for one in shown["incidents"])
     assert prod.use(lambda session: session.mappings.reset(*WHAT)).version == 0

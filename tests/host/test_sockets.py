@@ -78,6 +78,8 @@ def test_a_strangers_package_fills_every_socket(tmp_path: Path) -> None:
     assert (status, raw) == ("Passed", [{"id": 1}])
     assert [event for event in seen if event != "audit.noted"] == [
         "cipher",
+        "connection.added",
+        "invocation.started",
         "GET",
         "request.sent",
         "invocation.finished",

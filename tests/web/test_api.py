@@ -167,11 +167,6 @@ def test_options_files_sites_tokens_audit(web: Web) -> None:
     assert any(one["action"] == "token.revoked" for one in client.get("/api/v1/audit").json()["items"])
 
 
-def test_what_was_taken_in_is_listed(web: Web) -> None:
-    found = web.client().get("/api/v1/intake?command=fetch_incident&connection=prod")
-    assert found.json() == {"items": []}
-
-
 def test_a_form_covers_every_parameter_of_every_plugin(web: Web) -> None:
     from connector_host.manifests.forms import WIDGETS, form_of
 

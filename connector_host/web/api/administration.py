@@ -10,7 +10,7 @@ from connector_host.host.tokens import document_of
 from connector_host.model.errors import UnknownSite
 from connector_host.model.result import plain
 from connector_host.model.token import Scope, Token
-from connector_host.web.asking import Ask, Shape, answer, known_keys, required, texts_in, wrong
+from connector_host.web.asking import Ask, Shape, answer, known_keys, required, texts_in
 from connector_host.web.problems import Problem
 from connector_host.web.routing import TEXT, Route, listed, ref, up_to
 
@@ -120,16 +120,6 @@ async def remove_file(ask: Ask) -> Response:
     return Response(status_code=204)
 
 
-async def list_taken_in(ask: Ask) -> Response:
-    """List what was taken in last by an intake command, through a connection."""
-    command, connection = ask.query("command"), ask.query("connection")
-    if not command or not connection:
-        raise wrong("/query/command" if not command else "/query/connection", "It is required.")
-    ask.may_see(connection=connection, command=command)
-    found = await ask.session.ingested(command, connection, ask.number("limit", 100, MOST))
-    return answer({"items": [one.document() for one in found]})
-
-
 @contextmanager
 def there() -> Iterator[None]:
     """Tell of a place that is not there as of what is not found."""
@@ -232,15 +222,5 @@ ROUTES = (
         "Forget a file",
         status=204,
         refusals=("not-found",),
-    ),
-    Route(
-        "GET",
-        "/api/v1/intake",
-        Scope.READ,
-        list_taken_in,
-        "List what was taken in last",
-        listed({"type": "object"}),
-        query={"command": TEXT, "connection": TEXT, "limit": _LIMIT},
-        refusals=("not-found", "invalid"),
     ),
 )

@@ -7,6 +7,7 @@ from sse_starlette import EventSourceResponse
 from starlette.responses import Response
 
 from connector_host.model.caller import actor_of
+from connector_host.model.history import HistoryFilter
 from connector_host.model.invocation import Options, new_id
 from connector_host.model.result import Result, json_text
 from connector_host.model.token import Scope
@@ -25,6 +26,7 @@ _BODY: Shape = {
 }
 MOST = 500
 _LONGEST_KEY = 200
+_TEXTS = ("connection", "plugin", "command", "caller", "status", "text")
 LONGEST = 86_400  # seconds of a deadline
 
 
@@ -64,7 +66,14 @@ async def carried_out(ask: Ask, facts: dict[str, Any], work: Work, seconds: floa
     if seconds is not None and not 0 < seconds <= LONGEST:
         raise wrong("/deadline_seconds", f"It is a number of seconds above 0 and at most {LONGEST:,}.")
     run = Run(new_id(), ask.token.id, actor_of(ask.token.principal), key, facts=facts)
-    options = Options(seconds, run.progress, invocation_id=run.id, idempotency_key=key, id_is_new=True)
+    options = Options(
+        seconds,
+        run.progress,
+        invocation_id=run.id,
+        idempotency_key=key,
+        id_is_new=True,
+        request_id=ask.request.scope["request_id"],
+    )
     ask.runs.begin(run, lambda: work(options))
     place = f"/api/v1/invocations/{run.id}"
     if "respond-async" in ask.request.headers.get("prefer", ""):
@@ -121,11 +130,13 @@ async def watch_invocation(ask: Ask) -> Response:
 
 
 async def list_invocations(ask: Ask) -> Response:
-    """List the newest: one's own, or a connection's."""
-    connection = ask.query("connection")
-    ask.may_see(connection=connection or "")
-    found = await ask.session.history(ask.number("limit", 50, MOST), connection)
-    return answer({"items": [one.document() for one in found]})
+    """List those looked for, newest first: one's own, or a connection's."""
+    wanted = HistoryFilter(
+        **{name: ask.query(name) for name in _TEXTS}, since=ask.time("since"), until=ask.time("until")
+    )
+    ask.may_see(connection=wanted.connection or "")
+    page = await ask.session.search_history(wanted, after=ask.query("after") or "", limit=ask.number("limit", 50, MOST))
+    return answer({"items": [one.document() for one in page.records], "next": page.next or None})
 
 
 def _run(ask: Ask) -> Run | None:
@@ -138,6 +149,7 @@ def _under_way(run: Run) -> dict[str, Any]:
 
 
 _LIMIT = up_to(MOST)
+_TIME = {"type": "string", "format": "date-time"}
 _ASYNC = {"Prefer": TEXT, "Idempotency-Key": TEXT}
 _STATE = {
     "type": "object",
@@ -180,9 +192,9 @@ ROUTES = (
         "/api/v1/invocations",
         Scope.READ,
         list_invocations,
-        "List the newest invocations",
-        listed(ref("HistoryRecord")),
-        query={"connection": TEXT, "limit": _LIMIT},
+        "Search the invocations, newest first",
+        listed(ref("HistoryRecord"), cursor=True),
+        query={**dict.fromkeys(_TEXTS, TEXT), "since": _TIME, "until": _TIME, "after": TEXT, "limit": _LIMIT},
         refusals=("not-found", "invalid"),
     ),
     Route("GET", ONE, Scope.READ, show_invocation, "Show an invocation", _STATE, refusals=("not-found",)),
