@@ -144,11 +144,14 @@ class BlockingHealth(Protocol):
     def can_notify(self) -> bool:
         """Whether the host manifest names anything that tells people."""
 
-    def serve(self) -> None:
+    def serve(self, page: str = ...) -> None:
         """Run what is due, for ever; what fails for a while is logged, and tried again after pauses that grow."""
 
     def run_due(self) -> Round:
         """Run every check that is due, each once however long it has been due, many at a time."""
+
+    def send_trial(self, recipient: str) -> Mapping[str, str]:
+        """Send somebody a message of no concern, by every notifier; return why it failed, by the notifier's class."""
 
 class BlockingIntake(Protocol):
     """What was taken in, read on; and schedules."""

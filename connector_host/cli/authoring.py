@@ -12,8 +12,9 @@ from connector_host.authoring.comparing import compare
 from connector_host.authoring.formatting import files_of, formatted
 from connector_host.authoring.page import page_of
 from connector_host.authoring.scaffold import scaffold
+from connector_host.cli.log_output import show_faults
 from connector_host.cli.problems import FORMATS, show_problems
-from connector_host.cli.running import counted, show_faults
+from connector_host.cli.running import counted
 from connector_host.manifests.overlays import localised
 from connector_host.manifests.structuring import load_manifest
 from connector_host.model.errors import WrongUse

@@ -71,6 +71,17 @@ def history(app: App, name: str, limit: int, output: str) -> None:
     listed(with_session(app, lambda session: session.history(limit, name, checks=True)), output)
 
 
+@command.command("test-mail")
+@click.argument("address")
+@click.pass_obj
+def test_mail(app: App, address: str) -> int:
+    """Send ADDRESS a message of no concern, as health checks send theirs; exit code 1 where it cannot be sent."""
+    found = with_session(app, lambda session: session.health.send_trial(address))
+    for notifier, error in found.items():
+        click.echo(f"{notifier}: {error or 'handed over; look whether it arrives.'}", err=bool(error))
+    return 1 if any(found.values()) else 0
+
+
 @command.command("run-due")
 @output_option
 @click.pass_obj

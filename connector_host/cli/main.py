@@ -37,6 +37,7 @@ _COMMANDS = {
     "demo": ("demo:command", "Show it all: a PagerDuty sandbox, a connection, all ten commands."),
     "health": ("health:command", "See how connections fare, and run health checks."),
     "history": ("records:history", "Look at past invocations."),
+    "intake": ("intake:command", "Read what was taken in, on a schedule and mapped as you say."),
     "keys": ("administration:keys", "Rotate the master key."),
     "openapi": ("serve:document", "Print the OpenAPI document of the HTTP API."),
     "plugins": ("plugins:command", "List, show, make, check, test and document plugins."),
@@ -85,7 +86,7 @@ class Lazy(click.Group):
 def _app() -> Any:
     """Return the app that the environment describes, its log kept in its data folder; help needs none."""
     from connector_host.app import App  # noqa: PLC0415 - see above
-    from connector_host.cli.running import start_logging  # noqa: PLC0415 - the same
+    from connector_host.cli.log_output import start_logging  # noqa: PLC0415 - the same
 
     app = App()
     start_logging(app.home)

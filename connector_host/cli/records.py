@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from connector_host.app import App
-from connector_host.cli.running import output_option, print_rows, seconds, with_session
+from connector_host.cli.running import moment, output_option, print_rows, seconds, with_session
 from connector_host.model.audit import AuditHead, AuditRecord
 from connector_host.model.errors import WrongUse
-from connector_host.model.history import HistoryRecord
+from connector_host.model.history import HistoryFilter, HistoryRecord
+from connector_host.model.result import Status
 
 
 @click.group("audit", help="See who did what, and verify the record of it.")
@@ -75,12 +76,26 @@ def history() -> None:
 
 @history.command("list")
 @click.option("--connection", metavar="NAME", help="Those through this connection.")
+@click.option("--plugin", metavar="ID", help="Those of this plugin.")
+@click.option("--command", metavar="NAME", help="Those of this command.")
+@click.option("--caller", metavar="TEXT", help="Those of callers with this in their name.")
+@click.option("--status", type=click.Choice([one.value for one in Status]), help="Those that ended so.")
+@click.option("--text", help="Those with this in their error.")
+@click.option("--since", metavar="TIME", help="Those that began at this time or later (ISO 8601).")
+@click.option("--until", metavar="TIME", help="Those that began before this time.")
+@click.option("--after", metavar="INVOCATION", default="", help="Those that come after this one in the list.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many.")
 @output_option
 @click.pass_obj
-def list_history(app: App, connection: str | None, limit: int, output: str) -> None:
-    """List the newest invocations."""
-    listed(with_session(app, lambda session: session.history(limit, connection)), output)
+def list_history(app: App, /, after: str, limit: int, output: str, **given: Any) -> None:
+    """List the newest invocations, those looked for where something is asked."""
+    given |= {name: moment(given[name]) for name in ("since", "until")}
+    given["command"] = given["command"] and given["command"].replace("-", "_")
+    wanted = HistoryFilter(**given)
+    page = with_session(app, lambda session: session.search_history(wanted, after=after, limit=limit))
+    listed(page.records, output)
+    if page.next and output == "table":
+        click.echo(f"There are more: --after {page.next}", err=True)
 
 
 def listed(records: Sequence[HistoryRecord], output: str) -> None:

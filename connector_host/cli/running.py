@@ -1,13 +1,10 @@
 """Runs a piece of async work from the command line, with the host open around it and a progress bar beside it."""
 
-import io
 import json
-import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from logging.handlers import RotatingFileHandler
-from pathlib import Path
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -16,7 +13,6 @@ import click
 
 from connector_host.app import App
 from connector_host.host.session import Session
-from connector_host.logs import install
 from connector_host.model.caller import Caller
 from connector_host.model.connection import BulkOutcome
 from connector_host.model.errors import WrongUse
@@ -110,6 +106,15 @@ def acting_caller() -> Caller | None:
     return Caller(**found)
 
 
+def moment(text: str | None) -> datetime | None:
+    """Return a time that was written as ISO 8601, in UTC where it has no offset; raises WrongUse."""
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise WrongUse(f"'{text}' is no time: write it as 2026-01-31T08:00:00Z.") from None
+    return found and found.replace(tzinfo=found.tzinfo or UTC)
+
+
 def exit_code(result: Result) -> int:
     """Return the exit code of a result."""
     return EXIT_CODES[result.status]
@@ -155,44 +160,3 @@ def tell(outcomes: Sequence[BulkOutcome], verb: str, output: str) -> int:
 def counted(number: int, noun: str) -> str:
     """Return a number of things, as `1 problem` or `2 problems`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-BYTES, KEPT = 1_000_000, 3
-
-
-class LogFile(RotatingFileHandler):
-    """`host.log`, made (for its owner only) when there is something to write."""
-
-    def __init__(self, home: Path) -> None:
-        super().__init__(home / "host.log", maxBytes=BYTES, backupCount=KEPT, encoding="utf-8", delay=True)
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-
-    def _open(self) -> io.TextIOWrapper:
-        path = Path(self.baseFilename)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
-        return super()._open()
-
-
-def show_faults() -> None:
-    """Show authors their own exceptions, tracebacks and all, on standard error; secrets are masked."""
-    faults = logging.StreamHandler()
-    faults.setLevel(logging.ERROR)
-    faults.setFormatter(logging.Formatter("%(message)s"))
-    install(faults)
-    logging.getLogger("connector_host.plugins").addHandler(faults)
-
-
-def start_logging(home: Path) -> None:
-    """Send our loggers' warnings into the file, and what concerns a wait, or a given value, to whoever asked."""
-    logger = logging.getLogger("connector_host")
-    if not logger.handlers:
-        file = LogFile(home)
-        file.setLevel(logging.WARNING)
-        logger.addHandler(file)
-        waits = logging.StreamHandler()
-        waits.setFormatter(logging.Formatter("%(message)s"))
-        for name in ("requests", "connections"):
-            logging.getLogger(f"connector_host.{name}").addHandler(waits)
-        last = [logging.lastResort] if logging.lastResort else []
-        install(file, waits, *last, *logging.getLogger().handlers)

@@ -3,8 +3,9 @@
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import anyio
 import click
 
 from connector_host.app import App
+from connector_host.cli.log_output import log_as_json
 from connector_host.host.host import Host
 from connector_host.host.session import Session
 from connector_host.model.errors import WrongUse
@@ -38,8 +40,16 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option("--tls-certificate", type=_FILE, help="PEM file: serve over TLS.")
 @click.option("--tls-key", type=_FILE, help="PEM file of the certificate's key.")
 @click.option("--behind-proxy", is_flag=True, help="A proxy in front does TLS; its forwarded headers are trusted.")
-@click.option("--no-http", is_flag=True, help="Run the health checks alone.")
-@click.option("--no-scheduler", is_flag=True, help="Run no health checks.")
+@click.option("--no-http", is_flag=True, help="Run what is scheduled alone: health checks, intakes.")
+@click.option("--no-scheduler", is_flag=True, help="Run no health checks and no scheduled intakes.")
+@click.option(
+    "--log",
+    "log_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="text: warnings go into host.log; json: everything goes to standard error, a JSON object a line.",
+)
 @click.pass_obj
 def command(
     app: App,
@@ -52,33 +62,49 @@ def command(
     behind_proxy: bool,  # noqa: FBT001
     no_http: bool,  # noqa: FBT001
     no_scheduler: bool,  # noqa: FBT001
+    log_format: str,
 ) -> None:
-    """Serve the HTTP API, and run health checks as they fall due, until Ctrl-C or SIGTERM."""
+    """Serve the HTTP API and the page, and run health checks and intakes as they fall due, until Ctrl-C or SIGTERM."""
+    if log_format == "json":
+        log_as_json()
+    greet = partial(_greet, app.home)
     if no_http:
-        anyio.run(_serve, app, None, None, not no_scheduler)
+        anyio.run(partial(_serve, app, None, None, scheduler=not no_scheduler, greet=greet))
         return
     require("server", "sse_starlette", "The HTTP API")
-    from connector_host.web.serving import Listening  # noqa: PLC0415 - only a server pays
+    from connector_host.web.metrics import Metrics  # noqa: PLC0415 - only a server pays
+    from connector_host.web.serving import Listening  # noqa: PLC0415 - the same
 
-    if (tls_certificate is None) != (tls_key is None):
+    listening, metrics = Listening(host, port, uds, tls_certificate, tls_key, behind_proxy), Metrics()
+    _refuse_unsafe(listening, base_url)
+    http = listening, metrics
+    serving = partial(_serve, app.with_plug(metrics), http, base_url, scheduler=not no_scheduler, greet=greet)
+    anyio.run(serving, backend_options={"use_uvloop": sys.platform != "win32"})
+
+
+def _refuse_unsafe(listening: "Listening", base_url: str | None) -> None:
+    """Raise WrongUse where tokens would travel in the clear, or people be led nowhere."""
+    if (listening.certificate is None) != (listening.key is None):
         raise WrongUse("TLS needs both: --tls-certificate and --tls-key.")
-    if behind_proxy and base_url is None:
+    if listening.behind_proxy and base_url is None:
         raise WrongUse("Behind a proxy say where people reach it: --base-url https://connectors.example.com.")
-    if host not in _LOOPBACK and uds is None and tls_certificate is None and not behind_proxy:
-        raise WrongUse(f"Tokens would travel unencrypted to {host}: give --tls-certificate, or --behind-proxy.")
-    from connector_host.web.metrics import Metrics  # noqa: PLC0415 - the same
+    in_the_clear = listening.uds is None and listening.certificate is None and not listening.behind_proxy
+    if in_the_clear and listening.host not in _LOOPBACK:
+        raise WrongUse(
+            f"Tokens would travel unencrypted to {listening.host}: give --tls-certificate, or --behind-proxy."
+        )
 
-    metrics = Metrics()
-    listening = Listening(host, port, uds, tls_certificate, tls_key, behind_proxy)
-    uvloop = {"use_uvloop": sys.platform != "win32"}
-    anyio.run(_serve, app.with_plug(metrics), (listening, metrics), base_url, not no_scheduler, backend_options=uvloop)
+
+_Greet = Callable[[Session, str], Awaitable[None]]
 
 
 async def _serve(
     app: App,
     http: "tuple[Listening, Metrics] | None",
     base_url: str | None,
-    scheduler: bool,  # noqa: FBT001 - as anyio.run passes it
+    *,
+    scheduler: bool,
+    greet: _Greet,
 ) -> None:
     async with app.open() as host, anyio.create_task_group() as group:
         session = host.as_operator()
@@ -86,9 +112,12 @@ async def _serve(
             click.echo(f"{outcome.name}: {outcome.error or 'saved for the new version of its plugin'}", err=True)
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             if scheduler:
-                group.start_soon(session.health.serve)
-                click.echo("Running health checks as they fall due (Ctrl-C ends it).", err=True)
-            async with served(app, host, http, base_url):
+                click.echo("Running health checks and scheduled intakes as they fall due (Ctrl-C ends it).", err=True)
+            async with served(host, http, base_url) as address:
+                if scheduler:
+                    group.start_soon(session.health.serve, address)
+                    group.start_soon(session.intake.serve)
+                await greet(session, address)
                 async for _ in signals:
                     click.echo("Stopped.", err=True)
                     break
@@ -96,9 +125,7 @@ async def _serve(
 
 
 @asynccontextmanager
-async def served(
-    app: App, host: Host, http: "tuple[Listening, Metrics] | None", base_url: str | None
-) -> AsyncIterator[str]:
+async def served(host: Host, http: "tuple[Listening, Metrics] | None", base_url: str | None) -> AsyncIterator[str]:
     """Serve the API of a host while the block runs; gives the address for people, empty where nothing listens."""
     if http is None:
         yield ""
@@ -119,7 +146,6 @@ async def served(
         server.add(Windows(Pages(server)).routes())
         async with serving_http(server.app, listening, listener):
             click.echo(f"Serving the HTTP API at {shown}/api/v1", err=True)
-            await _greet(app, host.as_operator(), shown)
             yield shown
         group.cancel_scope.cancel()
 
@@ -131,35 +157,29 @@ def serve_page(app: App, port: int) -> None:
     from connector_host.web.serving import Listening  # noqa: PLC0415 - the same
 
     metrics = Metrics()
+    http = Listening(port=port), metrics
+    anyio.run(partial(_serve, app.with_plug(metrics), http, None, scheduler=True, greet=_show_the_link))
 
-    async def work() -> None:
-        async with app.with_plug(metrics).open() as host:
-            session = host.as_operator()
-            token, _ = await session.tokens.add(Token("demo", (Scope.ADMIN,)))
-            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                async with served(app, host, (Listening(port=port), metrics), None) as address:
-                    click.echo(f"\nOpen the page: {address}/sign-in#{await session.tokens.link(token.id)}", err=True)
-                    click.echo("The link works once, within ten minutes. Ctrl-C ends it.", err=True)
-                    async for _ in signals:
-                        click.echo("Stopped.", err=True)
-                        return
 
-    anyio.run(work)
+async def _show_the_link(session: Session, address: str) -> None:
+    token, _ = await session.tokens.add(Token("demo", (Scope.ADMIN,)))
+    click.echo(f"\nOpen the page: {address}/sign-in#{await session.tokens.link(token.id)}", err=True)
+    click.echo("The link works once, within ten minutes. Ctrl-C ends it.", err=True)
 
 
 def _host_of(base_url: str | None) -> str:
     return (urlsplit(base_url).hostname or "") if base_url else ""
 
 
-async def _greet(app: App, session: Session, address: str) -> None:
+async def _greet(home: Path, session: Session, address: str) -> None:
     """Where there is no token yet, make the first: its text goes to a terminal, or into a file of its owner's alone."""
-    if await session.tokens.list():
+    if not address or await session.tokens.list():
         return
     _, text = await session.tokens.add(Token("first", (Scope.ADMIN,)))
     if sys.stderr.isatty():
         click.echo(f"The first token, shown this once: {text}", err=True)
         return
-    file = app.home / "first-token"
+    file = home / "first-token"
     file.touch(0o600)
     file.write_text(f"{text}\n", "utf-8")
     os.chmod(file, 0o600)  # noqa: PTH101 - also where it stood there before

@@ -11,8 +11,9 @@ import click
 
 from connector_host.app import App
 from connector_host.cli.connection_options import values_of
+from connector_host.cli.log_output import show_faults
 from connector_host.cli.parameters import input_name, options_of, read_inputs, uploaded
-from connector_host.cli.running import Bar, exit_code, output_option, print_rows, show_faults, with_session
+from connector_host.cli.running import Bar, exit_code, output_option, print_rows, with_session
 from connector_host.host.session import Session
 from connector_host.host.text_values import read_texts
 from connector_host.model.connection import Selection

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import anyio
@@ -31,6 +31,7 @@ class Health:
         self._core = core
         self._caller = caller
         self._me = new_id()
+        self._page = ""
         self._notices = Notices(core.notifiers)
 
     @property
@@ -38,8 +39,12 @@ class Health:
         """Whether the host manifest names anything that tells people."""
         return bool(self._core.notifiers)
 
-    async def serve(self) -> None:
-        """Run what is due, for ever; what fails for a while is logged, and tried again after pauses that grow."""
+    async def serve(self, page: str = "") -> None:
+        """Run what is due, for ever; what fails for a while is logged, and tried again after pauses that grow.
+
+        `page` is the address of the page, where there is one: messages say where to mend what fails.
+        """
+        self._page = page
         await serve(self._core, "The health checks", self.run_due)
 
     async def run_due(self) -> Round:
@@ -49,7 +54,7 @@ class Health:
         """
         operator_only(self._caller, "run health checks")
         done = Round()
-        self._notices = Notices(self._core.notifiers)
+        self._notices = Notices(self._core.notifiers, self._page)
 
         async def one(claimed: tuple[str, ConnectionHealth]) -> None:
             if await self._run_one(*claimed):
@@ -60,6 +65,16 @@ class Health:
         await run_claimed(self._core, self._claim, one)
         done.undelivered = self._notices.undelivered
         return done
+
+    async def send_trial(self, recipient: str) -> Mapping[str, str]:
+        """Send somebody a message of no concern, by every notifier; return why it failed, by the notifier's class.
+
+        An empty text is a message that was handed over. Raises NotAllowed, and WrongUse where nothing notifies.
+        """
+        operator_only(self._caller, "send a trial message")
+        if not self._core.notifiers:
+            raise WrongUse("The host manifest names no notifier: `notifiers: [smtp]`, and an `smtp:` section.")
+        return await Notices(self._core.notifiers).tried(recipient)
 
     async def _claim(self, most: int) -> Sequence[tuple[str, ConnectionHealth]]:
         now = self._core.clock.now()

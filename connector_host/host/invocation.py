@@ -64,6 +64,8 @@ def _who(invocation: Invocation) -> Mapping[str, Any]:
         "caller": str(invocation.actor),
         "actor": invocation.actor,
         "site": connection.home_site,
+        "request_id": invocation.options.request_id,
+        "traceparent": invocation.options.traceparent,
     }
 
 

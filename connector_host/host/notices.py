@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from msgspec.structs import replace
 
@@ -19,8 +20,9 @@ log = logging.getLogger("connector_host")
 class Notices:
     """What the recipients of a connection's health checks are told; `undelivered` counts what could not be."""
 
-    def __init__(self, notifiers: Sequence[Notifier]) -> None:
+    def __init__(self, notifiers: Sequence[Notifier], page: str = "") -> None:
         self._notifiers = notifiers
+        self._page = page
         self.undelivered = 0
 
     async def told(
@@ -38,7 +40,9 @@ class Notices:
             one = health.deliveries.get(address, Delivery(told=health.mailed and not health.deliveries))
             anew = check is not None and health.failures == check.failures_before_mail  # a test by hand passed between
             if fails and (anew or not one.told):
-                deliveries[address] = await self._sent(failing(connection, health, words, address), one, now, told=True)
+                deliveries[address] = await self._sent(
+                    failing(connection, health, words, address, self._page), one, now, told=True
+                )
             elif health.failures == 0 and one.told:
                 deliveries[address] = await self._sent(recovered(connection, health, address), one, now, told=False)
             elif health.failures:
@@ -63,23 +67,37 @@ class Notices:
         if not self._notifiers:
             log.warning("Nobody was told that %s: the host manifest names no notifier.", notice.subject)
             return "The host manifest names no notifier."
-        errors = []
-        for notifier in self._notifiers:
-            try:
-                with authors_code(_failed):
-                    await notifier.notify(notice)
-            except NoticeUndelivered as error:
-                log.warning("%s: %s", notice.subject, error, exc_info=error.__cause__)
-                errors.append(str(error))
+        errors = [error for notifier in self._notifiers if (error := await _handed_to(notifier, notice))]
         return " ".join(errors) if len(errors) == len(self._notifiers) else ""
+
+    async def tried(self, recipient: str) -> Mapping[str, str]:
+        """Send a message of no concern by every notifier; return why it failed, by the notifier's class."""
+        words = "This message is a trial: somebody asked for it, and nothing is wrong."
+        notice = Notice("trial", "", (recipient,), "A trial message of Connector Host", words)
+        return {type(notifier).__name__: await _handed_to(notifier, notice) for notifier in self._notifiers}
+
+
+async def _handed_to(notifier: Notifier, notice: Notice) -> str:
+    """Hand a notice to one notifier; return why it could not be delivered, empty where it was."""
+    try:
+        with authors_code(_failed):
+            await notifier.notify(notice)
+    except NoticeUndelivered as error:
+        log.warning("%s: %s", notice.subject, error, exc_info=error.__cause__)
+        return str(error)
+    return ""
 
 
 def _failed(error: BaseException) -> NoticeUndelivered:
     return NoticeUndelivered(f"The notifier failed ({type(error).__name__}).")
 
 
-def failing(connection: Connection, health: ConnectionHealth, words: str, recipient: str) -> Notice:
-    """Return the notice that a connection failed several checks in a row; `words` are the error tab's."""
+def failing(connection: Connection, health: ConnectionHealth, words: str, recipient: str, page: str = "") -> Notice:
+    """Return the notice that a connection failed several checks in a row; `words` are the error tab's.
+
+    `page` is the address of the page, where there is one.
+    """
+    mend = f"Mend it:            {page}/connections?q={quote(connection.name)}\n" if page else ""
     since = f"since {iso(health.last_success)}" if health.last_success else "so far"
     return Notice(
         event="connection.failing",
@@ -89,7 +107,7 @@ def failing(connection: Connection, health: ConnectionHealth, words: str, recipi
         text=(
             f"The health check of the connection '{connection.name}' ({connection.plugin}) failed: "
             f"{_in_a_row(health.failures)}; no check passed {since}.\n\n{words}\n\n"
-            f"See what happened:  connector-host health history {connection.name}\n"
+            f"{mend}See what happened:  connector-host health history {connection.name}\n"
             f"Try it again:       connector-host connections test {connection.name}\n\n"
             f"You get one more message when it works again."
         ),

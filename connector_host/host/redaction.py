@@ -10,7 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from connector_host.model.invocation import UNDER_WAY
+
 SHORTEST = 6
+_NOTHING: Mapping[str, Any] = {}
 MASK = "********"
 _SAME = {"\\\\": "\\\\", "\\/": "/"}
 _ESCAPED = re.compile(r"[\"\\\x00-\x1f]")  # what JSON writes behind a backslash
@@ -211,7 +214,11 @@ class RedactingFilter(logging.Filter):
         self._redactors.pop(id(redactor), None)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record; never drops one."""
+        """Rewrite the record, and note during which invocation it was made; never drops one."""
+        told = UNDER_WAY.get(_NOTHING)
+        for name in ("invocation", "connection", "request_id"):
+            if told.get(name) and not hasattr(record, name):
+                setattr(record, name, told[name])
         record.msg, record.args = self.clean(record.getMessage()), ()
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)

@@ -32,7 +32,7 @@ class Options(Guarded, frozen=True):
     first one's, for a day. With `text_inputs` values that come as text are read by their parameters' schemas, as on the
     command line: `PU00001`, `true`, `["a", "b"]`. `id_is_new` says that the id was made for this call, by a random
     UUID, so that no look for another of it is needed. `request_id` names the request that asked for it at a surface;
-    the history keeps it.
+    the history keeps it. `traceparent` (W3C Trace Context) is handed on with each request to the product.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"progress"})
@@ -45,6 +45,7 @@ class Options(Guarded, frozen=True):
     text_inputs: bool = False
     id_is_new: bool = False
     request_id: str = ""
+    traceparent: str = ""
 
     def id_for_run(self) -> str:
         """Return the invocation's id: the caller's own, or a new one; raises WrongUse for what makes no sense."""

@@ -196,7 +196,7 @@ class Runner(Protocol):
 
 
 class Notice(Struct, frozen=True):
-    """What people are to be told: `event` is `connection.failing` or `connection.recovered`."""
+    """What people are to be told: `event` is `connection.failing`, `connection.recovered` or `trial`."""
 
     event: str
     connection: str

@@ -1,6 +1,8 @@
 """What every request passes first: an id, the Host header, the size of its body; and what every answer carries."""
 
+import logging
 import re
+import time
 from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -11,9 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector_host.web.problems import Problem, response_of
 
+log = logging.getLogger("connector_host.web")
 BODY, FILE = 1_000_000, 25_000_000
 SLASH = "\ue000"  # stands for a slash within a part of a path: no name holds it, for it cannot be printed
 _HOST = re.compile(r"(?:(?P<name>[\w.-]+)|\[(?P<six>[0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?", re.ASCII)
+_TRACE = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -36,12 +40,17 @@ class Guard:
             return
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
+        trace = headers.get("traceparent", "")
+        scope["traceparent"] = trace if _TRACE.fullmatch(trace) else ""
         scope["request_id"] = given if _ID.fullmatch(given) else uuid4().hex
         limit = FILE if scope["path"] == "/api/v1/files" else BODY
         bounded = _Bounded(receive, limit)
 
+        begun = time.monotonic()
+
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._note(scope, message["status"], begun)
                 added = MutableHeaders(scope=message)
                 added["X-Request-Id"] = scope["request_id"]
                 for name, value in _SAFE.items():
@@ -54,6 +63,13 @@ class Guard:
             await self._app(scope, bounded, sent)
         except Problem as problem:
             await response_of(problem, self._base, scope["request_id"])(scope, receive, sent)
+
+    def _note(self, scope: Scope, status: int, begun: float) -> None:
+        """Write a line of the log, without the query, which may hold what is nobody's business."""
+        if log.isEnabledFor(logging.INFO):
+            path = scope["path"].replace(SLASH, "/")
+            words = f"{scope['method']} {path} {status} {1000 * (time.monotonic() - begun):.0f} ms"
+            log.info("%s", words, extra={"request_id": scope["request_id"]})
 
     def _refuse(self, headers: Headers, limit: int) -> None:
         named = headers.getlist("host")

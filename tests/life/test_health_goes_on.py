@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -329,3 +330,30 @@ def test_a_password_that_is_not_there_is_told_as_that(tmp_path: Path, sandbox: S
         turn(world)
         told = world.use(lambda host: host.connections.show("prod"))["health"]["deliveries"]["ann@example.com"]["error"]
     assert "CONNECTOR_HOST_TEST_UNSET" in told
+
+
+def test_a_trial_message_says_whether_mail_works(tmp_path: Path, sandbox: Sandbox) -> None:
+    picky = Picky("bob@example.com")
+    with mail_server(picky) as smtp:
+        world = watched(tmp_path, sandbox.base, smtp)
+        assert world.use(lambda host: host.health.send_trial("ann@example.com")) == {"SmtpNotifier": ""}
+        assert picky.told == [("ann@example.com", "fails")]  # anything that does not say `again`
+        [error] = world.use(lambda host: host.health.send_trial("bob@example.com")).values()
+        assert "refuses bob@example.com" in error
+        environment = {**os.environ, "CONNECTOR_HOST_HOME": str(world.home)}
+        environment["CONNECTOR_HOST_MANIFEST"] = str(tmp_path / "manifest.yaml")
+        for address, code in (("ann@example.com", 0), ("bob@example.com", 1)):
+            done = subprocess.run(
+                [*HOST, "health", "test-mail", address], env=environment, capture_output=True, text=True
+            )
+            assert (done.returncode, "SmtpNotifier: " in done.stdout + done.stderr) == (code, True)
+
+
+def test_a_message_leads_to_where_it_is_mended() -> None:
+    from connector_host.host.notices import failing
+    from connector_host.model.connection import Connection, ConnectionHealth
+
+    connection, health = Connection("caf\u00e9 & co", "pagerduty"), ConnectionHealth(failures=3)
+    with_page = failing(connection, health, "words", "ann@example.com", "https://soar.example.com").text
+    assert "https://soar.example.com/connections?q=caf%C3%A9%20%26%20co" in with_page
+    assert "Mend it" not in failing(connection, health, "words", "ann@example.com").text

@@ -1,6 +1,8 @@
 """The wires of one connection in use: one for each transport that its requests name, all to permitted places alone."""
 
+import os
 from collections.abc import Container, Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -9,9 +11,12 @@ from msgspec.structs import replace
 from connector_host.host.egress import Egress, address_of
 from connector_host.host.proxy_rules import ProxyRules
 from connector_host.model.effects import EFFECTS, SAFE
+from connector_host.model.invocation import UNDER_WAY
 from connector_host.model.invocation_errors import RequestRefused, Unreachable
 from connector_host.model.proxy import Proxy
 from connector_host.ports.parts import Reply, Request, Step, Tls, Transport, Wire
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Wiring(Struct, frozen=True, eq=False):
@@ -22,6 +27,16 @@ class Wiring(Struct, frozen=True, eq=False):
     default: str
     egress: Egress
     proxies: ProxyRules
+
+
+def _traced(request: Request) -> Request:
+    """Return a request that carries on the trace of whoever asked for its invocation, as a span of its own."""
+    given = UNDER_WAY.get(_NOTHING).get("traceparent", "")
+    if not given:
+        return request
+    version, trace, _, flags = given.split("-")
+    child = f"{version}-{trace}-{os.urandom(8).hex()}-{flags}"
+    return replace(request, headers={**request.headers, "traceparent": child})
 
 
 class Wires:
@@ -47,7 +62,7 @@ class Wires:
         if effects is not None and effects.over:
             raise RequestRefused("The command is over: nothing is sent for it any more.")
         proxy = self._proxies[place]
-        outgoing = request if proxy is None else replace(request, proxy=proxy)
+        outgoing = _traced(request) if proxy is None else replace(_traced(request), proxy=proxy)
         if effects is None or request.method in SAFE:
             return await wire.send(outgoing)
         before = effects.sending(request)

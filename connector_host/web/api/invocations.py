@@ -73,6 +73,7 @@ async def carried_out(ask: Ask, facts: dict[str, Any], work: Work, seconds: floa
         idempotency_key=key,
         id_is_new=True,
         request_id=ask.request.scope["request_id"],
+        traceparent=ask.request.scope["traceparent"],
     )
     ask.runs.begin(run, lambda: work(options))
     place = f"/api/v1/invocations/{run.id}"

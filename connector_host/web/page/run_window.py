@@ -89,7 +89,8 @@ class RunWindow:
         inputs = inputs_of(form, visit.data)
         facts = {"plugin": manifest.id, "command": command.id, "connection": chosen.connection, "inputs": inputs}
         run = Run(new_id(), visit.token.id, actor_of(visit.token.principal), None, facts=facts)
-        options = Options(progress=run.progress, invocation_id=run.id, id_is_new=True)
+        asked = visit.request.scope["request_id"]
+        options = Options(progress=run.progress, invocation_id=run.id, id_is_new=True, request_id=asked)
 
         async def work() -> Result:
             return await visit.session.run(manifest.id, command.id, chosen.connection, inputs, options=options)
