@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from connector_host.host.session import Inputs, Values
+from connector_host.host.settings import DateTimeSetting
 from connector_host.host.tokens import Doorkeeper
 from connector_host.manifests.registry import PluginRegistry
 from connector_host.model.audit import AuditHead, AuditRecord, AuditVerdict
@@ -58,6 +59,9 @@ class BlockingConnections(Protocol):
 
     def calls_of(self, names: Sequence[str], hours: float = ...) -> Mapping[str, Calls]:
         """Return how often many connections were used, and how that went, in so many hours; by their names."""
+
+    def calls_by_hour(self, names: Sequence[str] | None = ..., hours: int = ...) -> Mapping[str, Calls]:
+        """Return how much connections were used in each of so many hours, oldest first, by 2026-01-31T08 (UTC)."""
 
     def uses_of(self, name: str, days: float = ...) -> Sequence[Use]:
         """Return who ran which commands through a connection in so many days, how often, and when last."""
@@ -202,6 +206,18 @@ class BlockingMappings(Protocol):
     ) -> MappingPreview:
         """Return what tables make of records, changing nothing; by default of those that were taken in last."""
 
+    def fetch(self, connection: str, command: str) -> Sequence[Any]:
+        """Return some incidents that the product has now, to try tables on; nothing of them is kept."""
+
+class BlockingPreferences(Protocol):
+    """What the caller prefers."""
+
+    def get(self) -> DateTimeSetting:
+        """Return how the caller wants times written."""
+
+    def put(self, wanted: DateTimeSetting | None) -> None:
+        """Keep how the caller wants times written; None is as the host does. Raises NotAllowed, BadSetting."""
+
 class BlockingTokens(Protocol):
     """Tokens as they may be handled: by the operator alone."""
 
@@ -285,6 +301,10 @@ class BlockingSession(Protocol):
     @property
     def mappings(self) -> BlockingMappings:
         """Field mappings of connections' own, in place of their manifests'."""
+
+    @property
+    def preferences(self) -> BlockingPreferences:
+        """How the caller wants times written."""
 
     @property
     def tokens(self) -> BlockingTokens:

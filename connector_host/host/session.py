@@ -21,6 +21,7 @@ from connector_host.host.intake.subscription import take_in
 from connector_host.host.invocation import command_of_kind, invoke, test_command
 from connector_host.host.keys import Keys
 from connector_host.host.looking_back import EVERYTHING, intake_records_of, may_read, runs_of, search
+from connector_host.host.preferences import Preferences
 from connector_host.host.sites import Sites
 from connector_host.host.store_care import StoreCare
 from connector_host.host.tokens import Tokens
@@ -84,6 +85,11 @@ class Session:
     def mappings(self) -> Mappings:
         """Field mappings of connections' own, in place of their manifests'."""
         return Mappings(self._core, self._caller)
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        """How the caller wants times written."""
+        return Preferences(self._core, self._caller)
 
     @cached_property
     def tokens(self) -> Tokens:

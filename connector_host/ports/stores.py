@@ -12,7 +12,7 @@ from connector_host.model.history import Calls, HistoryFilter, HistoryRecord, Us
 from connector_host.model.stored import EndedRun, KeyUse, Lease, Pruned
 from connector_host.ports.intake import FeedStore, IntakeStore, MappingStore, ScheduleStore
 from connector_host.ports.parts import Allowance
-from connector_host.ports.tokens import SignInStore, TokenStore
+from connector_host.ports.tokens import PreferenceStore, SignInStore, TokenStore
 
 
 class ConnectionStore(Protocol):
@@ -184,6 +184,9 @@ class UsageStore(Protocol):
     async def calls(self, connection_ids: Sequence[str], since: datetime) -> Mapping[str, Calls]:
         """Return how much many connections were used since then, read at once; those that were not are left out."""
 
+    async def by_hour(self, since: datetime, connection_ids: Sequence[str] | None) -> Mapping[str, Calls]:
+        """Return how much these connections, or all, were used since then, by the hour: 2026-01-31T08 in UTC."""
+
     async def uses(self, connection_id: str, since: datetime) -> Sequence[Use]:
         """Return who ran what through a connection since then, the most frequent first."""
 
@@ -227,6 +230,7 @@ class Store(Protocol):
     leases: LeaseStore
     tokens: TokenStore
     sign_ins: SignInStore
+    preferences: PreferenceStore
 
     async def check(self) -> Sequence[str]:
         """Return what is damaged in the database, as far as it can be seen by reading all of it."""

@@ -34,3 +34,13 @@ class SignInStore(Protocol):
 
     async def remove(self, digest: bytes) -> bool:
         """Forget one; whether it was there: of two who use up a link, one gets True."""
+
+
+class PreferenceStore(Protocol):
+    """What people prefer, as JSON text, by who they are."""
+
+    async def get(self, person: str) -> str | None:
+        """Return somebody's; None where they said nothing."""
+
+    async def put(self, person: str, document: str | None) -> None:
+        """Keep somebody's, or forget it."""

@@ -263,6 +263,18 @@ with timed as (
 select connection_id, max(total), sum(status = 'Failed'), min(iif(place * 20 >= total * 19, duration_ms, null))
 from timed group by connection_id;
 
+-- name: calls_by_hour
+-- Of the ids in a JSON list, or of all connections.
+with timed as (
+    select substr(started_at, 1, 13) as hour, status, duration_ms,
+        row_number() over (partition by substr(started_at, 1, 13) order by duration_ms) as place,
+        count(*) over (partition by substr(started_at, 1, 13)) as total
+    from invocation
+    where started_at >= :since and (:ids is null or connection_id in (select value from json_each(:ids)))
+)
+select hour, max(total), sum(status = 'Failed'), min(iif(place * 20 >= total * 19, duration_ms, null))
+from timed group by hour order by hour;
+
 -- name: uses_of
 select caller, command, count(*), max(started_at) from invocation
 where connection_id = :connection_id and started_at >= :since
@@ -402,6 +414,16 @@ select coalesce(sum(count), 0), min(at) from rate_lease where key = :key;
 
 -- name: take_lease
 insert into rate_lease (key, at, count) values (:key, :at, :count);
+
+-- name: preference
+select document from preference where person = :person;
+
+-- name: put_preference
+insert into preference (person, document) values (:person, :document)
+on conflict (person) do update set document = excluded.document;
+
+-- name: forget_preference
+delete from preference where person = :person;
 
 -- name: add_token
 insert into token (id, document, digest, mac) values (:id, :document, :digest, :mac);

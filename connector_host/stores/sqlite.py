@@ -28,7 +28,7 @@ from connector_host.stores.sqlite_intake import SqliteFeed, SqliteIntakeLog, Sql
 from connector_host.stores.sqlite_keys import SqliteKeys
 from connector_host.stores.sqlite_leases import SqliteLeases
 from connector_host.stores.sqlite_sites import SqliteSites
-from connector_host.stores.sqlite_tokens import SqliteSignIns, SqliteTokens
+from connector_host.stores.sqlite_tokens import SqlitePreferences, SqliteSignIns, SqliteTokens
 from connector_host.stores.sqlite_usage import SqliteUsage
 
 FILE = "connector-host.db"
@@ -69,6 +69,7 @@ class SqliteStore:
         self.mappings = SqliteMappings(self._database)
         self.tokens = SqliteTokens(self._database)
         self.sign_ins = SqliteSignIns(self._database)
+        self.preferences = SqlitePreferences(self._database)
 
     async def close(self) -> None:
         """Close the file."""

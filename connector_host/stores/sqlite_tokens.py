@@ -71,3 +71,23 @@ class SqliteSignIns:
     async def remove(self, digest: bytes) -> bool:
         """Forget one; whether it was there: of two who use up a link, one gets True."""
         return bool(await self._database.write(lambda db: db.change("remove_sign_in", digest=digest)))
+
+
+class SqlitePreferences:
+    """What people prefer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, person: str) -> str | None:
+        """Return somebody's."""
+        with self._database.reading() as db:
+            row = db.row("preference", person=person)
+            return row[0] if row else None
+
+    async def put(self, person: str, document: str | None) -> None:
+        """Keep somebody's, or forget it."""
+        if document is None:
+            await self._database.write(lambda db: db.change("forget_preference", person=person))
+        else:
+            await self._database.write(lambda db: db.change("put_preference", person=person, document=document))

@@ -24,6 +24,13 @@ class SqliteUsage:
             rows = db.rows("calls_of", ids=json.dumps(list(connection_ids)), since=iso(since))
             return {connection_id: Calls(*counts) for connection_id, *counts in rows}
 
+    async def by_hour(self, since: datetime, connection_ids: Sequence[str] | None) -> Mapping[str, Calls]:
+        """Return how much connections were used in each hour."""
+        await self._history.gather()
+        ids = None if connection_ids is None else json.dumps(list(connection_ids))
+        with self._database.reading() as db:
+            return {hour: Calls(*counts) for hour, *counts in db.rows("calls_by_hour", ids=ids, since=iso(since))}
+
     async def uses(self, connection_id: str, since: datetime) -> Sequence[Use]:
         """Return who ran what through a connection."""
         await self._history.gather()

@@ -15,6 +15,7 @@ from connector_host.web.problems import Problem, response_of
 
 log = logging.getLogger("connector_host.web")
 BODY, FILE = 1_000_000, 25_000_000
+_WITH_FILES = ("/api/v1/files", "/run")
 SLASH = "\ue000"  # stands for a slash within a part of a path: no name holds it, for it cannot be printed
 _HOST = re.compile(r"(?:(?P<name>[\w.-]+)|\[(?P<six>[0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?", re.ASCII)
 _TRACE = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2
@@ -43,7 +44,7 @@ class Guard:
         trace = headers.get("traceparent", "")
         scope["traceparent"] = trace if _TRACE.fullmatch(trace) else ""
         scope["request_id"] = given if _ID.fullmatch(given) else uuid4().hex
-        limit = FILE if scope["path"] == "/api/v1/files" else BODY
+        limit = FILE if scope["path"] in _WITH_FILES else BODY
         bounded = _Bounded(receive, limit)
 
         begun = time.monotonic()

@@ -1,5 +1,6 @@
 """What the server counts, in Prometheus' text form."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,6 +20,7 @@ class Metrics:
         self._seconds = 0.0
         self._requests: Counter[str] = Counter()
         self._by_connection: Counter[str] = Counter()
+        self._limits: dict[str, tuple[int, int, float]] = {}  # by connection: used, allowed, until when that holds
 
     @plug
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
@@ -33,8 +35,19 @@ class Metrics:
             name = str(facts.get("connection", ""))
             known = name in self._by_connection or len(self._by_connection) < CONNECTIONS
             self._by_connection[name if known else "other"] += 1
+        elif event == "limit.used":
+            self._limits[str(facts.get("connection", ""))] = (
+                facts["used"],
+                facts["limit"],
+                time.monotonic() + facts["seconds"],
+            )
         elif event in ("request.sent", "request.retried"):
             self._requests[event.partition(".")[2]] += 1
+
+    def limit_of(self, connection: str) -> tuple[int, int] | None:
+        """Return how many requests of how many a connection used lately, since this server started; None for none."""
+        used, allowed, until = self._limits.get(connection, (0, 0, 0.0))
+        return (used if time.monotonic() < until else 0, allowed) if allowed else None
 
     def text(self) -> str:
         """Return all of it."""

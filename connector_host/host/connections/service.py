@@ -14,7 +14,7 @@ from connector_host.host.connections.editing import drafted, drafted_edit
 from connector_host.host.connections.reading import every, find, shown, with_plugin
 from connector_host.host.core import Core
 from connector_host.model.audit import AuditEntry
-from connector_host.model.caller import Principal, actor_of
+from connector_host.model.caller import Operator, Principal, actor_of
 from connector_host.model.connection import (
     EVERYTHING,
     BulkOutcome,
@@ -65,6 +65,21 @@ class Connections:
         found = {one: (await find(self._core, one, self._caller)).connection.id for one in names}
         calls = await self._core.store.usage.calls(list(found.values()), self._before(hours))
         return {name: calls.get(connection_id, Calls()) for name, connection_id in found.items()}
+
+    async def calls_by_hour(self, names: Sequence[str] | None = None, hours: int = 24) -> Mapping[str, Calls]:
+        """Return how much connections were used in each of so many hours, oldest first, by 2026-01-31T08 (UTC).
+
+        Without names those of all connections that the caller may use. Raises UnknownConnection.
+        """
+        ids = None
+        if names is not None:
+            ids = [(await find(self._core, one, self._caller)).connection.id for one in names]
+        elif not isinstance(self._caller, Operator):
+            ids = [stored.connection.id async for stored in every(self._core, EVERYTHING, self._caller)]
+        since = self._before(hours - 1).replace(minute=0, second=0, microsecond=0)
+        found = await self._core.store.usage.by_hour(since, ids)
+        marks = [(since + timedelta(hours=number)).strftime("%Y-%m-%dT%H") for number in range(hours)]
+        return {mark: found.get(mark, Calls()) for mark in marks}
 
     async def uses_of(self, name: str, days: float = 30) -> Sequence[Use]:
         """Return who ran which commands through a connection in so many days, how often, and when last.

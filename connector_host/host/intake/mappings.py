@@ -2,22 +2,28 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from msgspec.structs import replace
 
 from connector_host.host.access import Right
+from connector_host.host.asked import command_of, invocation_of
 from connector_host.host.connections.reading import find
 from connector_host.host.core import Core
 from connector_host.host.intake.mapping import SEARCH, FieldTable, Mapper
+from connector_host.host.invocation import invoke
 from connector_host.host.looking_back import intake_records_of
 from connector_host.model.caller import Principal
 from connector_host.model.connection import StoredConnection
 from connector_host.model.errors import BadSetting, ConnectionChanged, WrongUse
 from connector_host.model.intake import IntakeRecord, MappedRow, MappingPreview, MappingTables, tables_in
+from connector_host.model.invocation import UNRECORDED
 from connector_host.model.manifest import Command, FieldMapping, Intake
 from connector_host.model.paths import ABSENT, PathSyntaxError, compile_path, steps_of
+from connector_host.model.result import iso
 
+LATELY, AHEAD, FETCHED = timedelta(days=30), timedelta(days=1), 10  # the last in records
 SAMPLES, ROWS, SOURCES, LONGEST = 100, 200, 20, 500  # the last in characters
 TYPES = ("text", "datetime", "integer")
 
@@ -75,6 +81,22 @@ class Mappings:
             return _tried(used, intake, list(samples[:SAMPLES]))
         records = await intake_records_of(self._core, stored, self._caller, found.id, SAMPLES)
         return _tried_on_events(used, intake, records)
+
+    async def fetch(self, connection: str, command: str) -> Sequence[Any]:
+        """Return some incidents that the product has now, to try tables on; nothing of them is kept.
+
+        Raises as get() does, and CommandFailed where none could be fetched.
+        """
+        stored, found, intake = await self._found(connection, command)
+        cursor, now = intake.cursor, self._core.clock.now()
+        inputs: dict[str, Any] = {}
+        if cursor is not None:
+            inputs = {cursor.since: iso(now - LATELY), cursor.until: iso(now + AHEAD)}
+            inputs |= {cursor.limit: FETCHED} if cursor.limit else {}
+        manifest, known = command_of(self._core, self._caller, stored.connection.plugin, found.id)
+        result = await invoke(self._core, invocation_of(self._caller, (manifest, known, stored), inputs, UNRECORDED))
+        result.raise_for_failure(partial_ok=True)
+        return Mapper(intake).incidents(result.raw_data)[:FETCHED]
 
     async def _found(
         self, connection: str, command: str, right: Right = Right.USE

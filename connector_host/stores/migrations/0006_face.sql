@@ -35,3 +35,8 @@ create table field_mapping (                         -- in place of the manifest
     document text not null,                          -- JSON: the tables
     primary key (connection_id, command)
 ) without rowid;
+
+create table preference (                            -- how somebody wants times written
+    person text primary key,                         -- JSON: who they are
+    document text not null                           -- JSON
+) without rowid;

@@ -1,21 +1,37 @@
 """What people filled in, as the values that parameters take."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 
+from connector_host.host.settings import DateTimeSetting
 from connector_host.host.text_values import read_text
+from connector_host.host.times import parse_time
 from connector_host.manifests.forms import Form, FormField
 from connector_host.model.connection import Change, HealthCheck, VaultReference
 from connector_host.model.errors import BadSetting
+from connector_host.model.result import iso
 
 _PEOPLE = ("allowed_users", "allowed_groups", "admin_users", "admin_groups")
 
 
-def inputs_of(form: Form, data: FormData) -> dict[str, Any]:
-    """Return a command's inputs; a field that was left empty is left out."""
-    return {one.name: value for one in form.fields if (value := _value(one, data, f"i:{one.name}")) is not None}
+def inputs_of(form: Form, data: FormData, times: DateTimeSetting) -> dict[str, Any]:
+    """Return a command's inputs; a field that was left empty is left out, times are as their writer writes them."""
+    found = {one.name: value for one in form.fields if (value := _value(one, data, f"i:{one.name}")) is not None}
+    for one in form.fields:
+        if one.widget == "date-time" and isinstance(found.get(one.name), str):
+            moment = parse_time(found[one.name], times)
+            found[one.name] = iso(moment) if moment is not None else found[one.name]
+    return found
+
+
+def files_of(form: Form, data: FormData) -> Iterator[tuple[str, UploadFile]]:
+    """Return the files that were chosen, by their parameters."""
+    for one in form.fields:
+        value = data.get(f"i:{one.name}")
+        if one.widget == "file" and isinstance(value, UploadFile) and value.filename:
+            yield one.name, value
 
 
 def change_of(form: Form, data: FormData, before: Mapping[str, Any] | None, version: int | None) -> Change:

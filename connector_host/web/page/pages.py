@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from connector_host.host.session import Session
+from connector_host.host.settings import DateTimeSetting
 from connector_host.model.boundary import outcome_of
 from connector_host.model.errors import BadSetting, ConnectorHostError, NotAllowed
 from connector_host.model.token import Scope, Token
@@ -30,9 +31,12 @@ WINDOWS = (
     ("/connections", "Connections", Scope.READ),
     ("/run", "Test Command", Scope.RUN_READ_ONLY),
     ("/history", "History", Scope.READ),
+    ("/intake", "Intake", Scope.READ),
+    ("/charts", "Charts", Scope.READ),
     ("/audit", "Audit", Scope.ADMIN),
     ("/places", "Sites and Tenants", Scope.ADMIN),
     ("/tokens", "Tokens", Scope.ADMIN),
+    ("/settings", "Settings", Scope.READ),
 )
 
 
@@ -43,6 +47,7 @@ class Visit(Struct, frozen=True):
     token: Token
     session: Session
     data: FormData
+    times: DateTimeSetting
 
     def may(self, scope: Scope) -> bool:
         """Whether the token grants a scope."""
@@ -112,8 +117,9 @@ class Pages:
         data = FormData()
         if request.method == "POST":
             refuse_foreign(request)
-            data = await request.form(max_files=1, max_fields=500)
-        return await work(Visit(request, token, self.host.acting_by(token), data))
+            data = await request.form(max_files=10, max_fields=2000)
+        session = self.host.acting_by(token)
+        return await work(Visit(request, token, session, data, await session.preferences.get()))
 
     async def failed(self, request: Request, error: Exception | None) -> Response:
         """Return a window that says what went wrong; a fault is logged by the server."""
@@ -133,7 +139,7 @@ class Pages:
 
     def show(self, visit: Visit, name: str, status: int = 200, /, **facts: Any) -> Response:
         """Return a template, filled in."""
-        return self.answer(visit.request, visit.token, name, facts, status)
+        return self.answer(visit.request, visit.token, name, {"times": visit.times, **facts}, status)
 
     def answer(
         self, request: Request, token: Token | None, name: str, facts: Mapping[str, Any], status: int = 200
@@ -143,6 +149,7 @@ class Pages:
         windows = [(path, title) for path, title, scope in WINDOWS if token is not None and token.allows(scope)]
         now = self.host.clock.now()
         shown = {"nonce": nonce, "token": token, "windows": windows, "path": request.url.path, "now": now, **facts}
+        shown["exact"] = partial(views.exact, facts.get("times", DateTimeSetting()))
         text = self.templates.get_template(name).render(shown)
         policy = (
             f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; "

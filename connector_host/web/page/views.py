@@ -1,9 +1,11 @@
 """What templates show: lamps with words, times as people say them, JSON that is bounded."""
 
 import json
-from datetime import UTC, datetime
+import re
+from datetime import datetime
 from typing import Any
 
+from connector_host.host.settings import DateTimeSetting
 from connector_host.model.connection import State
 from connector_host.model.result import Status, json_text
 
@@ -32,12 +34,31 @@ def ago(moment: datetime | str | None, now: datetime) -> str:
     return "just now"
 
 
-def exact(moment: datetime | str | None) -> str:
-    """Return a time in full, in UTC."""
+def exact(times: DateTimeSetting, moment: datetime | str | None) -> str:
+    """Return a time in full, as somebody wants times written."""
     if moment is None:
         return ""
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    here = at.astimezone(times.zone())
+    return f"{here.strftime(times.format)} {here.tzname()}"
+
+
+_PARTS = {
+    "%Y": "YYYY",
+    "%y": "YY",
+    "%m": "MM",
+    "%d": "DD",
+    "%H": "HH",
+    "%I": "HH",
+    "%M": "MM",
+    "%S": "SS",
+    "%p": "AM/PM",
+}
+
+
+def pattern(times: DateTimeSetting) -> str:
+    """Return a format as people read it: YYYY-MM-DD HH:MM."""
+    return re.sub(r"%.", lambda part: _PARTS.get(part[0], part[0]), times.format)
 
 
 def pretty(value: Any) -> str:

@@ -13,15 +13,19 @@ from connector_host.model.boundary import outcome_of
 from connector_host.model.connection import Selection, State, StoredConnection
 from connector_host.model.result import Status
 from connector_host.model.token import Scope, Token
+from connector_host.web.page.charts_window import ChartsWindow
 from connector_host.web.page.connection_window import ConnectionWindow
 from connector_host.web.page.filled import names_in
+from connector_host.web.page.history_window import HistoryWindow
+from connector_host.web.page.intake_window import IntakeWindow
+from connector_host.web.page.mapping_window import MappingWindow
 from connector_host.web.page.pages import HERE, Pages, Visit
 from connector_host.web.page.run_window import RunWindow
+from connector_host.web.page.settings_window import SettingsWindow
 from connector_host.web.page.signing import refuse_foreign
 from connector_host.web.problems import Problem
 
 PAGE, RUNS, CARDS = 50, 100, 3
-SEARCHED = 1000  # runs of which those of a status are shown
 _FIRST = {State.FAILING: 0, State.DAMAGED: 0, State.ATTENTION: 1}
 
 
@@ -44,8 +48,11 @@ class Windows:
             route("/connections", self.connections),
             *ConnectionWindow(self._pages).routes(),
             *RunWindow(self._pages).routes(),
-            route("/history", self.history),
-            route("/history/{id}", self.past),
+            *HistoryWindow(self._pages).routes(),
+            *IntakeWindow(self._pages).routes(),
+            *MappingWindow(self._pages).routes(),
+            *SettingsWindow(self._pages).routes(),
+            *ChartsWindow(self._pages).routes(),
             route("/audit", self.audit),
             route("/places", self.places, methods=("GET", "POST")),
             route("/tokens", self.tokens, methods=("GET", "POST")),
@@ -138,23 +145,6 @@ class Windows:
             "why": first,
             "words": stored.health.attention or stored.damage,
         }
-
-    async def history(self, visit: Visit) -> Response:
-        """List the newest runs."""
-        connection = visit.text("connection") or None
-        status = visit.text("status")
-        found = await visit.session.history(SEARCHED if status else RUNS, connection)
-        seen = [one for one in found if status in ("", one.status)]
-        return self._pages.show(visit, "history.html", runs=seen[:RUNS], connection=connection or "", status=status)
-
-    async def past(self, visit: Visit) -> Response:
-        """Show one run as history keeps it."""
-        record = await visit.session.past(visit.request.path_params["id"])
-        if record is None:
-            raise Problem("not-found", "There is no run of that id that you may see.")
-        return self._pages.show(
-            visit, "past.html", record=record, document=record.document(), result=record.as_result()
-        )
 
     async def audit(self, visit: Visit) -> Response:
         """Show who did what."""

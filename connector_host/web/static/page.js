@@ -23,6 +23,7 @@ function fillIn(preset, field) {
 
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit]")) event.target.form.requestSubmit()
+  if (event.target.matches("[data-goto]") && event.target.value.startsWith("?")) location.search = event.target.value
 })
 
 document.addEventListener("submit", (event) => {
@@ -53,6 +54,24 @@ document.addEventListener("click", (event) => {
   if (tab) select(tab)
   const example = event.target.closest("[data-example]")
   if (example) document.getElementById(example.dataset.example).value = example.value
+  const choose = event.target.closest("[data-choose]")
+  if (choose) chosen(document.getElementById(choose.dataset.choose), choose.value)
+  const path = event.target.closest("[data-path]")
+  if (path) taken(path)
+  const drop = event.target.closest("[data-drop]")
+  if (drop) {
+    const form = drop.form
+    drop.closest("tr").remove()
+    form.dispatchEvent(new Event("change", { bubbles: true }))
+  }
+  const more = event.target.closest("[data-more]")
+  if (more) {
+    const rows = document.getElementById(more.dataset.more)
+    const row = rows.rows[rows.rows.length - 1].cloneNode(true)
+    for (const field of row.querySelectorAll("input, select")) field.value = field.tagName === "SELECT" ? field.options[0].value : ""
+    rows.append(row)
+    row.querySelector("input").focus()
+  }
   const copy = event.target.closest("[data-copy]")
   if (copy) {
     navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent)
@@ -94,5 +113,54 @@ document.addEventListener("keydown", (event) => {
     const next = all[(all.indexOf(tab) + (event.key === "ArrowRight" ? 1 : all.length - 1)) % all.length]
     select(next)
     next.focus()
+  }
+})
+
+// An option that was fetched goes into its field: into a list as one more line.
+function chosen(field, value) {
+  if (field.tagName === "TEXTAREA" && field.value.trim()) field.value = `${field.value.trimEnd()}\n${value}`
+  else field.value = value
+  field.dispatchEvent(new Event("change", { bubbles: true }))
+}
+
+// A path goes into the row of a field mapping that was edited last; where there is none it is copied.
+let lastSource = null
+document.addEventListener("focusin", (event) => {
+  if (event.target.matches("[data-source]")) lastSource = event.target
+})
+function taken(button) {
+  const strip = document.querySelector("[data-sample-root]")?.dataset.sampleRoot
+  if (strip === undefined) {
+    navigator.clipboard.writeText(button.dataset.path)
+    const tried = document.getElementById("tried")
+    if (tried) tried.value = button.dataset.path
+    return
+  }
+  const field = lastSource?.isConnected ? lastSource : [...document.querySelectorAll("[data-source]")].find((one) => !one.value)
+  if (!field) return
+  field.value = button.dataset.path.replace("$", "")
+  field.dispatchEvent(new Event("change", { bubbles: true }))
+  field.focus()
+}
+
+// Fields that hang on others are there while those have the values; what is hidden is not sent.
+function reveal() {
+  for (const field of document.querySelectorAll("[data-visible-if]")) {
+    const wanted = Object.entries(JSON.parse(field.dataset.visibleIf))
+    const shown = wanted.every(([name, values]) => {
+      const other = document.getElementById(field.dataset.prefix + name)
+      return !other || [values].flat().map(String).includes(other.value)
+    })
+    field.hidden = !shown
+    for (const input of field.querySelectorAll("input, select, textarea")) input.disabled = !shown
+  }
+}
+document.addEventListener("DOMContentLoaded", reveal)
+document.addEventListener("change", (event) => {
+  reveal()
+  for (const reading of document.querySelectorAll("[data-utc]")) {
+    if (reading.dataset.utc === event.target.id) {
+      fetch(`/times?text=${encodeURIComponent(event.target.value)}`).then((answer) => answer.text()).then((text) => { reading.textContent = text.trim() })
+    }
   }
 })

@@ -1,0 +1,91 @@
+"""History: searched, opened, and one run compared with another."""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connector_host.host.times import parse_time
+from connector_host.model.differences import differences
+from connector_host.model.errors import BadSetting
+from connector_host.model.history import HistoryFilter, HistoryRecord
+from connector_host.web.page.pages import Pages, Visit
+from connector_host.web.problems import Problem
+
+RUNS, DIFFERENCES = 100, 500
+_TEXTS = ("connection", "plugin", "command", "caller", "status", "text")
+_TIMES = ("since", "until")
+
+
+class HistoryWindow:
+    """The window History."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            self._pages.route("/history", self.list),
+            self._pages.route("/history/{id}", self.past),
+            self._pages.route("/history/{id}/compare", self.compare),
+        ]
+
+    async def list(self, visit: Visit) -> Response:
+        """List the runs looked for, newest first."""
+        asked = {name: visit.text(name) for name in (*_TEXTS, *_TIMES) if visit.text(name)}
+        page = await visit.session.search_history(_filter(visit, asked), after=visit.text("after"), limit=RUNS)
+        more = f"?{urlencode({**asked, 'after': page.next})}" if page.next else ""
+        others = {name: value for name, value in asked.items() if name != "status"}
+        return self._pages.show(
+            visit, "history.html", runs=page.records, asked=asked, more=more, others=urlencode(others)
+        )
+
+    async def past(self, visit: Visit) -> Response:
+        """Show one run as history keeps it, with those that it may be compared with."""
+        record = await self._one(visit, visit.request.path_params["id"])
+        page = await visit.session.search_history(HistoryFilter(plugin=record.plugin, command=record.command))
+        others = [one for one in page.records if one.invocation_id != record.invocation_id]
+        facts = {"record": record, "document": record.document(), "result": _result_of(record), "others": others}
+        return self._pages.show(visit, "past.html", **facts)
+
+    async def compare(self, visit: Visit) -> Response:
+        """Show what differs between two runs: their inputs, status, error and raw data."""
+        one = await self._one(visit, visit.request.path_params["id"])
+        two = await self._one(visit, visit.text("with"))
+        before, after = sorted((one, two), key=lambda record: record.started_at)
+        found = list(islice(differences(_compared(before), _compared(after)), DIFFERENCES + 1))
+        return self._pages.show(
+            visit, "compare.html", before=before, after=after, found=found[:DIFFERENCES], more=len(found) > DIFFERENCES
+        )
+
+    async def _one(self, visit: Visit, invocation_id: str) -> HistoryRecord:
+        record = await visit.session.past(invocation_id)
+        if record is None:
+            raise Problem("not-found", "There is no run of that id that you may see.")
+        return record
+
+
+def _filter(visit: Visit, asked: Mapping[str, str]) -> HistoryFilter:
+    times = {name: parse_time(asked[name], visit.times) for name in _TIMES if name in asked}
+    wrong = next((asked[name] for name, moment in times.items() if moment is None), None)
+    if wrong is not None:
+        raise BadSetting(f"'{wrong[:40]}' is no time: write it as {visit.times.format} or as 2026-01-31T08:00:00Z.")
+    texts = {name: asked[name] for name in _TEXTS if name in asked}
+    return HistoryFilter(**texts, **times)  # type: ignore[arg-type]
+
+
+def _result_of(record: HistoryRecord) -> Mapping[str, Any]:
+    """Return the result as history keeps it, or what is left of it."""
+    kept: Mapping[str, Any] | None = record.document()["result"]
+    return record.as_result() if kept is None else kept
+
+
+def _compared(record: HistoryRecord) -> dict[str, Any]:
+    result = _result_of(record)
+    error = result["error"]["entries"] if result["error"] else []
+    inputs = record.document()["inputs"]
+    return {"inputs": inputs, "status": record.status, "error": error, "raw_data": result["raw_data"]}
