@@ -19,11 +19,11 @@ TARGETS = {
 HELD = {
     **TARGETS,
     "files": 300,  # the HTTP API and the page came, and the face they stand on
-    "lines of code": 24_500,
-    "protocols": 27,
-    "imports per file": 5.2,  # surfaces, which bring rooms together, have more
-    "import depth": 33,
-    "import depth of app": 23,
+    "lines of code": 26_500,
+    "protocols": 28,
+    "imports per file": 5.3,  # surfaces, which bring rooms together, have more
+    "import depth": 34,
+    "import depth of app": 24,
 }
 
 

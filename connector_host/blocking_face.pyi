@@ -38,6 +38,7 @@ from connector_host.model.intake import (
 from connector_host.model.invocation import Options
 from connector_host.model.result import Choice, Result
 from connector_host.model.token import Token
+from connector_host.model.trouble import Trouble
 from connector_host.ports.parts import Clock
 
 class BlockingEventStream(Protocol):
@@ -57,15 +58,6 @@ class BlockingConnections(Protocol):
     def checks_of(self, names: Sequence[str], most: int = ...) -> Mapping[str, Sequence[str]]:
         """Return the statuses of the newest health checks of many connections, oldest first, by their names."""
 
-    def calls_of(self, names: Sequence[str], hours: float = ...) -> Mapping[str, Calls]:
-        """Return how often many connections were used, and how that went, in so many hours; by their names."""
-
-    def calls_by_hour(self, names: Sequence[str] | None = ..., hours: int = ...) -> Mapping[str, Calls]:
-        """Return how much connections were used in each of so many hours, oldest first, by 2026-01-31T08 (UTC)."""
-
-    def uses_of(self, name: str, days: float = ...) -> Sequence[Use]:
-        """Return who ran which commands through a connection in so many days, how often, and when last."""
-
     def show(self, name: str) -> dict[str, Any]:
         """Return one as `schemas/connection.schema.json` describes it; raises UnknownConnection."""
 
@@ -77,6 +69,12 @@ class BlockingConnections(Protocol):
 
     def edit(self, name: str, change: Change) -> Connection:
         """Change a connection; raises ConnectionChanged where somebody else did so in the meantime."""
+
+    def undo(self, name: str, *, version: int | None = ...) -> Connection:
+        """Take the last edit back, where it touched neither a secret nor where secrets are sent, nor the name."""
+
+    def troubles(self, names: Sequence[str], most: int = ...) -> Sequence[Trouble]:
+        """Return what is wrong with connections that fail or need attention, at most so many causes, each told once."""
 
     def edit_many(self, selection: Selection, change: Change) -> Sequence[BulkOutcome]:
         """Change every connection selected, each by itself; what cannot be changed says why and harms no other."""
@@ -209,6 +207,18 @@ class BlockingMappings(Protocol):
     def fetch(self, connection: str, command: str) -> Sequence[Any]:
         """Return some incidents that the product has now, to try tables on; nothing of them is kept."""
 
+class BlockingUsage(Protocol):
+    """The use of connections, for those who may use them."""
+
+    def calls_of(self, names: Sequence[str], hours: float = ...) -> Mapping[str, Calls]:
+        """Return how often many connections were used, and how that went, in so many hours; by their names."""
+
+    def calls_by_hour(self, names: Sequence[str] | None = ..., hours: int = ...) -> Mapping[str, Calls]:
+        """Return how much connections were used in each of so many hours, oldest first, by 2026-01-31T08 (UTC)."""
+
+    def uses_of(self, name: str, days: float = ...) -> Sequence[Use]:
+        """Return who ran which commands through a connection in so many days, how often, and when last."""
+
 class BlockingPreferences(Protocol):
     """What the caller prefers."""
 
@@ -301,6 +311,10 @@ class BlockingSession(Protocol):
     @property
     def mappings(self) -> BlockingMappings:
         """Field mappings of connections' own, in place of their manifests'."""
+
+    @property
+    def usage(self) -> BlockingUsage:
+        """How much connections are used."""
 
     @property
     def preferences(self) -> BlockingPreferences:

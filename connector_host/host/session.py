@@ -27,6 +27,7 @@ from connector_host.host.store_care import StoreCare
 from connector_host.host.tokens import Tokens
 from connector_host.host.unsaved import run_with, test_unsaved
 from connector_host.host.uploads import Uploads
+from connector_host.host.usage import Usage
 from connector_host.model.caller import Operator, Principal, actor_of
 from connector_host.model.connection import Change, VaultReference
 from connector_host.model.errors import NotAllowed, WrongUse
@@ -85,6 +86,11 @@ class Session:
     def mappings(self) -> Mappings:
         """Field mappings of connections' own, in place of their manifests'."""
         return Mappings(self._core, self._caller)
+
+    @cached_property
+    def usage(self) -> Usage:
+        """How much connections are used."""
+        return Usage(self._core, self._caller)
 
     @cached_property
     def preferences(self) -> Preferences:

@@ -34,6 +34,11 @@ class HistoryRecord(Struct, frozen=True):
     effect: str = ""
     request_id: str = ""
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether it can be run again as it was: it did nothing at the product, and its inputs stand here whole."""
+        return self.effect in ("", "none") and "********" not in self.inputs
+
     def document(self) -> dict[str, Any]:
         """Return the record as a JSON document, its texts parsed."""
         texts = {"inputs": self.inputs, "error": self.error, "result": self.result}

@@ -18,8 +18,12 @@ from connector_host.ports.tokens import PreferenceStore, SignInStore, TokenStore
 class ConnectionStore(Protocol):
     """Stored connections and their sealed secrets."""
 
-    async def get(self, name: str = "", *, connection_id: str = "") -> StoredConnection | None:
-        """One by its name or its id; without its health."""
+    async def get(self, name: str = "", *, connection_id: str = "", former: bool = False) -> StoredConnection | None:
+        """One by its name or its id; without its health.
+
+        With `former` that of an id as it was before its last change, its name and secrets left out; None where it was
+        never changed.
+        """
 
     async def list(self, selection: Selection, caller: Principal) -> Sequence[StoredConnection]:
         """Those selected, by name, with their health.

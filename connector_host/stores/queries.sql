@@ -12,6 +12,9 @@ select c.id, c.name, c.plugin, c.version, c.facts, k.version, k.master_key_id, k
 from connection c left join data_key k on k.connection_id = c.id
 where c.id = :id;
 
+-- name: former_connection
+select id, name, plugin, version, former from connection where id = :id and former is not null;
+
 -- name: list_connections
 -- The choice itself reads one index only, unless it is about the state; those in trouble have an index of their own.
 with chosen as (
@@ -65,7 +68,7 @@ values (:id, :name, :plugin, :version, :facts, :site, :recipient_site, :shared, 
 
 -- name: change_connection
 update connection set
-    name = :name, version = :version, facts = :facts, site = :site, recipient_site = :recipient_site,
+    former = facts, name = :name, version = :version, facts = :facts, site = :site, recipient_site = :recipient_site,
     shared = :shared, active = :active, check_minutes = :check_minutes
 where id = :id and version = :version - 1;
 

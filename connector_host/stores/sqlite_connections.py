@@ -34,8 +34,12 @@ class SqliteConnections:
         self._database = database
         self._remembered: OrderedDict[str, StoredConnection] = OrderedDict()
 
-    async def get(self, name: str = "", *, connection_id: str = "") -> StoredConnection | None:
+    async def get(self, name: str = "", *, connection_id: str = "", former: bool = False) -> StoredConnection | None:
         """One by its name or id; what is remembered is trusted only while the stored version is the same."""
+        if former:
+            with self._database.reading() as db:
+                row = db.row("former_connection", id=connection_id)
+            return stored_of((*row, 0, None, None, None), {}) if row is not None else None
         with self._database.reading() as db:
             if connection_id:
                 stamp = db.row("stamp_of_connection_by_id", id=connection_id)

@@ -96,10 +96,10 @@ def test_nobody_goes_on_after_a_run_that_is_not_theirs(ran: World) -> None:
 
 
 def test_use_is_counted_by_connection_caller_and_command(ran: World) -> None:
-    calls = ran.use(lambda session: session.connections.calls_of(["prod", "other"]))
+    calls = ran.use(lambda session: session.usage.calls_of(["prod", "other"]))
     assert (calls["prod"].total, calls["prod"].failed, calls["other"].total) == (10, 4, 0)
     assert calls["prod"].p95_ms >= 0
-    uses = ran.use(lambda session: session.connections.uses_of("prod"))
+    uses = ran.use(lambda session: session.usage.uses_of("prod"))
     assert [(one.caller, one.command, one.count) for one in uses][:2] == [
         ("operator", "get_user_contact_methods", 4),
         ("operator", "list_users", 4),

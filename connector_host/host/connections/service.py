@@ -1,7 +1,6 @@
 """Connections as a caller handles them: added, edited, copied, listed, shown, removed; secrets go in and never out."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from shlex import quote
 from typing import Any
 
@@ -12,9 +11,11 @@ from connector_host.host.access import Right, operator_only
 from connector_host.host.connections.drafting import Draft
 from connector_host.host.connections.editing import drafted, drafted_edit
 from connector_host.host.connections.reading import every, find, shown, with_plugin
+from connector_host.host.connections.troubles import troubles_of
+from connector_host.host.connections.undoing import undoing
 from connector_host.host.core import Core
 from connector_host.model.audit import AuditEntry
-from connector_host.model.caller import Operator, Principal, actor_of
+from connector_host.model.caller import Principal, actor_of
 from connector_host.model.connection import (
     EVERYTHING,
     BulkOutcome,
@@ -24,10 +25,10 @@ from connector_host.model.connection import (
     StoredConnection,
 )
 from connector_host.model.errors import ConnectionChanged, ConnectorHostError, KeyUnknown
-from connector_host.model.history import Calls, Use
 from connector_host.model.invocation import new_id
 from connector_host.model.manifest import Manifest
 from connector_host.model.result import plain
+from connector_host.model.trouble import Trouble
 
 _NO_CHANGE = Change()
 
@@ -56,41 +57,6 @@ class Connections:
         found = {one: (await find(self._core, one, self._caller)).connection.id for one in names}
         checks = await self._core.store.health.checks(list(found.values()), most)
         return {name: checks.get(connection_id, ()) for name, connection_id in found.items()}
-
-    async def calls_of(self, names: Sequence[str], hours: float = 24) -> Mapping[str, Calls]:
-        """Return how often many connections were used, and how that went, in so many hours; by their names.
-
-        Raises UnknownConnection.
-        """
-        found = {one: (await find(self._core, one, self._caller)).connection.id for one in names}
-        calls = await self._core.store.usage.calls(list(found.values()), self._before(hours))
-        return {name: calls.get(connection_id, Calls()) for name, connection_id in found.items()}
-
-    async def calls_by_hour(self, names: Sequence[str] | None = None, hours: int = 24) -> Mapping[str, Calls]:
-        """Return how much connections were used in each of so many hours, oldest first, by 2026-01-31T08 (UTC).
-
-        Without names those of all connections that the caller may use. Raises UnknownConnection.
-        """
-        ids = None
-        if names is not None:
-            ids = [(await find(self._core, one, self._caller)).connection.id for one in names]
-        elif not isinstance(self._caller, Operator):
-            ids = [stored.connection.id async for stored in every(self._core, EVERYTHING, self._caller)]
-        since = self._before(hours - 1).replace(minute=0, second=0, microsecond=0)
-        found = await self._core.store.usage.by_hour(since, ids)
-        marks = [(since + timedelta(hours=number)).strftime("%Y-%m-%dT%H") for number in range(hours)]
-        return {mark: found.get(mark, Calls()) for mark in marks}
-
-    async def uses_of(self, name: str, days: float = 30) -> Sequence[Use]:
-        """Return who ran which commands through a connection in so many days, how often, and when last.
-
-        Raises UnknownConnection, and NotAllowed where the caller does not administer it.
-        """
-        stored = await find(self._core, name, self._caller, Right.ADMINISTER)
-        return await self._core.store.usage.uses(stored.connection.id, self._before(24 * days))
-
-    def _before(self, hours: float) -> datetime:
-        return self._core.clock.now() - timedelta(hours=hours)
 
     async def show(self, name: str) -> dict[str, Any]:
         """Return one as `schemas/connection.schema.json` describes it; raises UnknownConnection."""
@@ -127,6 +93,25 @@ class Connections:
         await self._core.store.connections.change(renewed, entry)
         self._tell("connection.changed", renewed.connection)
         return renewed.connection
+
+    async def undo(self, name: str, *, version: int | None = None) -> Connection:
+        """Take the last edit back, where it touched neither a secret nor where secrets are sent, nor the name.
+
+        Raises BadSetting where it did, or there is none, and as edit() does.
+        """
+        stored = await find(self._core, name, self._caller, Right.ADMINISTER)
+        change = await undoing(self._core, stored)
+        return await self.edit(name, replace(change, version=stored.connection.version if version is None else version))
+
+    async def troubles(self, names: Sequence[str], most: int = 3) -> Sequence[Trouble]:
+        """Return what is wrong with connections that fail or need attention, at most so many causes, each told once.
+
+        Raises UnknownConnection.
+        """
+        found = [await find(self._core, one, self._caller) for one in names]
+        health = [replace(one, health=await self._core.store.health.state(one.connection.id)) for one in found]
+        troubled = [with_plugin(self._core, one) for one in health]
+        return await troubles_of(self._core, self._caller, troubled, most)
 
     async def edit_many(self, selection: Selection, change: Change) -> Sequence[BulkOutcome]:
         """Change every connection selected, each by itself; what cannot be changed says why and harms no other."""

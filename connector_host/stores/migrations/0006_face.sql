@@ -40,3 +40,5 @@ create table preference (                            -- how somebody wants times
     person text primary key,                         -- JSON: who they are
     document text not null                           -- JSON
 ) without rowid;
+
+alter table connection add column former text;       -- the facts before the last change: an edit can be undone

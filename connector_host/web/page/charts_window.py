@@ -38,10 +38,10 @@ class ChartsWindow:
     async def window(self, visit: Visit) -> Response:
         """Show the last day of all connections that one may use, or of one of them."""
         chosen = visit.text("connection")
-        calls = await visit.session.connections.calls_by_hour([chosen] if chosen else None, HOURS)
+        calls = await visit.session.usage.calls_by_hour([chosen] if chosen else None, HOURS)
         found = await visit.session.connections.list(Selection(limit=500))
         names = [one.connection.name for one in found]
-        of = await visit.session.connections.calls_of([one.connection.name for one in found if not one.damage])
+        of = await visit.session.usage.calls_of([one.connection.name for one in found if not one.damage])
         busiest = sorted(of, key=lambda name: -of[name].total)[:MOST]
         limits = {name: limit for name in busiest if (limit := self._pages.server.metrics.limit_of(name))}
         facts = {"bars": bars_of(calls), "names": names, "chosen": chosen, "limits": limits}

@@ -85,8 +85,8 @@ class ConnectionWindow:
         visit.wants(Scope.CONNECTIONS)
         document = await visit.session.connections.show(self._name(visit))
         if visit.request.method == "GET":
-            runs = await visit.session.history(20, document["name"])
-            return self._pages.show(visit, "remove.html", connection=document, runs=runs)
+            uses = await visit.session.usage.uses_of(document["name"])
+            return self._pages.show(visit, "remove.html", connection=document, uses=uses)
         await visit.session.connections.remove(document["name"], version=visit.number("version"))
         return RedirectResponse("/connections", 303)
 

@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from connector_host.host.settings import DateTimeSetting
 from connector_host.model.connection import State
+from connector_host.model.manifest import Manifest
 from connector_host.model.result import Status, json_text
 
 LAMPS = {
@@ -19,6 +21,13 @@ LAMPS = {
 }
 VERDICTS = {Status.PASSED.value: "ok", Status.PARTIAL.value: "warn", Status.FAILED.value: "bad"}
 SHOWN = 60_000  # characters of JSON at once
+
+
+def title_of(plugins: Mapping[str, Manifest], plugin: str, parameter: str) -> str:
+    """Return what people call a parameter of a connection."""
+    manifest = plugins.get(plugin)
+    schema = manifest.connection["properties"].get(parameter, {}) if manifest is not None else {}
+    return str(schema.get("title", parameter))
 
 
 def ago(moment: datetime | str | None, now: datetime) -> str:

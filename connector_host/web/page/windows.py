@@ -1,8 +1,4 @@
-"""The windows that list: integrations, connections, history, audit, places, tokens; and signing in."""
-
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlencode
+"""All windows of the page; here those that list integrations, audit, places and tokens, and signing in."""
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -10,11 +6,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from connector_host.model.boundary import outcome_of
-from connector_host.model.connection import Selection, State, StoredConnection
-from connector_host.model.result import Status
+from connector_host.model.connection import Selection
 from connector_host.model.token import Scope, Token
 from connector_host.web.page.charts_window import ChartsWindow
 from connector_host.web.page.connection_window import ConnectionWindow
+from connector_host.web.page.connections_window import ConnectionsWindow
 from connector_host.web.page.filled import names_in
 from connector_host.web.page.history_window import HistoryWindow
 from connector_host.web.page.intake_window import IntakeWindow
@@ -25,8 +21,7 @@ from connector_host.web.page.settings_window import SettingsWindow
 from connector_host.web.page.signing import refuse_foreign
 from connector_host.web.problems import Problem
 
-PAGE, RUNS, CARDS = 50, 100, 3
-_FIRST = {State.FAILING: 0, State.DAMAGED: 0, State.ATTENTION: 1}
+PAGE, RUNS = 50, 100
 
 
 class Windows:
@@ -45,7 +40,7 @@ class Windows:
             Route("/sign-out", self._sign_out, methods=["POST"]),
             route("/integrations", self.integrations),
             route("/integrations/{plugin}", self.integration),
-            route("/connections", self.connections),
+            *ConnectionsWindow(self._pages).routes(),
             *ConnectionWindow(self._pages).routes(),
             *RunWindow(self._pages).routes(),
             *HistoryWindow(self._pages).routes(),
@@ -109,43 +104,6 @@ class Windows:
         found = await visit.session.connections.list(Selection(plugin=manifest.id, limit=PAGE))
         return self._pages.show(visit, "integration.html", plugin=manifest, connections=found)
 
-    async def connections(self, visit: Visit) -> Response:
-        """List connections, those that need a person first."""
-        asked = {name: visit.text(name) for name in ("plugin", "site", "state", "q") if visit.text(name)}
-        found = await visit.session.connections.list(_selection(visit, asked))
-        kept = sorted(found[:PAGE], key=lambda one: (_FIRST.get(one.state, 2), one.connection.name))
-        names = [one.connection.name for one in kept if not one.damage]
-        troubled = [one for one in kept if one.state in _FIRST]
-        more = found[PAGE - 1].connection.name if len(found) > PAGE else ""
-        return self._pages.show(
-            visit,
-            "connections.html",
-            connections=kept,
-            checks=await visit.session.connections.checks_of(names),
-            repair=[await self._repair(visit, one) for one in troubled[:CARDS]],
-            plugins=self._pages.host.plugins.plugins,
-            states=list(State),
-            asked=asked,
-            next_page=f"?{urlencode({**asked, 'after': more})}" if more else "",
-            added=visit.text("added"),
-            saved=visit.text("saved"),
-        )
-
-    async def _repair(self, visit: Visit, stored: StoredConnection) -> dict[str, Any]:
-        """Return what the card above the list says of a connection in trouble."""
-        runs = await visit.session.history(RUNS, stored.connection.name)
-        failed = [one for one in runs if one.status == Status.FAILED.value]
-        tests = [one for one in failed if one.command == "test_connection"]
-        why = tests[0].document()["error"] if tests else None
-        first = (why or {}).get("entries", [{}])[0] if isinstance(why, dict) else {}
-        return {
-            "stored": stored,
-            "runs": runs[:5],
-            "failed": failed,
-            "why": first,
-            "words": stored.health.attention or stored.damage,
-        }
-
     async def audit(self, visit: Visit) -> Response:
         """Show who did what."""
         return self._pages.show(visit, "audit.html", records=await visit.session.audit.newest(RUNS))
@@ -186,10 +144,3 @@ class Windows:
             made = (await visit.session.tokens.add(wanted, days=visit.number("days")))[1]
         found = await visit.session.tokens.list()
         return self._pages.show(visit, "tokens.html", tokens=found, made=made, scopes=list(Scope))
-
-
-def _selection(visit: Visit, asked: Mapping[str, str]) -> Selection:
-    state = next((one for one in State if one.value == asked.get("state")), None)
-    name = f"*{asked['q'].replace('*', '')}*" if "q" in asked else None
-    narrowed = {"plugin": asked.get("plugin"), "site": asked.get("site"), "state": state, "name": name}
-    return Selection(**narrowed, after=visit.text("after"), limit=PAGE + 1)  # type: ignore[arg-type]

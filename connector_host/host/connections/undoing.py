@@ -1,0 +1,61 @@
+"""Undoing a connection's last edit: by itself only where it touched nothing that secrets or their way hang on."""
+
+from typing import Any
+
+from connector_host.host.core import Core
+from connector_host.model.connection import Change, Connection, StoredConnection
+from connector_host.model.errors import BadSetting
+
+_FIELDS = (
+    "site", "shared_to_internal_sites", "recipient_site", "tenants", "agent", "description", "allowed_users",
+    "allowed_groups", "admin_users", "admin_groups", "active", "health_check", "allowed_paths",
+)  # fmt: skip
+
+
+async def undoing(core: Core, stored: StoredConnection) -> Change:
+    """Return the change that takes the last edit back, as far as parameters and the window's fields go.
+
+    Raises BadSetting where there is none, or where the edit touched the secrets or where they are sent: then the former
+    values and the secret must be given.
+    """
+    now, before = stored.connection, await _former(core, stored)
+    if before is None:
+        raise BadSetting(f"There is no edit of '{now.name}' to undo.")
+    change = _difference(now, before)
+    if before.generation != now.generation or before.vault != now.vault:
+        raise BadSetting("The last edit changed a secret, which is kept nowhere: give the one of before.")
+    if before.origins != now.origins:
+        raise BadSetting("The last edit changed where the secrets are sent: give the former values, and the secret.")
+    if not change.fields and not change.parameters:
+        raise BadSetting(f"The last edit of '{now.name}' changed nothing that can be undone.")
+    return change
+
+
+async def undoable(core: Core, stored: StoredConnection) -> str:
+    """Return what undoing the last edit would take back, by name; empty where it cannot be undone by itself."""
+    try:
+        change = await undoing(core, stored)
+    except BadSetting:
+        return ""
+    return ", ".join([*change.parameters, *change.fields])
+
+
+async def former_parameters(core: Core, stored: StoredConnection) -> dict[str, Any]:
+    """Return the parameters as they were before the last edit, those that it changed alone."""
+    before = await _former(core, stored)
+    return {} if before is None else dict(_difference(stored.connection, before).parameters)
+
+
+async def _former(core: Core, stored: StoredConnection) -> Connection | None:
+    found = await core.store.connections.get(connection_id=stored.connection.id, former=True)
+    return found.connection if found is not None and not found.damage else None
+
+
+def _difference(now: Connection, before: Connection) -> Change:
+    parameters = {
+        name: before.parameters.get(name)
+        for name in sorted({*now.parameters, *before.parameters})
+        if now.parameters.get(name) != before.parameters.get(name)
+    }
+    fields = {name: getattr(before, name) for name in _FIELDS if getattr(before, name) != getattr(now, name)}
+    return Change(fields, parameters)

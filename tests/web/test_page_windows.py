@@ -1,0 +1,241 @@
+"""The page's windows without a browser: what is mended on the list, changed many at once, mapped, compared, set."""
+
+import re
+from typing import Any
+
+import httpx2
+import pytest
+
+from connector_host import Change
+from connector_host.model.token import Scope
+from tests.attacks.test_page import HERE, signed_in
+from tests.plugins.test_pagerduty_commands import RANGE
+from tests.web.conftest import Web
+from tests.web.conftest import web as web  # noqa: PLC0414 - the fixture
+from tests.world import API_KEY
+
+WRONG_KEY = "u+wrongwrongwrongwr/"
+
+
+@pytest.fixture
+def broken(web: Web) -> Web:
+    """A connection `mended` whose key is refused."""
+    where = {"server_url": web.sandbox.base, "event_url": web.sandbox.base}
+
+    async def work(session: Any) -> None:
+        if "mended" not in [one.connection.name for one in await session.connections.list()]:
+            await session.connections.add("mended", "pagerduty", Change({}, where, {"api_key": API_KEY}))
+        await session.connections.edit("mended", Change(secrets={"api_key": WRONG_KEY}))
+        await session.connections.edit(
+            "mended", Change(parameters={"server_url": "http://127.0.0.1:9"}, secrets={"api_key": API_KEY})
+        )
+        await session.test("mended")
+        await session.run("pagerduty", "list_users", "mended")
+
+    web.world.use(work)
+    return web
+
+
+def posted(client: httpx2.Client, path: str, **data: Any) -> httpx2.Response:
+    return client.post(path, data=data, headers={**HERE, "HX-Request": "true"})
+
+
+def test_a_card_says_what_fails_and_mends_it(broken: Web) -> None:
+    client = signed_in(broken)
+    page = client.get("/connections?q=mended").text
+    assert 'aria-label="mended is in trouble"' in page
+    assert 'name="secret"' in page
+    assert "Run the 1 failed again" in page
+    refused = posted(client, "/connections/mended/repair", parameter="api_key", secret=API_KEY)
+    assert "It was not saved." in refused.text  # the server is still the wrong one
+    empty = posted(client, "/connections/mended/repair", parameter="api_key", secret="")
+    assert "Type the new secret first." in empty.text
+    broken.world.use(
+        lambda session: session.connections.edit(
+            "mended", Change(parameters={"server_url": broken.sandbox.base}, secrets={"api_key": API_KEY})
+        )
+    )
+    saved = posted(client, "/connections/mended/repair", parameter="api_key", secret=API_KEY)
+    assert "✔ Passed" in saved.text
+    assert API_KEY not in saved.text + page
+    assert "is in trouble" not in client.get("/connections?q=mended").text
+
+
+def test_what_failed_is_run_again_under_ones_own_rights(broken: Web) -> None:
+    client = signed_in(broken)
+    found = posted(client, "/connections/mended/again")
+    [place] = re.findall(r'href="(/history/[0-9a-f-]+)"', found.text)
+    assert "list_users" in client.get(place).text
+    reader = signed_in(broken, "card reader", Scope.READ, user="rea", site="hq")
+    assert posted(reader, "/connections/mended/again").text.count("/history/") == 0
+
+
+def test_an_edit_is_undone_from_its_card(web: Web) -> None:
+    web.world.use(lambda session: session.connections.edit("named", Change({"description": "by mistake"})))
+    client = signed_in(web)
+    done = client.post("/connections/named/undo", headers=HERE)
+    assert (done.status_code, done.headers["Location"]) == (303, "/connections?undone=named")
+    assert "by mistake" not in client.get("/connections?q=named").text
+
+
+def test_many_are_changed_after_a_look_at_each(web: Web) -> None:
+    client = signed_in(web)
+    asked = {"names": ["prod", "named"], "action": "check", "minutes": "7"}
+    look = client.post("/connections/many", data=asked, headers=HERE)
+    assert look.text.count("health check: none → every 7 min") == 2
+    assert web.world.use(lambda session: session.connections.show("prod"))["health_check"] is None
+    done = client.post("/connections/many", data={**asked, "confirmed": "yes"}, headers=HERE)
+    assert "What was changed" in done.text
+    assert web.world.use(lambda session: session.connections.show("prod"))["health_check"]["interval_minutes"] == 7
+    again = client.post("/connections/many", data=asked, headers=HERE)
+    assert again.text.count("it is so already") == 2
+    client.post(
+        "/connections/many", data={"names": ["prod", "named"], "action": "uncheck", "confirmed": "y"}, headers=HERE
+    )
+    assert client.post("/connections/many", data={"action": "check"}, headers=HERE).status_code == 422
+    assert client.post("/connections/many", data={"names": ["prod"], "action": "x"}, headers=HERE).status_code == 422
+
+
+def test_history_is_searched_and_compared(web: Web) -> None:
+    async def work(session: Any) -> list[str]:
+        first = await session.run("pagerduty", "list_users", "prod", {"query": "one"})
+        second = await session.run("pagerduty", "list_users", "prod", {"query": "two"})
+        return [first.invocation_id, second.invocation_id]
+
+    first, second = web.world.use(work)
+    client = signed_in(web)
+    page = client.get("/history?command=list_users&connection=prod&status=Passed").text
+    assert first in page
+    assert second in page
+    assert client.get("/history?since=soon").status_code == 422
+    assert "Nothing fits." in client.get("/history?text=no-such-error").text
+    compared = client.get(f"/history/{second}/compare?with={first}").text
+    assert "$.inputs.query" in compared
+    assert re.search(r"one</td>.*two</td>", compared)
+    assert client.get(f"/history/{second}/compare?with=nothing").status_code == 404
+    other = signed_in(web, "compare reader", Scope.READ, user="rea", site="hq")
+    assert other.get(f"/history/{second}/compare?with={first}").status_code == 404
+
+
+def test_intake_is_scheduled_fetched_and_mapped(web: Web) -> None:
+    web.world.use(lambda session: session.ingest("pagerduty", "fetch_incident", "prod", RANGE))
+    client = signed_in(web)
+    assert "prod" in client.get("/intake").text
+    begun = client.post(
+        "/intake", data={"action": "schedule", "intake": "prod fetch_incident", "minutes": "9"}, headers=HERE
+    )
+    assert begun.status_code == 303
+    assert "9 min" in client.get("/intake").text
+    wrong = {"action": "schedule", "intake": "prod fetch_incident", "begin": "soon"}
+    assert "is no time" in client.post("/intake", data=wrong, headers=HERE).text
+    assert (
+        client.post("/intake", data={"action": "unschedule", "intake": "prod fetch_incident"}, headers=HERE).status_code
+        == 303
+    )
+
+    place = "/mapping?connection=prod&command=fetch_incident"
+    page = client.get(place).text
+    assert 'data-path="$.service.summary"' in page
+    rows = dict(re.findall(r'name="(version)" value="(\d+)"', page))
+    form: dict[str, Any] = {
+        "connection": "prod",
+        "command": "fetch_incident",
+        "version": rows["version"],
+        "i.field": ["Service", ""],
+        "i.path": [".service.summary", ""],
+        "i.default": ["", ""],
+        "i.type": ["text", "text"],
+        "source": ["0"],
+        "s0.name": "Incident",
+        "s0.search": "",
+        "s0.priority": "100",
+        "s0.field": ["Key"],
+        "s0.path": [".id"],
+        "s0.default": [""],
+        "s0.type": ["text"],
+    }
+    tried = client.post("/mapping", data={**form, "action": "preview"}, headers={**HERE, "HX-Request": "true"})
+    assert "<td>Service</td>" in tried.text
+    saved = client.post("/mapping", data={**form, "action": "save"}, headers=HERE)
+    assert saved.status_code == 303, saved.text
+    assert client.post("/mapping", data={**form, "action": "save"}, headers=HERE).status_code == 422  # an old version
+    kept = web.world.use(lambda session: session.mappings.get("prod", "fetch_incident"))
+    assert [row.field for row in kept.incident_fields] == ["Service"]
+    bad = {**form, "i.path": ["service", ""], "version": str(kept.version), "action": "save"}
+    refused = client.post("/mapping", data=bad, headers=HERE)
+    assert "is no path" in refused.text
+    assert 'value="service"' in refused.text  # what was typed stays
+    fetched = client.post("/mapping", data={**form, "version": str(kept.version), "action": "fetch"}, headers=HERE)
+    assert fetched.status_code == 200
+    assert client.post("/mapping", data={**form, "action": "reset"}, headers=HERE).status_code == 303
+    reader = signed_in(web, "map reader", Scope.READ, user="rea", site="hq")
+    assert reader.post("/mapping", data={**form, "action": "save"}, headers=HERE).status_code == 403
+    assert "+ Row" not in reader.get(place).text
+    away = signed_in(web, "away mapper", Scope.READ, user="bob", site="away")
+    assert away.get(place).status_code == 404
+
+
+def test_times_are_written_and_read_as_one_set_them(web: Web) -> None:
+    client = signed_in(web)
+    saved = client.post("/settings", data={"format": "%d.%m.%Y %H:%M", "time_zone": "Europe/Berlin"}, headers=HERE)
+    assert saved.status_code == 303
+    assert client.get("/times", params={"text": "31.01.2026 09:00"}).text.strip() == "= 2026-01-31 08:00:00 UTC"
+    assert "write it as DD.MM.YYYY HH:MM" in client.get("/times?text=soon").text
+    form = {
+        "connection": "prod",
+        "command": "fetch_incident",
+        "i:start_time": "01.01.2026 01:00",
+        "i:end_time": "31.01.2026 01:00",
+    }
+    client.post("/run", data=form, headers=HERE)
+    [asked] = [one for one in web.sandbox.requests if "since=2026-01-01T00" in one.replace("%3A", ":")][:1]
+    assert "until=2026-01-31T00" in asked.replace("%3A", ":")
+    assert re.search(r'title="\d\d\.\d\d\.\d{4} \d\d:\d\d (CET|CEST)"', client.get("/history").text)
+    other = signed_in(web, "other times", Scope.READ, user="rea", site="hq")
+    assert "CET" not in other.get("/settings").text.partition("Now: ")[2][:40]  # each has their own
+    for wrong in ({"format": "%H:%M", "time_zone": "UTC"}, {"format": "%Y-%m-%d %H:%M", "time_zone": "Mars/Olympus"}):
+        assert client.post("/settings", data=wrong, headers=HERE).status_code == 422
+    assert client.post("/settings", data={"action": "reset"}, headers=HERE).status_code == 303
+    assert " UTC" in client.get("/settings").text
+
+
+def test_raw_data_is_walked_and_paths_are_tried(web: Web) -> None:
+    client = signed_in(web)
+    shown = client.post(
+        "/run", data={"connection": "prod", "command": "list_users"}, headers={**HERE, "HX-Request": "true"}
+    ).text
+    [run] = set(re.findall(r'"/run/([0-9a-f-]+)/path"', shown))
+    assert 'data-path="$.users[0]"' in shown
+    branch = client.get(f"/run/{run}/branch", params={"path": "$.users[0]"}).text
+    assert 'data-path="$.users[0].email"' in branch
+    found = client.get(f"/run/{run}/path", params={"path": "$.users[*].email"}).text
+    assert re.search(r"\d+ values at", found)
+    assert "key_fields: {Name: $.users[*].email}" in found
+    for wrong in ("users", "$..*", "$[?(@.a)]", "$." + "a" * 600):
+        assert "A path is made of names" in client.get(f"/run/{run}/path", params={"path": wrong}).text
+    assert client.get(f"/run/{run}/branch", params={"path": "$.users", "first": "1"}).text.count("<li>") > 1
+    other = signed_in(web, "tree reader", Scope.RUN_READ_ONLY, user="rea", site="hq")
+    assert other.get(f"/run/{run}/path", params={"path": "$"}).status_code == 404
+
+
+def test_charts_have_their_numbers_in_a_table(web: Web) -> None:
+    client = signed_in(web)
+    client.post("/run", data={"connection": "prod", "command": "list_users"}, headers=HERE)
+    page = client.get("/charts").text
+    assert page.count("<svg") == 2
+    assert re.search(r"<meter[^>]*aria-label=\"Rate limit of prod\"", page)
+    assert client.get("/charts?connection=prod").status_code == 200
+    away = signed_in(web, "chart away", Scope.READ, user="bob", site="away")
+    assert "prod" not in away.get("/charts").text
+    assert away.get("/charts?connection=prod").status_code == 404
+
+
+def test_choices_are_fetched_and_hidden_fields_say_when(web: Web) -> None:
+    client = signed_in(web)
+    page = client.get("/run?connection=prod&command=create_incident").text
+    assert "/run/options?" in page
+    assert "data-visible-if=" in client.get("/run?connection=prod&command=reassign_incident").text
+    where = {"connection": "prod", "command": "create_incident", "parameter": "service_id"}
+    found = client.get("/run/options", params=where)
+    assert "data-choose=" in found.text
+    assert client.get("/run/options", params={**where, "parameter": "nothing"}).status_code == 200
