@@ -8,6 +8,7 @@ from msgspec import to_builtins
 
 from connector_host.app import App
 from connector_host.cli.authoring import COMMANDS
+from connector_host.cli.preview import preview
 from connector_host.cli.running import counted, output_option
 from connector_host.model.manifest import Manifest
 
@@ -88,5 +89,5 @@ def _document(manifest: Manifest) -> dict[str, Any]:
     return {**shown, "commands": commands}
 
 
-for one in COMMANDS:
+for one in (*COMMANDS, preview):
     command.add_command(one)

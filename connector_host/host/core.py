@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from connector_host.host.audit import Audit
 from connector_host.host.connections.pool import ConnectionPool
@@ -41,3 +41,4 @@ class Core(Struct, frozen=True, eq=False):
     agents: Mapping[str, Runner]
     notifiers: Sequence[Notifier]
     envelope: Callable[[], Envelope]
+    heartbeats: dict[str, float] = field(default_factory=dict)  # when what runs by itself last looked, monotonic

@@ -3,9 +3,11 @@
 from functools import cached_property
 
 from connector_host.host.core import Core
+from connector_host.host.scheduler import stuck
 from connector_host.host.session import Session
 from connector_host.host.tokens import Doorkeeper
 from connector_host.manifests.registry import PluginRegistry
+from connector_host.model.boundary import outcome_of
 from connector_host.model.caller import OPERATOR, Caller
 from connector_host.model.errors import WrongUse
 from connector_host.model.token import Token
@@ -40,6 +42,14 @@ class Host:
     def as_operator(self) -> Session:
         """Return a session of the operator, who may do everything."""
         return Session(self._core, OPERATOR)
+
+    async def why_not_ready(self) -> str:
+        """Return what keeps the host from working: its store or key, or what runs by itself; empty for nothing."""
+        error = (await outcome_of(self._core.sites.load()))[1]
+        if error is not None:
+            return "The store or its key cannot be used."
+        late = stuck(self._core)
+        return f"{late[0]} are stuck." if late else ""
 
     @cached_property
     def doorkeeper(self) -> Doorkeeper:

@@ -12,6 +12,7 @@ from connector_host.model.boundary import outcome_of
 from connector_host.model.errors import StoreError
 
 TICK_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
+STALE_SECONDS = 900.0  # without a look, after which what runs by itself is taken for stuck
 CLAIM_MARGIN = 60  # seconds beyond a run's deadline before somebody else may take it over
 log = logging.getLogger("connector_host")
 C = TypeVar("C")
@@ -21,6 +22,7 @@ async def serve(core: Core, what: str, run_due: Callable[[], Awaitable[object]])
     """Run what is due, for ever; what fails for a while is logged, and tried again after pauses that grow."""
     failures = 0
     while True:
+        core.heartbeats[what] = core.clock.monotonic()
         _, error = await outcome_of(run_due())
         failures = 0 if error is None or isinstance(error, StoreError) else failures + 1
         if isinstance(error, StoreError):
@@ -62,6 +64,12 @@ async def _run_all(
             await finished.receive()
             running -= 1
             claims = await claim(most - running) if running <= most // 2 else []
+
+
+def stuck(core: Core) -> list[str]:
+    """Return what runs by itself in this program and has not looked for long."""
+    now = core.clock.monotonic()
+    return [what for what, at in core.heartbeats.items() if now - at > STALE_SECONDS]
 
 
 def claimed_for(core: Core) -> timedelta:

@@ -5,10 +5,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from connector_host.model.caller import INTAKE_SCHEDULE
+from connector_host.model.result import Status
 from connector_host.ports.hookspecs import plug
 
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 CONNECTIONS = 200  # as labels; then `other`
+LIMITS = 5000  # of connections that were used last
 
 
 class Metrics:
@@ -20,7 +23,12 @@ class Metrics:
         self._seconds = 0.0
         self._requests: Counter[str] = Counter()
         self._by_connection: Counter[str] = Counter()
-        self._limits: dict[str, tuple[int, int, float]] = {}  # by connection: used, allowed, until when that holds
+        self._names: set[str] = set()
+        self._up: dict[str, bool] = {}
+        self._taken_in: Counter[str] = Counter()
+        self._taken_in_at: dict[str, float] = {}
+        self._waited = 0.0
+        self._limits: dict[str, dict[str, tuple[int, int, float]]] = {}  # of connections, by server; see limits_of()
 
     @plug
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
@@ -32,22 +40,52 @@ class Metrics:
             self._seconds += seconds
             for bound in _BUCKETS:
                 self._buckets[bound] += seconds <= bound
-            name = str(facts.get("connection", ""))
-            known = name in self._by_connection or len(self._by_connection) < CONNECTIONS
-            self._by_connection[name if known else "other"] += 1
+            name = self._label(facts)
+            self._by_connection[name] += 1
+            if facts.get("command") == "test_connection":
+                self._up[name] = status == Status.PASSED
+            if facts.get("caller") == str(INTAKE_SCHEDULE) and status == Status.PASSED:
+                self._taken_in_at[name] = time.time()
+        elif event == "intake.stored":
+            self._taken_in[self._label(facts)] += facts["new"]
+        elif event == "request.delayed":
+            self._waited += facts["seconds"]
         elif event == "limit.used":
-            self._limits[str(facts.get("connection", ""))] = (
-                facts["used"],
-                facts["limit"],
-                time.monotonic() + facts["seconds"],
-            )
+            self._note_limit(facts)
         elif event in ("request.sent", "request.retried"):
             self._requests[event.partition(".")[2]] += 1
 
+    def _limit_lines(self) -> Iterator[str]:
+        for place, name in enumerate(("limit_used", "limit_allowed")):
+            yield f"# TYPE connector_host_{name} gauge"
+            for connection in sorted(self._names & self._limits.keys()):
+                for server, limit in self.limits_of(connection).items():
+                    labels = f'connection="{_label(connection)}",server="{_label(server)}"'
+                    yield f"connector_host_{name}{{{labels}}} {limit[place]}"
+
+    def _note_limit(self, facts: Mapping[str, Any]) -> None:
+        limits = self._limits.pop(name := str(facts.get("connection", "")), {})
+        self._limits[name] = limits
+        limits[facts["server"]] = facts["used"], facts["limit"], time.monotonic() + facts["seconds"]
+        if len(self._limits) > LIMITS:
+            del self._limits[next(iter(self._limits))]
+
+    def _label(self, facts: Mapping[str, Any]) -> str:
+        """Return a connection's name as a label: of very many all the rest are `other`."""
+        name = str(facts.get("connection", ""))
+        if name not in self._names and len(self._names) < CONNECTIONS:
+            self._names.add(name)
+        return name if name in self._names else "other"
+
     def limit_of(self, connection: str) -> tuple[int, int] | None:
-        """Return how many requests of how many a connection used lately, since this server started; None for none."""
-        used, allowed, until = self._limits.get(connection, (0, 0, 0.0))
-        return (used if time.monotonic() < until else 0, allowed) if allowed else None
+        """Return how many requests of how many a connection used lately, of its limit that is used most."""
+        found = self.limits_of(connection).values()
+        return max(found, key=lambda limit: limit[0] / limit[1], default=None)
+
+    def limits_of(self, connection: str) -> Mapping[str, tuple[int, int]]:
+        """Return how many requests of how many a connection used lately, by the server; since this server started."""
+        now, known = time.monotonic(), self._limits.get(connection, {})
+        return {server: (used if now < until else 0, allowed) for server, (used, allowed, until) in known.items()}
 
     def text(self) -> str:
         """Return all of it."""
@@ -71,6 +109,19 @@ class Metrics:
         yield "# TYPE connector_host_connection_invocations_total counter"
         for name, count in sorted(self._by_connection.items()):
             yield f'connector_host_connection_invocations_total{{connection="{_label(name)}"}} {count}'
+        yield from _by_connection("connection_up", "gauge", {name: int(up) for name, up in self._up.items()})
+        yield from self._limit_lines()
+        yield from _by_connection("intake_new_records_total", "counter", self._taken_in)
+        yield from _by_connection("intake_last_success_timestamp_seconds", "gauge", self._taken_in_at)
+        yield "# TYPE connector_host_waited_seconds_total counter"
+        yield f"connector_host_waited_seconds_total {self._waited:.3f}"
+
+
+def _by_connection(name: str, kind: str, values: Mapping[str, float]) -> Iterator[str]:
+    """Return a metric of each connection."""
+    yield f"# TYPE connector_host_{name} {kind}"
+    for connection, value in sorted(values.items()):
+        yield f'connector_host_{name}{{connection="{_label(connection)}"}} {value}'
 
 
 def _label(text: str) -> str:

@@ -8,7 +8,6 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from connector_host.host.host import Host
-from connector_host.model.boundary import outcome_of
 from connector_host.model.token import Scope, Token
 from connector_host.web.asking import answer
 from connector_host.web.metrics import Metrics
@@ -47,9 +46,9 @@ class Plain:
         return PlainTextResponse("ok\n", headers=_NO_STORE)
 
     async def _ready(self, _request: Request) -> Response:
-        error = (await outcome_of(self._host.as_operator().sites.map()))[1]
-        if error is not None:
-            return PlainTextResponse("The store or its key cannot be used.\n", 503, _NO_STORE)
+        reason = await self._host.why_not_ready()
+        if reason:
+            return PlainTextResponse(f"{reason}\n", 503, _NO_STORE)
         return PlainTextResponse("ready\n", headers=_NO_STORE)
 
     async def _described(self, request: Request) -> Response:

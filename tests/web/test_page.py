@@ -112,17 +112,61 @@ def test_the_walk_of_the_specification(browser: Any, width: int, scheme: str) ->
         page.get_by_text("Copy as CLI").click()
         person.sees("raw-data")
 
+        fetches_and_maps(page, person, link)
         keeps_and_leaves(page, person, link)
-        assert person.audited == 15
+        assert person.audited == 22
         context.close()
+
+
+def fetches_and_maps(page: Any, person: Person, link: str) -> None:
+    """Incidents fetched, one field more mapped by a click on a real record, times written as one likes."""
+    base = link.partition("/sign-in")[0]
+    page.get_by_role("tab", name="Raw Data").click()
+    page.get_by_label("Try a path").fill("$[*].contact_methods[*].address")
+    page.get_by_role("button", name="Try", exact=True).click()
+    playwright.expect(page.locator("#found")).to_contain_text("values at")
+    person.sees("path-tried")
+
+    page.goto(f"{base}/intake")
+    page.get_by_role("button", name="Fetch now").click()
+    playwright.expect(page.locator("#result .status")).to_contain_text("Passed")
+    page.get_by_role("link", name="Show them").click()
+    page.wait_for_url("**/intake?**")
+    page.get_by_role("button", name="Schedule").click()
+    playwright.expect(page.locator("table").first).to_contain_text("5 min")
+    person.sees("intake")
+
+    page.goto(f"{base}/mapping")
+    row = page.locator("#rows-i tr").last
+    row.get_by_label("Field of incident").fill("Service")
+    row.locator("[data-source]").focus()
+    page.locator("[data-sample-root] [data-path='$.service.summary']").click()
+    playwright.expect(row.locator("[data-source]")).to_have_value(".service.summary")
+    playwright.expect(page.locator("#mapped tr", has_text="Service")).not_to_contain_text("\N{EN DASH}")
+    person.sees("mapping")
+    page.get_by_role("button", name="Save").click()
+    playwright.expect(page.get_by_role("status")).to_contain_text("version 1")
+
+    page.goto(f"{base}/settings")
+    page.get_by_label("Format").fill("%d.%m.%Y %H:%M")
+    page.get_by_label("Time zone").fill("Europe/Berlin")
+    page.get_by_role("button", name="Save").click()
+    playwright.expect(page.get_by_role("status")).to_contain_text("CE")
+    page.goto(f"{base}/run?connection=demo&command=fetch_incident")
+    page.get_by_label("Start Time").fill("31.01.2026 09:00")
+    page.get_by_label("End Time").focus()
+    playwright.expect(page.locator("[data-utc]").first).to_contain_text("2026-01-31 08:00:00 UTC")
+    person.sees("times")
+    page.goto(f"{base}/history?command=get_user_contact_methods")
+    person.sees("history-searched")
+    page.locator("tbody a").first.click()
+    page.wait_for_url("**/history/*")
 
 
 def keeps_and_leaves(page: Any, person: Person, link: str) -> None:
     """What comes after a run: its permanent link, the lists, and signing out, after which nothing is shown."""
-    page.get_by_role("link", name="link to this run").click()
-    page.wait_for_url("**/history/*")
     person.sees("past-run")
-    for window in ("history", "audit", "places", "tokens"):
+    for window in ("history", "audit", "places", "tokens", "charts", "settings"):
         page.goto(link.partition("/sign-in")[0] + f"/{window}")
         person.sees(window)
     page.get_by_role("button", name="Sign out").click()
@@ -130,3 +174,78 @@ def keeps_and_leaves(page: Any, person: Person, link: str) -> None:
     page.go_back()
     page.reload()
     page.wait_for_url("**/sign-in")
+
+
+@pytest.fixture
+def signed(browser: Any) -> Iterator[tuple[Any, str]]:
+    """A page that somebody signed in to by the keyboard alone, as wide as 200 % zoom leaves it, without motion."""
+    with demo() as link:
+        context = browser.new_context(
+            viewport={"width": 640, "height": 425}, device_scale_factor=2, reduced_motion="reduce"
+        )
+        page = context.new_page()
+        page.goto(link)
+        page.keyboard.press("Tab")
+        while page.evaluate("document.activeElement.textContent").strip() != "Sign in":
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/connections")
+        yield page, link.partition("/sign-in")[0]
+        context.close()
+
+
+def test_the_keyboard_is_enough(signed: tuple[Any, str]) -> None:
+    page, base = signed
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.type") == "search"
+    page.goto(f"{base}/run?connection=demo&command=get_user_contact_methods")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "connection"
+    while page.evaluate("document.activeElement.name") != "i:user_ids":
+        page.keyboard.press("Tab")
+    page.keyboard.type("PU00001")
+    page.keyboard.press("Enter")
+    page.keyboard.type("PNOBODY")
+    page.keyboard.press("Control+Enter")
+    playwright.expect(page.locator("#result .status")).to_contain_text("Partially Successful")
+    assert page.evaluate("document.activeElement.id") == "result"  # where the reader goes on
+    while page.evaluate("document.activeElement.role") != "tab":
+        page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.id") == "tab-return"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("document.activeElement.id") == "tab-error"
+    assert page.locator("#panel-error").get_by_text("PNOBODY").is_visible()
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"  # it is seen where one is
+
+
+def test_nothing_is_lost_at_twice_the_size_and_nothing_moves(signed: tuple[Any, str]) -> None:
+    page, base = signed
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    for window in (
+        "connections",
+        "connections/demo/edit",
+        "integrations",
+        "integrations/pagerduty",
+        "run?connection=demo&command=create_incident",
+        "history",
+        "intake",
+        "mapping",
+        "charts",
+        "audit",
+        "places",
+        "tokens",
+        "settings",
+    ):
+        page.goto(f"{base}/{window}")
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{window} scrolls sideways by {wide}"
+        moving = page.evaluate(
+            "[...document.querySelectorAll('*')].map((one) => getComputedStyle(one)).filter((style) =>"
+            " style.animationName !== 'none' || style.transitionDuration.split(', ').some((time) => time !== '0s')).length"
+        )
+        assert moving == 0, window
+    assert said == []

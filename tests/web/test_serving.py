@@ -94,3 +94,32 @@ def test_schedules_run_while_it_serves(tmp_path: Path) -> None:
                 assert time.monotonic() < until
                 time.sleep(0.2)
     assert records[0].connection == "prod"
+
+
+def test_metrics_tell_of_limits_health_and_intake(tmp_path: Path) -> None:
+    from connector_host.model.token import Scope, Token
+
+    world = World(tmp_path / "home")
+    with pagerduty_sandbox() as sandbox:
+        world.add(sandbox.base)
+        world.use(lambda session: session.intake.schedule(IntakeSchedule("prod", "fetch_incident")))
+        _, text = world.use(lambda session: session.tokens.add(Token("operator", (Scope.ADMIN,))))
+        with serving(world.home) as base:
+            client = httpx2.Client(
+                base_url=base, headers={"Authorization": f"Bearer {text}"}, trust_env=False, timeout=30
+            )
+            assert client.post("/api/v1/connections/prod/test", json={}).json()["status"] == "Passed"
+            until = time.monotonic() + 15
+            while "intake_last_success_timestamp_seconds{" not in (told := client.get("/metrics").text):
+                assert time.monotonic() < until, told
+                time.sleep(0.2)
+            assert client.get("/readyz").text == "ready\n"
+            client.close()
+    for line in (
+        'connector_host_connection_up{connection="prod"} 1',
+        'connector_host_limit_allowed{connection="prod",server="api"} 900',
+        "connector_host_waited_seconds_total 0.000",
+    ):
+        assert line in told, told
+    [new] = [line for line in told.splitlines() if line.startswith("connector_host_intake_new_records_total{")]
+    assert int(new.rpartition(" ")[2]) > 0

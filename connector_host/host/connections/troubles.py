@@ -47,7 +47,7 @@ async def _trouble(core: Core, caller: Principal, stored: StoredConnection) -> T
     return Trouble(
         (connection.name,),
         connection.plugin,
-        stored.health.attention or stored.damage or error.get("message") or "Its last test failed.",
+        error.get("message") or stored.health.attention or stored.damage or "Its last test failed.",
         error.get("status_code", ""),
         error.get("assistance", ""),
         since,
