@@ -24,6 +24,7 @@ from connector_host.model.token import Scope, Token
 
 if TYPE_CHECKING:
     from connector_host.web.metrics import Metrics
+    from connector_host.web.page.openid import OpenId
     from connector_host.web.serving import Listening
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -113,7 +114,7 @@ async def _serve(
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             if scheduler:
                 click.echo("Running health checks and scheduled intakes as they fall due (Ctrl-C ends it).", err=True)
-            async with served(host, http, base_url) as address:
+            async with served(app, host, http, base_url) as address:
                 if scheduler:
                     group.start_soon(session.health.serve, address)
                     group.start_soon(session.intake.serve)
@@ -125,7 +126,9 @@ async def _serve(
 
 
 @asynccontextmanager
-async def served(host: Host, http: "tuple[Listening, Metrics] | None", base_url: str | None) -> AsyncIterator[str]:
+async def served(
+    app: App, host: Host, http: "tuple[Listening, Metrics] | None", base_url: str | None
+) -> AsyncIterator[str]:
     """Serve the API of a host while the block runs; gives the address for people, empty where nothing listens."""
     if http is None:
         yield ""
@@ -143,11 +146,21 @@ async def served(host: Host, http: "tuple[Listening, Metrics] | None", base_url:
         shown = base_url or address_of(listening, listener)
         place = Place(shown, hosts)
         server = Server(host, Runs(group), place, metrics)
-        server.add(Windows(Pages(server)).routes())
+        server.add(Windows(Pages(server, _provider_of(app, shown))).routes())
         async with serving_http(server.app, listening, listener):
             click.echo(f"Serving the HTTP API at {shown}/api/v1", err=True)
             yield shown
         group.cancel_scope.cancel()
+
+
+def _provider_of(app: App, shown: str) -> "OpenId | None":
+    """Return the provider by which people may sign in, where the host manifest names one; raises BadSetting."""
+    if not app.settings.oidc:
+        return None
+    require("oidc", "authlib", "Signing in by OpenID Connect")
+    from connector_host.web.page.openid import BACK, OpenId  # noqa: PLC0415 - only who signs in so pays
+
+    return OpenId(app.settings.oidc, f"{shown}{BACK}")
 
 
 def serve_page(app: App, port: int) -> None:

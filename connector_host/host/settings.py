@@ -62,6 +62,7 @@ class Settings(Struct, frozen=True):
     durability: str = "process"
     notifiers: Sequence[str] = ()
     smtp: Mapping[str, Any] = field(default_factory=dict)
+    oidc: Mapping[str, Any] = field(default_factory=dict)
     environments: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     egress: Egress = Egress()
@@ -136,6 +137,7 @@ _SHAPES: Mapping[str, tuple[type, type, str]] = {
     "proxies": (list, dict, "a list of mappings with url, user, password, connections and servers"),
     "options": (dict, dict, "a mapping of the part's name and a mapping of its own settings"),
     "smtp": (dict, object, "a mapping with host, port, security, sender, user and password"),
+    "oidc": (dict, object, "a mapping with issuer, client_id, client_secret, grants and the names of claims"),
 }
 
 

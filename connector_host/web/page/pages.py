@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec import Struct
@@ -23,6 +23,9 @@ from connector_host.web.page import views
 from connector_host.web.page.signing import SignIn, refuse_foreign
 from connector_host.web.problems import Problem, problem_of
 from connector_host.web.server import Server
+
+if TYPE_CHECKING:
+    from connector_host.web.page.openid import OpenId
 
 HTTP_TOO_LARGE, DIGITS = 413, 9
 HERE = Path(__file__).resolve().parents[1]
@@ -78,8 +81,8 @@ Shown = Callable[[Visit], Awaitable[Response]]
 class Pages:
     """The page of a server."""
 
-    def __init__(self, server: Server) -> None:
-        self.server, self.host = server, server.host
+    def __init__(self, server: Server, provider: "OpenId | None" = None) -> None:
+        self.server, self.host, self.provider = server, server.host, provider
         self.sign_in = SignIn(server.host, server.attempts, server.place.base)
 
     @cached_property

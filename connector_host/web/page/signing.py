@@ -1,12 +1,20 @@
 """Who is signed in at the page: a cookie that says nothing by itself, and a look at where a form comes from."""
 
+import secrets
+from typing import TYPE_CHECKING
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from connector_host.host.host import Host
+from connector_host.model.boundary import outcome_of
+from connector_host.model.errors import NotAllowed
 from connector_host.model.token import Token
 from connector_host.web.attempts import Attempts
 from connector_host.web.problems import Problem
+
+if TYPE_CHECKING:
+    from connector_host.web.page.openid import OpenId
 
 SECONDS = 8 * 3600
 
@@ -35,9 +43,37 @@ class SignIn:
         if text is None:
             self._attempts.failed(request.client.host if request.client else "")
             return None
+        return await self._signed_in(request, text)
+
+    async def _signed_in(self, request: Request, text: str) -> Response:
         await self.forget(request)
         response = RedirectResponse("/connections", 303)
         response.set_cookie(self.cookie, text, SECONDS, path="/", secure=self._secure, httponly=True, samesite="lax")
+        return response
+
+    async def leave(self, provider: "OpenId") -> Response:
+        """Send a browser to a provider; what it comes back with is good in it alone."""
+        browser = secrets.token_urlsafe(32)
+        response = RedirectResponse(await provider.leave(browser), 303, {"Cache-Control": "no-store"})
+        name = f"{self.cookie}-openid"
+        response.set_cookie(name, browser, 600, path="/", secure=self._secure, httponly=True, samesite="lax")
+        return response
+
+    async def came_back(self, provider: "OpenId", request: Request) -> Response:
+        """Sign in whoever comes back from a provider, for as long as a session lasts; raises NotAllowed."""
+        address = request.client.host if request.client else ""
+        browser = request.cookies.get(f"{self.cookie}-openid", "")
+        wanted, error = await outcome_of(provider.came_back(browser, request.query_params))
+        if wanted is None:
+            self._attempts.failed(address)
+            raise error or NotAllowed("Begin anew.")
+        tokens = self._host.as_operator().tokens
+        for old in await tokens.list():
+            if old.name == wanted.name and old.expires_at is not None and old.expires_at <= self._host.clock.now():
+                await tokens.revoke(old.id)
+        token, _ = await tokens.add(wanted, days=SECONDS / 86_400)
+        response = await self._signed_in(request, await self._host.doorkeeper.begin(token))
+        response.delete_cookie(f"{self.cookie}-openid", path="/")
         return response
 
     async def forget(self, request: Request) -> None:

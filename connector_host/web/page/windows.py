@@ -1,5 +1,8 @@
 """All windows of the page; here those that list integrations, audit, places and tokens, and signing in."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -37,6 +40,8 @@ class Windows:
             Mount("/static", StaticFiles(directory=HERE / "static")),
             Route("/", self._home, methods=["GET"]),
             Route("/sign-in", self._sign_in, methods=["GET", "POST"]),
+            Route("/sign-in/openid", self._to_the_provider, methods=["GET"]),
+            Route("/sign-in/openid/back", self._from_the_provider, methods=["GET"]),
             Route("/sign-out", self._sign_out, methods=["POST"]),
             route("/integrations", self.integrations),
             route("/integrations/{plugin}", self.integration),
@@ -58,15 +63,33 @@ class Windows:
 
     async def _sign_in(self, request: Request) -> Response:
         if request.method == "GET":
-            return self._pages.answer(request, None, "sign_in.html", {"wrong": False})
+            return self._pages.answer(request, None, "sign_in.html", {"wrong": False, **self._by()})
         response, error = await outcome_of(self._signed_in(request))
         return response if response is not None else await self._pages.failed(request, error)
+
+    def _by(self) -> dict[str, str]:
+        return {"provider": self._pages.provider.name if self._pages.provider is not None else ""}
 
     async def _signed_in(self, request: Request) -> Response:
         refuse_foreign(request)
         data = await request.form(max_fields=5, max_files=0)
         begun = await self._pages.sign_in.begin(request, str(data.get("token", "")), str(data.get("link", "")))
-        return begun or self._pages.answer(request, None, "sign_in.html", {"wrong": True}, 401)
+        return begun or self._pages.answer(request, None, "sign_in.html", {"wrong": True, **self._by()}, 401)
+
+    async def _to_the_provider(self, request: Request) -> Response:
+        return await self._with_provider(request, self._pages.sign_in.leave)
+
+    async def _from_the_provider(self, request: Request) -> Response:
+        return await self._with_provider(request, lambda provider: self._pages.sign_in.came_back(provider, request))
+
+    async def _with_provider(self, request: Request, work: Callable[[Any], Awaitable[Response]]) -> Response:
+        async def whole() -> Response:
+            if self._pages.provider is None:
+                raise Problem("not-found", "There is no provider to sign in by.")
+            return await work(self._pages.provider)
+
+        response, error = await outcome_of(whole())
+        return response if response is not None else await self._pages.failed(request, error)
 
     async def _sign_out(self, request: Request) -> Response:
         async def work() -> Response:
