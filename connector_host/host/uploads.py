@@ -1,5 +1,6 @@
-"""Files on their way into a command: bounded in size, readable by the host alone, gone once used or a day old."""
+"""Files on their way into a command: bounded in size and number, readable by the host alone, gone once used or old."""
 
+import hashlib
 import json
 import re
 import time
@@ -20,24 +21,26 @@ from connector_host.model.invocation_errors import InvalidInput
 
 _REFERENCE = re.compile(r"upload:[0-9a-f]{32}")
 KEPT_SECONDS = 24 * 3600
+MOST = 200  # files of one owner
 NOBODY = Actor("nobody")
 
 
 class Uploads:
-    """Files kept until their command has run: a folder in the host's data folder. Each belongs to who put it there."""
+    """Files kept until their command has run: a folder of each owner's in the host's data folder."""
 
     def __init__(self, home: Path, limits: Limits, owner: Actor = NOBODY) -> None:
         self._home = home
-        self._folder = home / "uploads"
+        self._all = home / "uploads"
         self._limits = limits
         self._owner = to_builtins(owner)
+        self._folder = self._all / hashlib.sha256(json.dumps(self._owner).encode()).hexdigest()[:32]
 
     def of(self, owner: Actor) -> "Uploads":
         """Return the same for somebody's own files."""
         return Uploads(self._home, self._limits, owner)
 
     def put(self, name: str, content: bytes, media_type: str = "") -> str:
-        """Keep a file; raises BadSetting where it, or all of them together, would be too large."""
+        """Keep a file; raises BadSetting where it, or all together, would be too large, or one has too many."""
         if len(content) > self._limits.file_bytes:
             raise BadSetting(
                 f"The file '{name}' has {len(content)} bytes; at most {self._limits.file_bytes} are taken."
@@ -47,7 +50,10 @@ class Uploads:
             raise BadSetting(
                 f"There are too many uploads: {kept} of {self._limits.spool_bytes} bytes wait for their commands."
             )
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self._all, self._folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if len(list(self._folder.glob("*.bin"))) >= MOST:
+            raise BadSetting(f"{MOST} of your files wait for their commands: use or forget some first.")
         key = uuid.uuid4().hex
         facts = {"name": Path(name).name or "file", "media_type": media_type, "owner": self._owner}
         for suffix, text in ((".bin", content), (".json", json.dumps(facts).encode())):
@@ -69,11 +75,10 @@ class Uploads:
             return None
 
     def remove(self, reference: str) -> None:
-        """Forget a file; one that is not there is no error."""
-        if not _REFERENCE.fullmatch(reference):
-            return
-        for suffix in (".bin", ".json"):
-            self._file(reference, suffix).unlink(missing_ok=True)
+        """Forget a file, whosever it is; one that is not there is no error."""
+        if _REFERENCE.fullmatch(reference):
+            for file in self._all.glob(f"*/{reference.removeprefix('upload:')}.*"):
+                file.unlink(missing_ok=True)
 
     def _file(self, reference: str, suffix: str) -> Path:
         return self._folder / f"{reference.removeprefix('upload:')}{suffix}"
@@ -81,7 +86,7 @@ class Uploads:
     def _kept(self) -> int:
         """Forget what is old; return the bytes of what is left. Other programs may take files away meanwhile."""
         oldest, kept = time.time() - KEPT_SECONDS, 0
-        for file in self._folder.glob("*"):
+        for file in self._all.glob("*/*"):
             with suppress(FileNotFoundError):
                 facts = file.stat()
                 if facts.st_mtime < oldest:

@@ -35,13 +35,13 @@ def test_a_file_and_all_of_them_have_a_limit(uploads: Uploads) -> None:
 def test_what_nobody_came_for_is_gone_after_a_day(uploads: Uploads, tmp_path: Path) -> None:
     old, young = uploads.put("a", b"1"), uploads.put("b", b"2")
     past = time.time() - 24 * 3600 - 1
-    for file in (tmp_path / "uploads").glob(f"{old.removeprefix('upload:')}.*"):
+    for file in (tmp_path / "uploads").rglob(f"{old.removeprefix('upload:')}.*"):
         os.utime(file, (past, past))
     uploads.put("c", b"3")
     assert uploads.find(old) is None
     assert uploads.find(young) is not None
     almost = time.time() - 24 * 3600 + 60
-    for file in (tmp_path / "uploads").glob(f"{young.removeprefix('upload:')}.*"):
+    for file in (tmp_path / "uploads").rglob(f"{young.removeprefix('upload:')}.*"):
         os.utime(file, (almost, almost))
     uploads.put("d", b"4")
     assert uploads.find(young) is not None

@@ -234,14 +234,15 @@ def test_uploads_are_of_limited_size(acme: Any, server: Server, tmp_path: Path) 
 
     reference = world.use(lambda host: put(host, b"hello"))
     folder = tmp_path / "home" / "uploads"
-    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+    [own] = folder.iterdir()
+    assert {file.stat().st_mode & 0o777 for file in own.iterdir()} == {0o600}
     server.seen.clear()
     result = acme(parts, {"name": "n", "file": reference})
     assert result.status is Status.PASSED, result.errors
     [(_, _, _, body)] = server.seen
     assert b'filename="a.txt"' in body
     assert b"Content-Type: text/plain\r\n\r\nhello\r\n" in body
-    assert list(folder.iterdir()) == [], "used once, and gone"
+    assert list(own.iterdir()) == [], "used once, and gone"
     again = acme(parts, {"file": reference})
     assert "is no uploaded file" in again.errors[0].detail
     large = world.use(lambda host: put(host, b"x" * 2000))
