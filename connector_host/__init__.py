@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from connector_host.configuration import Configuration
     from connector_host.host.host import Host
     from connector_host.host.session import Session
+    from connector_host.host.settings import DateTimeSetting
     from connector_host.manifests.forms import Form, FormField, FormOption, form_of
     from connector_host.model.audit import AuditHead, AuditRecord, AuditVerdict
     from connector_host.model.authoring import BlockingListing, Failed, Item, Listing, Page, Upload, command, url
@@ -103,6 +104,7 @@ if TYPE_CHECKING:
         Status,
     )
     from connector_host.model.token import Scope, Token
+    from connector_host.model.trouble import Moment, Trouble
     from connector_host.ports.calls import AsyncCall, Call
 
 __all__ = [
@@ -110,18 +112,18 @@ __all__ = [
     "BlockingListing", "BrokenPlugin", "BulkOutcome", "Call", "Caller", "Calls", "Cancelled", "Change",
     "ChangedOutside", "Choice", "CommandBug", "CommandFailed", "Completeness", "Configuration", "Connection",
     "ConnectionChanged", "ConnectionExists", "ConnectionHealth", "ConnectionLost", "ConnectionUnavailable",
-    "ConnectorHostError", "DeadlinePassed", "Effect", "ErrorEntry", "EventSource", "ExtraMissing", "Failed",
-    "FeedPage", "FieldMapping", "Form", "FormField", "FormOption", "HealthCheck", "HistoryFilter", "HistoryPage",
-    "HistoryRecord", "Host", "ImportPreview", "IntakeRecord", "IntakeSchedule", "InvalidInput", "InvocationError",
-    "InvocationExists", "Item", "KeptSchedule", "KeyExposed", "KeyMissing", "KeyReused", "KeyUnknown", "Kind",
-    "Listing", "ManifestError", "MappedRow", "MappingPreview", "MappingTables", "NotAllowed", "NotRecordable",
-    "NoticeUndelivered", "Options", "Page", "Paging", "ProxyRefused", "RateLimited", "ReplyTooLarge",
-    "RequestRefused", "RequestTooLarge", "Result", "RotationIncomplete", "Round", "ScheduleState", "Scope",
-    "SealBroken", "SealError", "SecretUnavailable", "Selection", "Session", "Site", "SiteMap", "State", "Status",
-    "StoreError", "StoreTooNew", "StoredConnection", "Tenant", "TimedOut", "Token", "UnexpectedReply",
-    "UnknownCommand", "UnknownConnection", "UnknownPlugin", "UnknownSite", "Unreachable", "Upload", "Use",
-    "VaultReference", "WrongLoop", "WrongProcess", "WrongUse", "command", "form_of", "open_host", "parse_json",
-    "url",
+    "ConnectorHostError", "DateTimeSetting", "DeadlinePassed", "Effect", "ErrorEntry", "EventSource",
+    "ExtraMissing", "Failed", "FeedPage", "FieldMapping", "Form", "FormField", "FormOption", "HealthCheck",
+    "HistoryFilter", "HistoryPage", "HistoryRecord", "Host", "ImportPreview", "IntakeRecord", "IntakeSchedule",
+    "InvalidInput", "InvocationError", "InvocationExists", "Item", "KeptSchedule", "KeyExposed", "KeyMissing",
+    "KeyReused", "KeyUnknown", "Kind", "Listing", "ManifestError", "MappedRow", "MappingPreview", "MappingTables",
+    "Moment", "NotAllowed", "NotRecordable", "NoticeUndelivered", "Options", "Page", "Paging", "ProxyRefused",
+    "RateLimited", "ReplyTooLarge", "RequestRefused", "RequestTooLarge", "Result", "RotationIncomplete", "Round",
+    "ScheduleState", "Scope", "SealBroken", "SealError", "SecretUnavailable", "Selection", "Session", "Site",
+    "SiteMap", "State", "Status", "StoreError", "StoreTooNew", "StoredConnection", "Tenant", "TimedOut", "Token",
+    "Trouble", "UnexpectedReply", "UnknownCommand", "UnknownConnection", "UnknownPlugin", "UnknownSite",
+    "Unreachable", "Upload", "Use", "VaultReference", "WrongLoop", "WrongProcess", "WrongUse", "command", "form_of",
+    "open_host", "parse_json", "url",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:  # where they are known without being brought in
@@ -130,8 +132,10 @@ if not TYPE_CHECKING:  # where they are known without being brought in
         "connector_host.configuration": "Configuration",
         "connector_host.host.host": "Host",
         "connector_host.host.session": "Session",
+        "connector_host.host.settings": "DateTimeSetting",
         "connector_host.manifests.forms": "Form FormField FormOption form_of",
         "connector_host.model.token": "Scope Token",
+        "connector_host.model.trouble": "Moment Trouble",
         "connector_host.model.authoring": "BlockingListing Failed Item Listing Page Upload command url",
         "connector_host.model.audit": "AuditHead AuditRecord AuditVerdict",
         "connector_host.model.caller": "Actor Caller Site SiteMap Tenant",

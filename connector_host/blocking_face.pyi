@@ -155,7 +155,7 @@ class BlockingHealth(Protocol):
     def send_trial(self, recipient: str) -> Mapping[str, str]:
         """Send somebody a message of no concern, by every notifier; return why it failed, by the notifier's class."""
 
-class BlockingIntake(Protocol):
+class BlockingIntakes(Protocol):
     """What was taken in, read on; and schedules."""
 
     def read(
@@ -196,7 +196,7 @@ class BlockingMappings(Protocol):
     def put(self, connection: str, command: str, tables: MappingTables) -> MappingTables:
         """Give a connection tables of its own, used from the next page on; `tables.version` is the one changed."""
 
-    def reset(self, connection: str, command: str) -> MappingTables:
+    def reset(self, connection: str, command: str, version: int | None = ...) -> MappingTables:
         """Take a connection's own tables away, so that the manifest's are used; raises as put() does."""
 
     def preview(
@@ -212,6 +212,9 @@ class BlockingUsage(Protocol):
 
     def calls_of(self, names: Sequence[str], hours: float = ...) -> Mapping[str, Calls]:
         """Return how often many connections were used, and how that went, in so many hours; by their names."""
+
+    def busiest(self, hours: float = ..., most: int = ...) -> Mapping[str, Calls]:
+        """Return the connections that were used most in so many hours, by their names, busiest first."""
 
     def calls_by_hour(self, names: Sequence[str] | None = ..., hours: int = ...) -> Mapping[str, Calls]:
         """Return how much connections were used in each of so many hours, oldest first, by 2026-01-31T08 (UTC)."""
@@ -263,19 +266,19 @@ class BlockingTransfers(Protocol):
         """Return what take() with `replace_existing` would change, connection by connection; changes nothing."""
 
 class BlockingUploads(Protocol):
-    """Files kept until their command has run: a folder in the host's data folder. Each belongs to who put it there."""
+    """Files kept until their command has run: a folder of each owner's in the host's data folder."""
 
     def of(self, owner: Actor) -> BlockingUploads:
         """Return the same for somebody's own files."""
 
     def put(self, name: str, content: bytes, media_type: str = ...) -> str:
-        """Keep a file; raises BadSetting where it, or all of them together, would be too large."""
+        """Keep a file; raises BadSetting where it, or all together, would be too large, or one has too many."""
 
     def find(self, reference: str) -> Upload | None:
         """Return a kept file, or None where there is none of this owner's."""
 
     def remove(self, reference: str) -> None:
-        """Forget a file; one that is not there is no error."""
+        """Forget a file, whosever it is; one that is not there is no error."""
 
 class BlockingSession(Protocol):
     """A host as one caller sees it."""
@@ -305,7 +308,7 @@ class BlockingSession(Protocol):
         """Health checks; the operator's."""
 
     @property
-    def intake(self) -> BlockingIntake:
+    def intake(self) -> BlockingIntakes:
         """What was taken in, read on in order of arrival; and the schedules by which it is fetched."""
 
     @property
@@ -396,6 +399,9 @@ class BlockingHost(Protocol):
 
     def as_operator(self) -> BlockingSession:
         """Return a session of the operator, who may do everything."""
+
+    def why_not_ready(self) -> str:
+        """Return what keeps the host from working: its store or key, or what runs by itself; empty for nothing."""
 
     @property
     def doorkeeper(self) -> Doorkeeper:

@@ -17,6 +17,7 @@ from connector_host.model.caller import Caller
 from connector_host.model.connection import BulkOutcome
 from connector_host.model.errors import WrongUse
 from connector_host.model.result import Result, Status
+from connector_host.model.times import in_utc
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -109,10 +110,9 @@ def acting_caller() -> Caller | None:
 def moment(text: str | None) -> datetime | None:
     """Return a time that was written as ISO 8601, in UTC where it has no offset; raises WrongUse."""
     try:
-        found = datetime.fromisoformat(text) if text else None
-    except ValueError:
+        return in_utc(datetime.fromisoformat(text)).astimezone(UTC) if text else None
+    except (ValueError, OverflowError):
         raise WrongUse(f"'{text}' is no time: write it as 2026-01-31T08:00:00Z.") from None
-    return found and found.replace(tzinfo=found.tzinfo or UTC)
 
 
 def exit_code(result: Result) -> int:
@@ -122,7 +122,7 @@ def exit_code(result: Result) -> int:
 
 def seconds(moment: str | None) -> str:
     """Return an ISO 8601 time without its fraction, as a table has room for."""
-    return "" if moment is None else f"{moment.partition('.')[0].removesuffix('Z')}Z"
+    return "" if not moment else f"{moment.partition('.')[0].removesuffix('Z')}Z"
 
 
 def say(output: str, document: Any, words: str) -> None:

@@ -116,7 +116,7 @@ async def _serve(
                 click.echo("Running health checks and scheduled intakes as they fall due (Ctrl-C ends it).", err=True)
             async with served(app, host, http, base_url) as address:
                 if scheduler:
-                    group.start_soon(session.health.serve, address)
+                    group.start_soon(session.health.serve, "" if address.startswith("unix:") else address)
                     group.start_soon(session.intake.serve)
                 await greet(session, address)
                 async for _ in signals:

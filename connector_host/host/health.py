@@ -20,6 +20,7 @@ from connector_host.model.errors import StoreError, WrongUse
 from connector_host.model.invocation import Invocation, new_id
 from connector_host.model.result import Result, Status
 
+_WHAT = "The health checks"
 JITTER = 0.1  # of the interval, either way
 log = logging.getLogger("connector_host")
 
@@ -45,7 +46,7 @@ class Health:
         `page` is the address of the page, where there is one: messages say where to mend what fails.
         """
         self._page = page
-        await serve(self._core, "The health checks", self.run_due)
+        await serve(self._core, _WHAT, self.run_due)
 
     async def run_due(self) -> Round:
         """Run every check that is due, each once however long it has been due, many at a time.
@@ -62,7 +63,7 @@ class Health:
             else:
                 done.failed += 1
 
-        await run_claimed(self._core, self._claim, one)
+        await run_claimed(self._core, _WHAT, self._claim, one)
         done.undelivered = self._notices.undelivered
         return done
 

@@ -95,7 +95,7 @@ async def _invoke(core: Core, run: Run, reveal: Reveal | None) -> Result:
     result = run.report(rules, output)
     if run.accepted or output.failures[0][1].kind is not Kind.INVALID_INPUT:
         result = await run.record(output, result)
-    core.observe("invocation.finished", _facts(result))
+    core.observe("invocation.finished", {**_facts(result), "unsaved": invocation.draft is not None})
     return result
 
 

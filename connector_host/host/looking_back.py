@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from connector_host.host.access import Right
 from connector_host.host.connections.reading import find, granted_to
 from connector_host.host.core import Core
@@ -10,8 +12,12 @@ from connector_host.model.connection import StoredConnection
 from connector_host.model.errors import BadSetting
 from connector_host.model.history import HistoryFilter, HistoryPage, HistoryRecord
 from connector_host.model.intake import IntakeRecord
+from connector_host.model.result import Status
+from connector_host.model.times import in_utc
 
 EVERYTHING = HistoryFilter()
+MOST = 10_000  # runs at once
+AT_ONCE = 200  # of which some may not be the caller's to read
 
 
 async def may_read(core: Core, record: HistoryRecord, caller: Principal) -> bool:
@@ -21,8 +27,10 @@ async def may_read(core: Core, record: HistoryRecord, caller: Principal) -> bool
     if not within(record, caller):
         return False
     stored = await core.store.connections.get(connection_id=record.connection_id) if record.connection_id else None
-    granted = await granted_to(core, stored, caller) if stored is not None else frozenset()
     own = record.actor in (actor_of(caller), HEALTH_CHECK)
+    if stored is None:  # the connection is gone: one's own runs stay one's own
+        return record.actor == actor_of(caller)
+    granted = await granted_to(core, stored, caller)
     return Right.ADMINISTER in granted or (Right.USE in granted and own)
 
 
@@ -32,11 +40,17 @@ def within(record: HistoryRecord, caller: Caller) -> bool:
 
 
 async def runs_of(
-    core: Core, stored: StoredConnection, caller: Principal, limit: int, *, checks: bool = False
+    core: Core,
+    stored: StoredConnection,
+    caller: Principal,
+    limit: int,
+    wanted: HistoryFilter = EVERYTHING,
+    *,
+    checks: bool = False,
 ) -> Sequence[HistoryRecord]:
     """Return the newest runs of a connection that are the caller's to read, newest first."""
     whose = HEALTH_CHECK if checks else await _whose(core, stored, caller)
-    found = await core.store.history.search(EVERYTHING, limit, connection_id=stored.connection.id, actor=whose)
+    found = await core.store.history.search(wanted, limit, connection_id=stored.connection.id, actor=whose)
     return found if checks or isinstance(caller, Operator) else [one for one in found if within(one, caller)]
 
 
@@ -47,11 +61,18 @@ async def intake_records_of(
     if Right.ADMINISTER in await granted_to(core, stored, caller):
         return await core.store.intake.recent(stored.connection.id, command, limit)
     assert isinstance(caller, Caller)  # noqa: S101 - the operator administers everything
+    if caller.site is None and caller.tenant is not None:
+        return []  # what is of no site is nobody's who belongs to a tenant
     return await core.store.intake.recent(stored.connection.id, command, limit, site=caller.site)
 
 
 async def search(core: Core, caller: Principal, wanted: HistoryFilter, after: str, limit: int) -> HistoryPage:
     """Return a page of the runs looked for that are the caller's to read; raises UnknownConnection, BadSetting."""
+    if not 1 <= limit <= MOST:
+        raise BadSetting(f"From 1 to {MOST:,} runs are read at once.")
+    if wanted.status is not None and wanted.status not in set(Status):
+        raise BadSetting(f"There is no status '{wanted.status[:40]}'. There are: {', '.join(Status)}.")
+    wanted = replace(wanted, since=wanted.since and in_utc(wanted.since), until=wanted.until and in_utc(wanted.until))
     stored = await find(core, wanted.connection, caller) if wanted.connection is not None else None
     if after:
         last = await core.store.history.get(after)
@@ -61,11 +82,12 @@ async def search(core: Core, caller: Principal, wanted: HistoryFilter, after: st
     connection_id = stored.connection.id if stored is not None else None
     kept: list[HistoryRecord] = []
     while len(kept) <= limit:
+        most = limit + 1 if isinstance(caller, Operator) else max(limit + 1, AT_ONCE)
         some = await core.store.history.search(
-            wanted, limit + 1, connection_id=connection_id, actor=whose, after=after or None
+            wanted, most, connection_id=connection_id, actor=whose, after=after or None
         )
-        kept += some if isinstance(caller, Operator) else [one for one in some if within(one, caller)]
-        if len(some) <= limit:
+        kept += some if isinstance(caller, Operator) else [one for one in some if await may_read(core, one, caller)]
+        if len(some) < most:
             break
         after = some[-1].invocation_id
     return HistoryPage(kept[:limit], kept[limit - 1].invocation_id if len(kept) > limit else "")

@@ -1,6 +1,7 @@
 """How each person wants times written: a format and a zone of their own, the host's where they said nothing."""
 
 import json
+import re
 from datetime import datetime
 
 import msgspec
@@ -42,10 +43,10 @@ class Preferences:
 
 def _check(wanted: DateTimeSetting) -> None:
     wanted.zone()
-    written = _TRIED.strftime(wanted.format) if len(wanted.format) <= LONGEST else ""
     try:
+        written = _TRIED.strftime(wanted.format) if len(wanted.format) <= LONGEST else ""
         read = datetime.strptime(written, wanted.format)  # noqa: DTZ007 - the same
-    except ValueError:
+    except (ValueError, re.error):
         read = None
     if read is None or (read.date(), read.hour, read.minute) != (_TRIED.date(), _TRIED.hour, _TRIED.minute):
         raise BadSetting(

@@ -52,8 +52,9 @@ class Run(Struct, eq=False):
         """Return what maps an intake's records: the connection's own tables, or the manifest's. Raises StoreError."""
         command, connection = self.invocation.command, self.invocation.stored.connection
         assert command.intake is not None  # noqa: S101 - only intakes are mapped
-        own = None if self.invocation.draft else await self.core.store.mappings.get(connection.id, command.id)
-        return Mapper((own or tables_in(command.intake)).laid_over(command.intake))
+        kept = None if self.invocation.draft else await self.core.store.mappings.get(connection.id, command.id)
+        tables = kept if kept is not None and kept.own else tables_in(command.intake)
+        return Mapper(tables.laid_over(command.intake))
 
     async def intend(self, inputs: str) -> None:
         """Tell the store what is about to run; raises NotRecordable, and then nothing may be sent."""

@@ -33,11 +33,11 @@ async def serve(core: Core, what: str, run_due: Callable[[], Awaitable[object]])
 
 
 async def run_claimed(
-    core: Core, claim: Callable[[int], Awaitable[Sequence[C]]], one: Callable[[C], Awaitable[None]]
+    core: Core, what: str, claim: Callable[[int], Awaitable[Sequence[C]]], one: Callable[[C], Awaitable[None]]
 ) -> None:
     """Run everything that is due: claim as many as there is room for, and more as they end. Raises StoreError."""
     try:
-        await _run_all(core, claim, one)
+        await _run_all(core, what, claim, one)
     except* StoreError as errors:
         first = errors.split(StoreError)[0]
     else:
@@ -46,7 +46,7 @@ async def run_claimed(
 
 
 async def _run_all(
-    core: Core, claim: Callable[[int], Awaitable[Sequence[C]]], one: Callable[[C], Awaitable[None]]
+    core: Core, what: str, claim: Callable[[int], Awaitable[Sequence[C]]], one: Callable[[C], Awaitable[None]]
 ) -> None:
     most, running = core.settings.limits.concurrency, 0
     finish, finished = anyio.create_memory_object_stream[None](most)
@@ -58,11 +58,13 @@ async def _run_all(
     async with anyio.create_task_group() as group, finish, finished:
         claims = await claim(most)
         while claims or running:
+            core.heartbeats[what] = core.clock.monotonic()
             for claimed in claims:
                 group.start_soon(whole, claimed)
             running += len(claims)
-            await finished.receive()
-            running -= 1
+            with anyio.move_on_after(TICK_SECONDS):  # what takes long keeps nothing else waiting
+                await finished.receive()
+                running -= 1
             claims = await claim(most - running) if running <= most // 2 else []
 
 
@@ -72,6 +74,6 @@ def stuck(core: Core) -> list[str]:
     return [what for what, at in core.heartbeats.items() if now - at > STALE_SECONDS]
 
 
-def claimed_for(core: Core) -> timedelta:
-    """Return how long a claim holds: a run's deadline, and some."""
-    return timedelta(seconds=core.settings.limits.deadline_seconds + CLAIM_MARGIN)
+def claimed_for(core: Core, deadline: float | None = None) -> timedelta:
+    """Return how long a claim holds: a run's deadline in seconds, the host's where it has none, and some."""
+    return timedelta(seconds=(deadline or core.settings.limits.deadline_seconds) + CLAIM_MARGIN)

@@ -15,7 +15,7 @@ from connector_host.host.core import Core
 from connector_host.host.diagnosis import diagnosis_of
 from connector_host.host.events import EventStream, stream_of
 from connector_host.host.health import Health
-from connector_host.host.intake.feed import Intake
+from connector_host.host.intake.feed import Intakes
 from connector_host.host.intake.mappings import Mappings
 from connector_host.host.intake.subscription import take_in
 from connector_host.host.invocation import command_of_kind, invoke, test_command
@@ -78,9 +78,9 @@ class Session:
         return Health(self._core, self._caller)
 
     @cached_property
-    def intake(self) -> Intake:
+    def intake(self) -> Intakes:
         """What was taken in, read on in order of arrival; and the schedules by which it is fetched."""
-        return Intake(self._core, self._caller)
+        return Intakes(self._core, self._caller)
 
     @cached_property
     def mappings(self) -> Mappings:
@@ -159,7 +159,7 @@ class Session:
         A record belongs to a site: who is elsewhere, and does not administer the connection, does not see it.
         """
         stored = await find(self._core, connection, self._caller)
-        found = self._core.registry.command(stored.connection.plugin, command)[1]
+        found = command_of(self._core, self._caller, stored.connection.plugin, command)[1]
         return await intake_records_of(self._core, stored, self._caller, found.id, limit)
 
     async def choices(self, plugin: str, command: str, parameter: str, connection: str) -> list[Choice]:

@@ -30,7 +30,7 @@ class DateTimeSetting(Struct, frozen=True):
 
         try:
             return ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise BadSetting(
                 f"The time zone '{self.time_zone}' is unknown. Use a name such as Europe/Berlin or UTC."
             ) from error

@@ -116,6 +116,6 @@ def checked_name(name: str, what: str) -> str:
     """Return the name as it is kept; raises BadSetting where it is empty, long, or cannot be printed or addressed."""
     if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
         raise BadSetting(f"A {what}'s name has 1 to {MAX_NAME} printable characters.")
-    if name.strip() in {".", ".."}:  # an address of the HTTP API would mean another place
+    if name.strip() in {".", "..", "*"}:  # an address of the HTTP API would mean another place, a filter every one
         raise BadSetting(f"A {what} cannot have the name '{name.strip()}'.")
     return plain_name(name)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connector_host.host.access import Right
-from connector_host.host.connections.reading import every, find
+from connector_host.host.connections.reading import every, find, granted_to
 from connector_host.host.core import Core
 from connector_host.model.caller import Operator, Principal
 from connector_host.model.connection import EVERYTHING
@@ -26,6 +26,20 @@ class Usage:
         found = {one: (await find(self._core, one, self._caller)).connection.id for one in names}
         calls = await self._core.store.usage.calls(list(found.values()), self._before(hours))
         return {name: calls.get(connection_id, Calls()) for name, connection_id in found.items()}
+
+    async def busiest(self, hours: float = 24, most: int = 50) -> Mapping[str, Calls]:
+        """Return the connections that were used most in so many hours, by their names, busiest first.
+
+        Those that the caller may not use are left out.
+        """
+        found: dict[str, Calls] = {}
+        for connection_id, calls in (await self._core.store.usage.calls(None, self._before(hours))).items():
+            stored = await self._core.store.connections.get(connection_id=connection_id)
+            if stored is not None and await granted_to(self._core, stored, self._caller):
+                found[stored.connection.name] = calls
+            if len(found) == most:
+                break
+        return found
 
     async def calls_by_hour(self, names: Sequence[str] | None = None, hours: int = 24) -> Mapping[str, Calls]:
         """Return how much connections were used in each of so many hours, oldest first, by 2026-01-31T08 (UTC).

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-_ID = re.compile(r"[A-Z0-9]{6,}|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}")
+_ID = re.compile(r"(?=.*[0-9])(?=.*[A-Z])[A-Z0-9]{6,}|[0-9a-f]{8}-[0-9a-f-]{27}|(?=.*[0-9])[0-9a-f]{16,}")
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*")
 DEEPEST = 200
 
@@ -29,8 +29,9 @@ def differences(before: Any, after: Any, path: str = "$", depth: int = 0) -> Ite
     if depth < DEEPEST and isinstance(before, dict) and isinstance(after, dict):
         yield from _of_pairs(before, after, [f"{path}{step(str(key))}" for key in {**before, **after}], depth)
     elif depth < DEEPEST and isinstance(before, list) and isinstance(after, list):
-        one, two = _by_key(before), _by_key(after)
-        yield from _of_pairs(one, two, [f"{path}[{key}]" for key in {**one, **two}], depth)
+        by_id = _have_ids(before) and _have_ids(after)
+        one, two = _keyed(before, by_id=by_id), _keyed(after, by_id=by_id)
+        yield from _of_pairs(one, two, [f"{path}[{'id ' if by_id else ''}{key}]" for key in {**one, **two}], depth)
     else:
         fleeting = type(before) is type(after) and isinstance(before, str) and _is_fleeting(before, after)
         yield Difference(path, "changed", before, after, fleeting)
@@ -38,7 +39,8 @@ def differences(before: Any, after: Any, path: str = "$", depth: int = 0) -> Ite
 
 def step(name: str) -> str:
     """Return a name as a step of a JSONPath."""
-    return f".{name}" if _PLAIN.fullmatch(name) else f"['{name}']"
+    quote = '"' if "'" in name else "'"
+    return f".{name}" if _PLAIN.fullmatch(name) else f"[{quote}{name}{quote}]"
 
 
 def _of_pairs(before: dict[Any, Any], after: dict[Any, Any], paths: list[str], depth: int) -> Iterator[Difference]:
@@ -51,12 +53,15 @@ def _of_pairs(before: dict[Any, Any], after: dict[Any, Any], paths: list[str], d
             yield from differences(before[key], after[key], path, depth + 1)
 
 
-def _by_key(values: list[Any]) -> dict[Any, Any]:
-    """Return a list's values by their ids, where each has one of its own; else by their places."""
+def _have_ids(values: list[Any]) -> bool:
+    """Whether each of a list's values has an id of its own."""
     ids = [value.get("id") if isinstance(value, dict) else None for value in values]
-    if values and all(isinstance(one, str | int) for one in ids) and len(set(ids)) == len(ids):
-        return dict(zip(ids, values, strict=True))
-    return dict(enumerate(values))
+    return all(isinstance(one, str | int) for one in ids) and len(set(ids)) == len(ids)
+
+
+def _keyed(values: list[Any], *, by_id: bool) -> dict[Any, Any]:
+    """Return a list's values by their ids, or by their places."""
+    return {value["id"]: value for value in values} if by_id else dict(enumerate(values))
 
 
 def _is_fleeting(before: str, after: str) -> bool:

@@ -37,7 +37,7 @@ class HistoryRecord(Struct, frozen=True):
     @property
     def repeatable(self) -> bool:
         """Whether it can be run again as it was: it did nothing at the product, and its inputs stand here whole."""
-        return self.effect in ("", "none") and "********" not in self.inputs
+        return self.effect == "none" and "********" not in self.inputs
 
     def document(self) -> dict[str, Any]:
         """Return the record as a JSON document, its texts parsed."""
@@ -49,7 +49,7 @@ class HistoryRecord(Struct, frozen=True):
         return {
             **{name: getattr(self, name) for name in ("status", "plugin", "command", "connection", "invocation_id")},
             **{name: getattr(self, name) for name in ("started_at", "duration_ms")},
-            "effect": self.effect or "none",
+            "effect": self.effect or "unknown",
             **dict.fromkeys(("raw_data", "context_data", "completeness", "intake")),
             "key_fields": {},
             "notes": [],
@@ -61,7 +61,8 @@ class HistoryFilter(Struct, frozen=True):
     """What is looked for in the history; what is left out is not asked about.
 
     `status` is a result's, `caller` and `text` are parts of what stands there (`text` in the error), whatever their
-    case among ASCII letters. `since` and `until` bound the time at which an invocation began: from, and before.
+    case among ASCII letters. `since` and `until` bound the time at which an invocation began: from, and before; in UTC
+    where they have no zone.
     """
 
     connection: str | None = None

@@ -20,7 +20,7 @@ class IntakeRecord(Struct, frozen=True):
     site: str | None = None
 
     def document(self) -> dict[str, Any]:
-        """Return the record as a JSON document, its texts parsed: `mapped` holds the `incident` and its `events`."""
+        """Return the record as a JSON document, its texts parsed: `mapped` holds the `incident` and the `event`."""
         return {**to_builtins(self), "raw": json.loads(self.raw), "mapped": json.loads(self.mapped)}
 
 
@@ -53,12 +53,14 @@ class FeedPage(Struct, frozen=True):
 class MappingTables(Struct, frozen=True):
     """An intake's field mapping: the incident table, and the event table of each source, lowest priority first.
 
-    `version` counts the changes of a connection's own tables; 0 is the manifest's.
+    `own` says that they are the connection's, not its manifest's; `version` counts the changes, also those that put
+    the manifest's back.
     """
 
     incident_fields: tuple[FieldMapping, ...]
     event_sources: tuple[EventSource, ...]
     version: int = 0
+    own: bool = False
 
     def laid_over(self, intake: Intake) -> Intake:
         """Return an intake that maps by these tables."""

@@ -11,6 +11,7 @@ from connector_host.model.requests import ItemResults, Paging, RequestTemplate, 
 MANIFEST, CODE = "manifest.yaml", "commands.py"  # the files of a plugin's folder
 COMMANDS = "commands"  # folder of files, one for each command
 SAMPLES = "samples"  # the same, of their samples
+FIELD_TYPES = ("text", "datetime", "integer")  # of rows of a field mapping
 
 
 class FieldMapping(Struct, frozen=True):

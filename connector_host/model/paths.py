@@ -28,7 +28,9 @@ class PathSyntaxError(ValueError):
 
 
 _EACH: Final = object()
-_STEP = re.compile(r"\.(?P<name>[A-Za-z_][\w-]*)|\['(?P<quoted>[^']*)'\]|\[(?P<index>\d+)\]|(?P<each>\[\*\]|\.\*)")
+_STEP = re.compile(
+    r"""\.(?P<name>[A-Za-z_][\w-]*)|\['(?P<quoted>[^']*)'\]|\["(?P<double>[^"]*)"\]|\[(?P<index>\d+)\]|(?P<each>\[\*\]|\.\*)"""
+)
 
 
 class _PlainPath:
@@ -43,6 +45,8 @@ class _PlainPath:
         """Return all values at the path, in document order."""
         found = [document]
         for step in self._steps:
+            if not found:
+                break
             if step is _EACH:
                 found = [child for value in found for child in _children(value)]
             else:
@@ -140,7 +144,7 @@ def _plain_steps(rest: str) -> tuple[Any, ...] | None:
         elif match["index"]:
             steps.append(int(match["index"]))
         else:
-            steps.append(match["name"] or match["quoted"])
+            steps.append(next(filter(None, match.group("name", "quoted", "double")), ""))
         position = match.end()
     return tuple(steps)
 

@@ -42,11 +42,11 @@ class FeedStore(Protocol):
     async def last_arrival(self) -> int:
         """Return the number of the last that arrived; 0 where there is none."""
 
-    async def acknowledged(self, reader: str) -> int:
-        """Return the number up to which a reader has read."""
+    async def acknowledged(self, person: str, reader: str) -> int:
+        """Return the number up to which a person's reader has read."""
 
-    async def acknowledge(self, reader: str, number: int) -> None:
-        """Note the number up to which a reader has read; never back."""
+    async def acknowledge(self, person: str, reader: str, number: int, most: int) -> bool:
+        """Note the number up to which a reader has read, never back; false where they have so many others already."""
 
 
 class ScheduleStore(Protocol):
@@ -58,24 +58,24 @@ class ScheduleStore(Protocol):
     async def remove(self, connection_id: str, command: str, entry: AuditEntry) -> bool:
         """Forget one; whether it was there."""
 
-    async def list(self, connection_id: str | None = None) -> Sequence[KeptSchedule]:
-        """Return all, or those of a connection, with the connections' names."""
+    async def list(self, connection_id: str | None = None, limit: int = 1000) -> Sequence[KeptSchedule]:
+        """Return those of a connection, or at most so many of all by their connections' names, which they have."""
 
     async def claim(self, claimant: str, now: datetime, until: datetime, limit: int) -> Sequence[KeptSchedule]:
         """Take at most `limit` that are due, of active connections, so that nobody else does before `until`."""
+
+    async def renew(self, kept: KeptSchedule, claimant: str, until: datetime) -> bool:
+        """Hold a claim until then; false where it is no longer the claimant's."""
 
     async def finish(self, kept: KeptSchedule, claimant: str) -> bool:
         """Keep how a run went and give the claim up; false where the claim is no longer the claimant's."""
 
 
 class MappingStore(Protocol):
-    """Field mappings of connections' own; with their connection they go."""
+    """Field mappings of connections' own, and that they were put back; with their connection they go."""
 
     async def get(self, connection_id: str, command: str) -> MappingTables | None:
-        """Return a connection's own; None where it has none."""
+        """Return what was kept last; None where nothing ever was."""
 
     async def put(self, connection_id: str, command: str, tables: MappingTables, entry: AuditEntry) -> bool:
         """Keep tables whose version is one more than what is there (1 where nothing is); false where it is not."""
-
-    async def remove(self, connection_id: str, command: str, entry: AuditEntry) -> bool:
-        """Forget a connection's own; whether it had any."""

@@ -225,46 +225,23 @@ insert into invocation (
 ) on conflict (id) do nothing;
 
 -- name: search_invocations
--- Newest first; of one kind of actor, and of one actor alone; those that come after a run.
+-- Newest first; what is looked for stands in conditions that are added, so that an index is used for it.
 select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
     actor_kind, actor_id, actor_site, actor_tenant, effect, request_id
-from invocation
-where true
-    and (:plugin is null or plugin = :plugin) and (:command is null or command = :command)
-    and (:status is null or status = :status) and (:caller is null or instr(lower(caller), lower(:caller)) > 0)
-    and (:since is null or started_at >= :since) and (:until is null or started_at < :until)
-    and (:text is null or instr(lower(error), lower(:text)) > 0)
-    and (:kind is null or actor_kind = :kind)
-    and (:actor_id is null or (actor_id = :actor_id and actor_site is :site and actor_tenant is :tenant))
-    and (:after is null or (started_at, rowid) < (select i.started_at, i.rowid from invocation i where i.id = :after))
-order by started_at desc, rowid desc limit :limit;
-
--- name: search_invocations_of
--- The same, of one connection, which has an index of its own.
-select id, plugin, command, connection, caller, status, started_at, duration_ms, inputs, error, result, connection_id,
-    actor_kind, actor_id, actor_site, actor_tenant, effect, request_id
-from invocation
-where connection_id = :connection_id
-    and (:plugin is null or plugin = :plugin) and (:command is null or command = :command)
-    and (:status is null or status = :status) and (:caller is null or instr(lower(caller), lower(:caller)) > 0)
-    and (:since is null or started_at >= :since) and (:until is null or started_at < :until)
-    and (:text is null or instr(lower(error), lower(:text)) > 0)
-    and (:kind is null or actor_kind = :kind)
-    and (:actor_id is null or (actor_id = :actor_id and actor_site is :site and actor_tenant is :tenant))
-    and (:after is null or (started_at, rowid) < (select i.started_at, i.rowid from invocation i where i.id = :after))
+from invocation where true
 order by started_at desc, rowid desc limit :limit;
 
 -- name: calls_of
--- Of the ids in a JSON list.
+-- Of the ids in a JSON list, or of all connections.
 with timed as (
     select connection_id, status, duration_ms,
         row_number() over (partition by connection_id order by duration_ms) as place,
         count(*) over (partition by connection_id) as total
     from invocation
-    where connection_id in (select value from json_each(:ids)) and started_at >= :since
+    where started_at >= :since and (:ids is null or connection_id in (select value from json_each(:ids)))
 )
 select connection_id, max(total), sum(status = 'Failed'), min(iif(place * 20 >= total * 19, duration_ms, null))
-from timed group by connection_id;
+from timed group by connection_id order by max(total) desc limit :limit;
 
 -- name: calls_by_hour
 -- Of the ids in a JSON list, or of all connections.
@@ -313,28 +290,39 @@ values (
     (select coalesce(max(r.arrived), 0) + 1 from intake_record r), :arrived_at
 )
 on conflict (connection, command, unique_key) do update set
-    raw = excluded.raw, mapped = excluded.mapped, arrived = excluded.arrived, arrived_at = excluded.arrived_at
+    raw = excluded.raw, mapped = excluded.mapped, site = excluded.site,
+    arrived = excluded.arrived, arrived_at = excluded.arrived_at
 where raw <> excluded.raw or mapped <> excluded.mapped;
 
 -- name: arrivals
 select arrived, connection, command, arrived_at, unique_key, raw, mapped, site from intake_record
-where arrived > :after and (:anywhere or site is :site) and (:connection is null or connection = :connection)
+where arrived > :after and (:anywhere or site is :site)
+order by arrived limit :limit;
+
+-- name: arrivals_of
+select arrived, connection, command, arrived_at, unique_key, raw, mapped, site from intake_record
+where connection = :connection and arrived > :after and (:anywhere or site is :site)
 order by arrived limit :limit;
 
 -- name: last_arrival
 select coalesce(max(arrived), 0) from intake_record;
 
 -- name: reader
-select arrived from intake_reader where name = :name;
+select arrived from intake_reader where person = :person and name = :name;
 
 -- name: move_reader
-insert into intake_reader (name, arrived) values (:name, :arrived)
-on conflict (name) do update set arrived = max(arrived, excluded.arrived);
+insert into intake_reader (person, name, arrived)
+select :person, :name, :arrived where (
+    select count(*) from intake_reader r where r.person = :person and r.name <> :name
+) < :most
+on conflict (person, name) do update set arrived = max(arrived, excluded.arrived);
 
 -- name: put_schedule
-insert into intake_schedule (connection_id, command, minutes, document)
-values (:connection_id, :command, :minutes, :document)
-on conflict (connection_id, command) do update set minutes = excluded.minutes, document = excluded.document;
+insert into intake_schedule (connection_id, command, minutes, document, due_at)
+values (:connection_id, :command, :minutes, :document, 0)
+on conflict (connection_id, command) do update set
+    minutes = excluded.minutes, document = excluded.document,
+    due_at = coalesce(last_run + excluded.minutes * 60, 0);
 
 -- name: remove_schedule
 delete from intake_schedule where connection_id = :connection_id and command = :command;
@@ -342,27 +330,33 @@ delete from intake_schedule where connection_id = :connection_id and command = :
 -- name: schedules
 select s.connection_id, c.name, s.command, s.document, s.last_run, s.status, s.words, s.counts
 from intake_schedule s join connection c on c.id = s.connection_id
-where :connection_id is null or s.connection_id = :connection_id
-order by c.name, s.command;
+order by c.name, s.command limit :limit;
+
+-- name: schedules_of
+select s.connection_id, c.name, s.command, s.document, s.last_run, s.status, s.words, s.counts
+from intake_schedule s join connection c on c.id = s.connection_id
+where s.connection_id = :connection_id order by s.command;
 
 -- name: claim_schedules
+-- What is due long after the longest interval was set by a clock that was ahead.
 update intake_schedule set claimant = :claimant, claimed_until = :until
 where (connection_id, command) in (
     select s.connection_id, s.command from intake_schedule s join connection c on c.id = s.connection_id
-    where c.active
-        and (
-            s.last_run is null or s.last_run + s.minutes * 60 <= :now
-            or s.last_run > :now + 86400 -- the clock was set back
-        )
-        and (s.claimed_until is null or s.claimed_until <= :now or s.claimed_until > :now + 86400)
-    order by s.last_run
+    where (s.due_at <= :now or s.due_at > :now + 691200) and c.active
+        and (s.claimed_until is null or s.claimed_until <= :now or s.claimed_until > :now + 691200)
+    order by s.due_at
     limit :limit
 )
 returning connection_id, command, document, last_run, status, words, counts;
 
+-- name: renew_schedule
+update intake_schedule set claimed_until = :until
+where connection_id = :connection_id and command = :command and claimant = :claimant;
+
 -- name: finish_schedule
 update intake_schedule set
-    last_run = :last_run, status = :status, words = :words, counts = :counts, claimant = null, claimed_until = null
+    last_run = :last_run, due_at = coalesce(:last_run, 0) + minutes * 60, status = :status, words = :words,
+    counts = :counts, claimant = null, claimed_until = null
 where connection_id = :connection_id and command = :command and claimant = :claimant;
 
 -- name: mapping
@@ -375,9 +369,6 @@ where :version = 1 + coalesce(
     (select m.version from field_mapping m where m.connection_id = :connection_id and m.command = :command), 0
 )
 on conflict (connection_id, command) do update set version = excluded.version, document = excluded.document;
-
--- name: remove_mapping
-delete from field_mapping where connection_id = :connection_id and command = :command;
 
 -- name: known_keys
 select count(*) from intake_record
@@ -395,7 +386,7 @@ on conflict (connection, command, name) do update set position = excluded.positi
 -- name: recent_intake_records
 select unique_key, raw, mapped, site from intake_record
 where connection = :connection and command = :command and (:anywhere or site is :site)
-order by number desc limit :limit;
+order by arrived desc limit :limit;
 
 -- name: key_of
 select invocation_id, inputs, process, at from idempotency_key where scope = :scope and key = :key;

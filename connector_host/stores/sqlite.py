@@ -24,7 +24,7 @@ from connector_host.stores.sqlite_connections import SqliteConnections
 from connector_host.stores.sqlite_health import SqliteHealth
 from connector_host.stores.sqlite_history import SqliteHistory
 from connector_host.stores.sqlite_idempotency import SqliteIdempotency
-from connector_host.stores.sqlite_intake import SqliteFeed, SqliteIntakeLog, SqliteMappings, SqliteSchedules
+from connector_host.stores.sqlite_intake import SqliteFeed, SqliteIntake, SqliteMappings, SqliteSchedules
 from connector_host.stores.sqlite_keys import SqliteKeys
 from connector_host.stores.sqlite_leases import SqliteLeases
 from connector_host.stores.sqlite_sites import SqliteSites
@@ -63,7 +63,7 @@ class SqliteStore:
         self.usage = SqliteUsage(self._database, self.history)
         self.leases = SqliteLeases(self._database)
         self.idempotency = SqliteIdempotency(self._database, self._presence, self._journal)
-        self.intake = SqliteIntakeLog(self._database)
+        self.intake = SqliteIntake(self._database)
         self.feed, self.schedules = SqliteFeed(self._database), SqliteSchedules(self._database)
         self.mappings = SqliteMappings(self._database)
         self.tokens = SqliteTokens(self._database)

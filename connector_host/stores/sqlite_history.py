@@ -144,14 +144,18 @@ class SqliteHistory:
     ) -> Sequence[HistoryRecord]:
         """Return the newest of those looked for, newest first."""
         await self.gather()
-        values = {**asdict(wanted), "limit": limit, "after": after, "connection_id": connection_id}
-        values |= {name: iso(at) if (at := values[name]) else None for name in ("since", "until")}
-        values |= {"kind": None, "actor_id": None, "site": None, "tenant": None}
+        values = {name: value for name, value in asdict(wanted).items() if value is not None and name != "connection"}
+        values |= {name: iso(values[name]) for name in ("since", "until") if name in values}
+        values |= {"connection_id": connection_id} if connection_id is not None else {}
+        values |= {"after": after} if after is not None else {}
         if actor is not None:
-            values |= {"kind": actor.kind, "actor_id": actor.id or None, "site": actor.site, "tenant": actor.tenant}
+            values["kind"] = actor.kind
+            if actor.id:
+                values |= {"actor_id": actor.id, "site": actor.site, "tenant": actor.tenant}
+        conditions = [_CONDITIONS[name] for name in values if name in _CONDITIONS]
         with self._database.reading() as db:
-            query = "search_invocations" if connection_id is None else "search_invocations_of"
-            return [_record_of(row) for row in db.rows(query, **values)]
+            found = db.found("search_invocations", conditions, limit=limit, **values)
+        return [_record_of(row) for row in found]
 
     async def get(self, invocation_id: str) -> HistoryRecord | None:
         """One by its id."""
@@ -191,6 +195,19 @@ def _trusted(db: Statements, now: float) -> tuple[float, float]:
     return min(at, now), now - at if first else 0.0
 
 
+_CONDITIONS = {
+    "connection_id": "connection_id = :connection_id",
+    "plugin": "plugin = :plugin",
+    "command": "command = :command",
+    "status": "status = :status",
+    "caller": "instr(lower(caller), lower(:caller)) > 0",
+    "text": "instr(lower(error), lower(:text)) > 0",
+    "since": "started_at >= :since",
+    "until": "started_at < :until",
+    "kind": "actor_kind = :kind",
+    "actor_id": "actor_id = :actor_id and actor_site is :site and actor_tenant is :tenant",
+    "after": "(started_at, rowid) < (select i.started_at, i.rowid from invocation i where i.id = :after)",
+}
 _BEFORE_ACTOR = 12  # columns of a row
 
 

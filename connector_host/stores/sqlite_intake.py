@@ -24,7 +24,7 @@ from connector_host.stores.database import Database
 from connector_host.stores.statements import Statements
 
 
-class SqliteIntakeLog:
+class SqliteIntake:
     """Records taken in."""
 
     def __init__(self, database: Database) -> None:
@@ -75,9 +75,12 @@ class SqliteFeed:
         self, after: int, limit: int, *, connection_id: str | None = None, site: str | None = ANYWHERE
     ) -> Sequence[Arrival]:
         """Return those that arrived after a number, in their order."""
-        values = {"after": after, "limit": limit, "connection": connection_id}
+        values = {"after": after, "limit": limit, "anywhere": site == ANYWHERE, "site": site}
         with self._database.reading() as db:
-            rows = db.rows("arrivals", anywhere=site == ANYWHERE, site=site, **values)
+            if connection_id is None:
+                rows = db.rows("arrivals", **values)
+            else:
+                rows = db.rows("arrivals_of", connection=connection_id, **values)
             return [
                 Arrival(number, whence, command, at, IntakeRecord(*record))
                 for number, whence, command, at, *record in rows
@@ -88,15 +91,16 @@ class SqliteFeed:
         with self._database.reading() as db:
             return int(db.row("last_arrival")[0])
 
-    async def acknowledged(self, reader: str) -> int:
+    async def acknowledged(self, person: str, reader: str) -> int:
         """Return how far a reader has come."""
         with self._database.reading() as db:
-            row = db.row("reader", name=reader)
+            row = db.row("reader", person=person, name=reader)
             return row[0] if row else 0
 
-    async def acknowledge(self, reader: str, number: int) -> None:
+    async def acknowledge(self, person: str, reader: str, number: int, most: int) -> bool:
         """Note how far a reader has come; never back."""
-        await self._database.write(lambda db: db.change("move_reader", name=reader, arrived=number))
+        values = {"person": person, "name": reader, "arrived": number, "most": most}
+        return bool(await self._database.write(lambda db: db.change("move_reader", **values)))
 
 
 class SqliteSchedules:
@@ -128,10 +132,13 @@ class SqliteSchedules:
 
         return await self._database.write(work)
 
-    async def list(self, connection_id: str | None = None) -> Sequence[KeptSchedule]:
+    async def list(self, connection_id: str | None = None, limit: int = 1000) -> Sequence[KeptSchedule]:
         """Return all, or those of a connection."""
         with self._database.reading() as db:
-            rows = db.rows("schedules", connection_id=connection_id)
+            if connection_id is None:
+                rows = db.rows("schedules", limit=limit)
+            else:
+                rows = db.rows("schedules_of", connection_id=connection_id)
         return [_kept(row[0], row[3], row[4:], connection=row[1]) for row in rows]
 
     async def claim(self, claimant: str, now: datetime, until: datetime, limit: int) -> Sequence[KeptSchedule]:
@@ -139,6 +146,12 @@ class SqliteSchedules:
         values = {"claimant": claimant, "now": now.timestamp(), "until": until.timestamp(), "limit": limit}
         rows = await self._database.write(lambda db: db.rows("claim_schedules", **values))
         return [_kept(row[0], row[2], row[3:]) for row in rows]
+
+    async def renew(self, kept: KeptSchedule, claimant: str, until: datetime) -> bool:
+        """Hold a claim for longer."""
+        values = {"connection_id": kept.connection_id, "command": kept.schedule.command, "claimant": claimant}
+        found = await self._database.write(lambda db: db.change("renew_schedule", until=until.timestamp(), **values))
+        return bool(found)
 
     async def finish(self, kept: KeptSchedule, claimant: str) -> bool:
         """Keep how a run went, and give the claim up."""
@@ -184,16 +197,5 @@ class SqliteMappings:
             if kept:
                 append(db, entry)
             return kept
-
-        return await self._database.write(work)
-
-    async def remove(self, connection_id: str, command: str, entry: AuditEntry) -> bool:
-        """Forget a connection's own; whether it had any."""
-
-        def work(db: Statements) -> bool:
-            found = bool(db.change("remove_mapping", connection_id=connection_id, command=command))
-            if found:
-                append(db, entry)
-            return found
 
         return await self._database.write(work)

@@ -17,11 +17,14 @@ class SqliteUsage:
         self._database = database
         self._history = history
 
-    async def calls(self, connection_ids: Sequence[str], since: datetime) -> Mapping[str, Calls]:
+    async def calls(
+        self, connection_ids: Sequence[str] | None, since: datetime, most: int = 1000
+    ) -> Mapping[str, Calls]:
         """Return how much many connections were used."""
         await self._history.gather()
+        ids = None if connection_ids is None else json.dumps(list(connection_ids))
         with self._database.reading() as db:
-            rows = db.rows("calls_of", ids=json.dumps(list(connection_ids)), since=iso(since))
+            rows = db.rows("calls_of", ids=ids, since=iso(since), limit=most)
             return {connection_id: Calls(*counts) for connection_id, *counts in rows}
 
     async def by_hour(self, since: datetime, connection_ids: Sequence[str] | None) -> Mapping[str, Calls]:

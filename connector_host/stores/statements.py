@@ -28,6 +28,11 @@ class Statements:
         """Return all rows of a query."""
         return self.raw.execute(self._sql[statement], values).fetchall()
 
+    def found(self, statement: str, conditions: Iterable[str], /, **values: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of a query with `where true` that meet these conditions too, each SQL of ours."""
+        sql = self._sql[statement].replace("where true", " and ".join(["where true", *conditions]))
+        return self.raw.execute(sql, values).fetchall()
+
     def row(self, statement: str, /, **values: Any) -> Any:
         """Return the first row of a query, or None."""
         return self.raw.execute(self._sql[statement], values).fetchone()

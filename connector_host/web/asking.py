@@ -14,6 +14,7 @@ from connector_host.host.session import Session
 from connector_host.model.json_text import parse_json
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.result import json_text
+from connector_host.model.times import in_utc
 from connector_host.model.token import Scope, Token
 from connector_host.web.guard import part_of
 from connector_host.web.problems import Problem
@@ -70,10 +71,9 @@ class Ask(Struct, frozen=True):
         """Return a time of the query (ISO 8601; without an offset in UTC); raises Problem."""
         text = self.query(name)
         try:
-            found = datetime.fromisoformat(text) if text else None
-        except ValueError:
+            return in_utc(datetime.fromisoformat(text)).astimezone(UTC) if text else None
+        except (ValueError, OverflowError):
             raise wrong(f"/query/{name}", "It is a time, as 2026-01-31T08:00:00Z.") from None
-        return found and found.replace(tzinfo=found.tzinfo or UTC)
 
     def version(self) -> int:
         """Return the version that a change is made for; raises Problem where If-Match does not say it."""

@@ -10,7 +10,8 @@ from connector_host.model.result import Status
 from connector_host.ports.hookspecs import plug
 
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-CONNECTIONS = 200  # as labels; then `other`
+CONNECTIONS = 200  # as labels; then OTHER
+OTHER = "other"
 LIMITS = 5000  # of connections that were used last
 
 
@@ -34,18 +35,10 @@ class Metrics:
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
         """Take an event of the host."""
         if event == "invocation.finished":
-            status = str(facts.get("status", ""))
-            self._invocations[str(facts.get("plugin", "")), str(facts.get("command", "")), status] += 1
-            seconds = float(facts.get("duration_ms", 0)) / 1000
-            self._seconds += seconds
-            for bound in _BUCKETS:
-                self._buckets[bound] += seconds <= bound
-            name = self._label(facts)
-            self._by_connection[name] += 1
-            if facts.get("command") == "test_connection":
-                self._up[name] = status == Status.PASSED
-            if facts.get("caller") == str(INTAKE_SCHEDULE) and status == Status.PASSED:
-                self._taken_in_at[name] = time.time()
+            self._finished(facts)
+        elif event == "connection.removed":
+            for known in (self._up, self._taken_in_at, self._limits):
+                known.pop(str(facts.get("connection", "")), None)
         elif event == "intake.stored":
             self._taken_in[self._label(facts)] += facts["new"]
         elif event == "request.delayed":
@@ -54,6 +47,20 @@ class Metrics:
             self._note_limit(facts)
         elif event in ("request.sent", "request.retried"):
             self._requests[event.partition(".")[2]] += 1
+
+    def _finished(self, facts: Mapping[str, Any]) -> None:
+        status = str(facts.get("status", ""))
+        self._invocations[str(facts.get("plugin", "")), str(facts.get("command", "")), status] += 1
+        seconds = float(facts.get("duration_ms", 0)) / 1000
+        self._seconds += seconds
+        for bound in _BUCKETS:
+            self._buckets[bound] += seconds <= bound
+        name = self._label(facts)
+        self._by_connection[name] += 1
+        if facts.get("command") == "test_connection" and not facts.get("unsaved") and name != OTHER:
+            self._up[name] = status == Status.PASSED
+        if facts.get("actor") == INTAKE_SCHEDULE and status == Status.PASSED and name != OTHER:
+            self._taken_in_at[name] = time.time()
 
     def _limit_lines(self) -> Iterator[str]:
         for place, name in enumerate(("limit_used", "limit_allowed")):
@@ -75,7 +82,7 @@ class Metrics:
         name = str(facts.get("connection", ""))
         if name not in self._names and len(self._names) < CONNECTIONS:
             self._names.add(name)
-        return name if name in self._names else "other"
+        return name if name in self._names else OTHER
 
     def limit_of(self, connection: str) -> tuple[int, int] | None:
         """Return how many requests of how many a connection used lately, of its limit that is used most."""

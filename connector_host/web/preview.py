@@ -4,13 +4,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 import anyio
 import anyio.to_thread
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -21,10 +21,10 @@ from starlette.types import ASGIApp
 from connector_host.authoring.checking import validate
 from connector_host.authoring.page import page_of
 from connector_host.manifests.forms import form_of
+from connector_host.model.boundary import outcome_of
 from connector_host.web.guard import Guard
 from connector_host.web.page import views
 
-HERE = Path(__file__).parent
 LOOK_SECONDS, KIT_SECONDS = 0.5, 300
 _CACHES = {"__pycache__", ".git", ".venv", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 
@@ -37,37 +37,43 @@ class Preview:
         self._stamp = ""
         self._shown: Mapping[str, Any] = {}
         self._grade: Mapping[str, Any] = {}
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals |= {"views": views}
+        self._templates = views.environment(views=views)
 
     def app(self, base: str, hosts: frozenset[str]) -> ASGIApp:
         """Return the application: the page, and what is asked again and again."""
         routes = [
-            Mount("/static", StaticFiles(directory=HERE / "static")),
+            Mount("/static", StaticFiles(directory=views.HERE / "static")),
             Route("/", self._page, methods=["GET"]),
             Route("/now", self._now, methods=["GET"]),
         ]
         return Guard(Starlette(routes=routes), base, hosts)
 
     async def watch(self) -> None:
-        """Look at the folder for ever; what is new is checked at once, and graded after."""
-        while True:
-            stamp = await anyio.to_thread.run_sync(self._stamp_now)
-            if stamp != self._stamp:
-                self._shown = await anyio.to_thread.run_sync(self._looked_at)
-                self._stamp, self._grade = stamp, {}
-                self._grade = await anyio.to_thread.run_sync(self._graded)
-            await anyio.sleep(LOOK_SECONDS)
+        """Look at the folder for ever; what is new is checked at once, and graded beside it."""
+        async with anyio.create_task_group() as group:
+            while True:
+                stamp = await anyio.to_thread.run_sync(self._stamp_now)
+                if stamp != self._stamp:
+                    shown, error = await outcome_of(anyio.to_thread.run_sync(self._looked_at))
+                    self._shown = shown or {"problems": (), "manifest": None, "fault": str(error)}
+                    self._stamp, self._grade = stamp, {}
+                    group.start_soon(self._grade_it, stamp)
+                await anyio.sleep(LOOK_SECONDS)
+
+    async def _grade_it(self, stamp: str) -> None:
+        """Grade what stands there; what came meanwhile is graded by itself."""
+        grade, error = await outcome_of(anyio.to_thread.run_sync(self._graded))
+        if stamp == self._stamp:
+            self._grade = grade or _ungraded(str(error))
 
     def _stamp_now(self) -> str:
-        files = [file for file in sorted(self._folder.rglob("*")) if file.is_file() and not _CACHES & set(file.parts)]
-        return json.dumps([[str(file), file.stat().st_mtime_ns, file.stat().st_size] for file in files])
+        found = []
+        for file in sorted(self._folder.rglob("*")):
+            if not _CACHES & set(file.relative_to(self._folder).parts):
+                with suppress(OSError):  # an editor has put another in its place
+                    facts = file.stat()
+                    found.append([str(file), facts.st_mtime_ns, facts.st_size])
+        return json.dumps(found)
 
     def _looked_at(self) -> Mapping[str, Any]:
         findings = validate(self._folder, self._schemas)
@@ -92,7 +98,7 @@ class Preview:
         try:
             report: Mapping[str, Any] = json.loads(done.stdout)
         except ValueError:
-            return {"grade": "none", "failed": [{"rule": "the kit", "about": "", "detail": done.stderr.strip()[-500:]}]}
+            return _ungraded(done.stderr)
         return {**report, "failed": [one for one in report["checks"] if one["outcome"] == "failed"]}
 
     async def _page(self, _request: Request) -> Response:
@@ -110,11 +116,12 @@ class Preview:
 
     def _answer(self, name: str) -> Response:
         nonce = token_hex(12)
-        shown = {"manifest": None, "problems": (), **self._shown}
+        shown = {"manifest": None, "problems": (), "fault": "", **self._shown}
         facts = {**shown, "grade": self._grade, "version": self._version, "nonce": nonce, "folder": self._folder.name}
         text = self._templates.get_template(name).render({**facts, "ready": bool(self._shown)})
-        policy = (
-            f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; "
-            "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-        )
-        return HTMLResponse(text, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+        headers = {"Content-Security-Policy": views.policy(nonce), "Cache-Control": "no-store"}
+        return HTMLResponse(text, headers=headers)
+
+
+def _ungraded(why: str) -> Mapping[str, Any]:
+    return {"grade": "none", "failed": [{"rule": "the kit", "about": "", "detail": why.strip()[-500:]}]}

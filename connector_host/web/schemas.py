@@ -128,6 +128,7 @@ OWN_SCHEMAS: Mapping[str, Any] = {
             "incident_fields": {"type": "array", "items": _ROW},
             "event_sources": {"type": "array", "items": _SOURCE},
             "version": {"type": "integer"},
+            "own": {"type": "boolean", "description": "Whether they are the connection's own."},
         },
     },
     "Site": {

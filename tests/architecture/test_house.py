@@ -17,8 +17,8 @@ PLUGIN = ROOT / "plugins" / "pagerduty"
 FILES = sorted([*MODULES.values(), *PLUGIN.glob("*.py")])
 FLOORS = {
     "model": 0, "ports": 1, "http": 2, "manifests": 3, "running": 3, "stores": 3, "crypto": 3, "notifiers": 3,
-    "host": 4, "configuration": 4, "parts": 5, "app": 6, "logs": 6, "portals": 1, "blocking_face": 6, "blocking": 7, "__init__": 6, "authoring": 7, "testing": 8, "web": 7, "cli": 8,
-    "__main__": 9,
+    "host": 4, "configuration": 4, "parts": 5, "app": 6, "logs": 6, "portals": 1, "blocking_face": 6, "blocking": 7, "__init__": 6, "authoring": 7, "testing": 8, "web": 8, "cli": 9,
+    "__main__": 10,
 }  # fmt: skip
 OUTSIDE = {"paths": {"jsonpath_ng"}, "hookspecs": {"pluggy"}}
 

@@ -185,3 +185,11 @@ def test_what_a_sessions_methods_take_and_give_can_be_imported() -> None:
         "Uploads",
     }  # the last is a noun of a session
     assert {name for name in named if not hasattr(connector_host, name)} - elsewhere == set()
+
+
+def test_the_reference_of_the_http_api_is_made_of_its_routes() -> None:
+    import runpy
+
+    made = runpy.run_path(str(bundled() / "docs" / "reference" / "make_http_api.py"))["page"]().rstrip() + "\n"
+    page = (bundled() / "docs" / "reference" / "http-api.md").read_text("utf-8")
+    assert page == made, "python docs/reference/make_http_api.py"

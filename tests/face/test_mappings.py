@@ -41,12 +41,12 @@ def test_the_manifests_is_the_default(prod: World) -> None:
 
 def test_a_changed_table_is_used_and_put_back(prod: World) -> None:
     kept = put(prod, with_row(mapping(prod), FieldMapping("Service", ".service.summary")))
-    assert (kept.version, mapping(prod)) == (1, kept)
+    assert (kept.version, kept.own, mapping(prod)) == (1, True, kept)
     assert all(one["incident"]["Service"] for one in ingested(prod))
     shown = prod.run("fetch_incident", RANGE).intake
     assert shown is not None
     assert all("Service" in one for one in shown["incidents"])
-    assert prod.use(lambda session: session.mappings.reset(*WHAT)).version == 0
+    assert not prod.use(lambda session: session.mappings.reset(*WHAT)).own
     assert all("Service" not in one["incident"] for one in ingested(prod))
     actions = [one.entry.action for one in prod.use(lambda session: session.audit.newest(20))]
     assert {"mapping.changed", "mapping.reset"} <= set(actions)

@@ -140,7 +140,7 @@ def fetches_and_maps(page: Any, person: Person, link: str) -> None:
     row = page.locator("#rows-i tr").last
     row.get_by_label("Field of incident").fill("Service")
     row.locator("[data-source]").focus()
-    page.locator("[data-sample-root] [data-path='$.service.summary']").click()
+    page.locator("[data-sample] [data-path='$.service.summary']").click()
     playwright.expect(row.locator("[data-source]")).to_have_value(".service.summary")
     playwright.expect(page.locator("#mapped tr", has_text="Service")).not_to_contain_text("\N{EN DASH}")
     person.sees("mapping")

@@ -1,6 +1,7 @@
 """The page's windows without a browser: what is mended on the list, changed many at once, mapped, compared, set."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -18,7 +19,7 @@ WRONG_KEY = "u+wrongwrongwrongwr/"
 
 
 @pytest.fixture
-def broken(web: Web) -> Web:
+def broken(web: Web) -> Iterator[Web]:
     """A connection `mended` whose key is refused."""
     where = {"server_url": web.sandbox.base, "event_url": web.sandbox.base}
 
@@ -26,14 +27,13 @@ def broken(web: Web) -> Web:
         if "mended" not in [one.connection.name for one in await session.connections.list()]:
             await session.connections.add("mended", "pagerduty", Change({}, where, {"api_key": API_KEY}))
         await session.connections.edit("mended", Change(secrets={"api_key": WRONG_KEY}))
-        await session.connections.edit(
-            "mended", Change(parameters={"server_url": "http://127.0.0.1:9"}, secrets={"api_key": API_KEY})
-        )
         await session.test("mended")
         await session.run("pagerduty", "list_users", "mended")
 
+    web.sandbox.faults.status, web.sandbox.faults.left = 401, 1000
     web.world.use(work)
-    return web
+    yield web
+    web.sandbox.faults.left = 0
 
 
 def posted(client: httpx2.Client, path: str, **data: Any) -> httpx2.Response:
@@ -46,16 +46,19 @@ def test_a_card_says_what_fails_and_mends_it(broken: Web) -> None:
     assert 'aria-label="mended is in trouble"' in page
     assert 'name="secret"' in page
     assert "Run the 1 failed again" in page
-    refused = posted(client, "/connections/mended/repair", parameter="api_key", secret=API_KEY)
-    assert "It was not saved." in refused.text  # the server is still the wrong one
-    empty = posted(client, "/connections/mended/repair", parameter="api_key", secret="")
+    assert f"It is sent to {broken.sandbox.base}" in page
+    [version] = re.findall(r'name="version" value="(\d+)"', page)
+    fields = {"parameter": "api_key", "secret": API_KEY, "version": version}
+    refused = posted(client, "/connections/mended/repair", **fields)
+    assert "It was not saved." in refused.text
+    empty = posted(client, "/connections/mended/repair", **{**fields, "secret": ""})
     assert "Type the new secret first." in empty.text
-    broken.world.use(
-        lambda session: session.connections.edit(
-            "mended", Change(parameters={"server_url": broken.sandbox.base}, secrets={"api_key": API_KEY})
-        )
-    )
-    saved = posted(client, "/connections/mended/repair", parameter="api_key", secret=API_KEY)
+    broken.sandbox.faults.left = 0
+    for stale in ({"version": ""}, {"version": str(int(version) - 1)}):
+        told = posted(client, "/connections/mended/repair", **{**fields, **stale})
+        assert "It was not saved." in told.text  # whoever changed where it leads meanwhile gets no secret
+        assert "✔" not in told.text
+    saved = posted(client, "/connections/mended/repair", **fields)
     assert "✔ Passed" in saved.text
     assert API_KEY not in saved.text + page
     assert "is in trouble" not in client.get("/connections?q=mended").text
@@ -70,6 +73,27 @@ def test_what_failed_is_run_again_under_ones_own_rights(broken: Web) -> None:
     assert posted(reader, "/connections/mended/again").text.count("/history/") == 0
 
 
+def test_what_writes_is_run_again_by_whom_may_write_alone(web: Web) -> None:
+    """A command that never reached the product did nothing, and could be run again; not by a token that reads."""
+    who = {"user": "wil", "site": "hq"}
+    token = web.client("runs", Scope.RUN, **who)
+    event = {"plugin": "pagerduty", "command": "create_event", "connection": "nowhere"}
+    where = {"server_url": "http://127.0.0.1:9", "event_url": "http://127.0.0.1:9"}
+
+    async def add(session: Any) -> None:
+        secrets = {"api_key": API_KEY, "integration_key": "34be7512aaaabbbbccccdddd3c3534ca"}
+        await session.connections.add("nowhere", "pagerduty", Change({"site": "hq"}, where, secrets))
+
+    web.world.use(add)
+    inputs = {"summary": "s", "severity": "Info", "source": "x"}
+    run = token.post("/api/v1/invocations", json={**event, "inputs": inputs, "deadline_seconds": 3}).json()
+    assert (run["status"], run["effect"]) == ("Failed", "none")
+    before = len(web.world.use(lambda session: session.history(500)))
+    reads = signed_in(web, "reads only", Scope.RUN_READ_ONLY, Scope.READ, **who)
+    assert "None of them can be run again" in posted(reads, "/connections/nowhere/again").text
+    assert len(web.world.use(lambda session: session.history(500))) == before
+
+
 def test_an_edit_is_undone_from_its_card(web: Web) -> None:
     web.world.use(lambda session: session.connections.edit("named", Change({"description": "by mistake"})))
     client = signed_in(web)
@@ -82,7 +106,7 @@ def test_many_are_changed_after_a_look_at_each(web: Web) -> None:
     client = signed_in(web)
     asked = {"names": ["prod", "named"], "action": "check", "minutes": "7"}
     look = client.post("/connections/many", data=asked, headers=HERE)
-    assert look.text.count("health check: none → every 7 min") == 2
+    assert look.text.count("health check: none → every 7 min, nobody told after 3 failures") == 2
     assert web.world.use(lambda session: session.connections.show("prod"))["health_check"] is None
     done = client.post("/connections/many", data={**asked, "confirmed": "yes"}, headers=HERE)
     assert "What was changed" in done.text
@@ -167,7 +191,8 @@ def test_intake_is_scheduled_fetched_and_mapped(web: Web) -> None:
     assert 'value="service"' in refused.text  # what was typed stays
     fetched = client.post("/mapping", data={**form, "version": str(kept.version), "action": "fetch"}, headers=HERE)
     assert fetched.status_code == 200
-    assert client.post("/mapping", data={**form, "action": "reset"}, headers=HERE).status_code == 303
+    newest = {**form, "version": str(kept.version)}
+    assert client.post("/mapping", data={**newest, "action": "reset"}, headers=HERE).status_code == 303
     reader = signed_in(web, "map reader", Scope.READ, user="rea", site="hq")
     assert reader.post("/mapping", data={**form, "action": "save"}, headers=HERE).status_code == 403
     assert "+ Row" not in reader.get(place).text

@@ -5,56 +5,69 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from connector_host.host.access import Right
 from connector_host.host.connections.reading import granted_to
 from connector_host.host.connections.undoing import undoable
 from connector_host.host.core import Core
 from connector_host.host.looking_back import runs_of
+from connector_host.model.audit import AuditRecord
 from connector_host.model.caller import Operator, Principal
 from connector_host.model.connection import StoredConnection
-from connector_host.model.history import HistoryRecord
-from connector_host.model.result import Status
+from connector_host.model.history import HistoryFilter, HistoryRecord
+from connector_host.model.result import Status, iso
 from connector_host.model.trouble import Moment, Trouble
 
 TOGETHER = timedelta(minutes=10)  # between the begins of failures with one cause
 BEFORE = timedelta(hours=24)  # in which a change may be what came just before
-RUNS, RECORDS, SHOWN = 200, 1000, 6
+TESTS, RUNS, RECORDS, SHOWN = 60, 100, 1000, 6
 _TEST = "test_connection"
 
 
 async def troubles_of(core: Core, caller: Principal, stored: Iterable[StoredConnection], most: int) -> list[Trouble]:
     """Return what is wrong with connections, at most so many causes; those whose failures began together are one."""
     found: list[Trouble] = []
+    records = await core.audit.last(RECORDS) if isinstance(caller, Operator) else []
     for one in stored:
-        trouble = await _trouble(core, caller, one)
+        tests = await runs_of(core, one, caller, TESTS, HistoryFilter(command=_TEST))
+        trouble = _cause(one, tests)
         place = next((place for place, other in enumerate(found) if _same_cause(trouble, other)), None)
         if place is not None:
             found[place] = _joined(found[place], trouble)
         elif len(found) < most:
-            found.append(trouble)
+            found.append(await _whole(core, caller, one, trouble, _moments(one, tests, trouble.since, records)))
     return found
 
 
-async def _trouble(core: Core, caller: Principal, stored: StoredConnection) -> Trouble:
-    connection = stored.connection
-    runs = await runs_of(core, stored, caller, RUNS)
-    tests = [run for run in runs if run.command == _TEST]
-    failed_tests = _first_ones(tests)
-    since = failed_tests[-1].started_at if failed_tests else ""
-    error = _error_of(failed_tests[0]) if failed_tests else {}
+def _cause(stored: StoredConnection, tests: Sequence[HistoryRecord]) -> Trouble:
+    """Return what is wrong, by the newest tests, newest first."""
+    failed = _first_ones(tests)
+    error = _error_of(failed[0]) if failed else {}
+    since = failed[-1].started_at if failed else ""
+    if failed and len(failed) == len(tests) == TESTS and stored.health.last_success is not None:
+        since = iso(stored.health.last_success)  # it has failed for longer than was read
+    words = error.get("message") or stored.health.attention or stored.damage or "Its last test failed."
+    status_code, assistance = error.get("status_code", ""), error.get("assistance", "")
+    return Trouble((stored.connection.name,), stored.connection.plugin, words, status_code, assistance, since)
+
+
+async def _whole(
+    core: Core, caller: Principal, stored: StoredConnection, trouble: Trouble, moments: Sequence[Moment]
+) -> Trouble:
+    """Return a trouble with all that its card says."""
+    begun = datetime.fromisoformat(trouble.since) if trouble.since else None
+    failed = await runs_of(core, stored, caller, RUNS, HistoryFilter(status=Status.FAILED.value, since=begun))
     administers = Right.ADMINISTER in await granted_to(core, stored, caller)
-    manifest = core.registry.plugins.get(connection.plugin)
-    return Trouble(
-        (connection.name,),
-        connection.plugin,
-        error.get("message") or stored.health.attention or stored.damage or "Its last test failed.",
-        error.get("status_code", ""),
-        error.get("assistance", ""),
-        since,
-        await _moments(core, caller, stored, tests, since),
-        tuple(sorted(manifest.secret_names)) if manifest is not None and administers else (),
-        await undoable(core, stored) if administers else "",
-        [run for run in runs if run.status == Status.FAILED and run.command != _TEST and run.started_at >= since],
+    manifest = core.registry.plugins.get(stored.connection.plugin)
+    return replace(
+        trouble,
+        moments=moments,
+        secret_names=tuple(sorted(manifest.secret_names)) if manifest is not None and administers else (),
+        version=stored.connection.version,
+        servers=stored.connection.origins if administers else (),
+        undo=await undoable(core, stored) if administers else "",
+        failed=[run for run in failed if run.command != _TEST],
     )
 
 
@@ -73,24 +86,18 @@ def _error_of(record: HistoryRecord) -> dict[str, Any]:
     return next(iter(error.get("entries", ())), error)
 
 
-async def _moments(
-    core: Core, caller: Principal, stored: StoredConnection, tests: Sequence[HistoryRecord], since: str
+def _moments(
+    stored: StoredConnection, tests: Sequence[HistoryRecord], since: str, records: Sequence[AuditRecord]
 ) -> list[Moment]:
-    """Return the time line, oldest first: the last good test, what was changed since, and the first bad ones."""
-    told = [
-        Moment(test.started_at, "Test Connection", test.status)
-        for test in tests
-        if not since or test.started_at >= since
-    ]
+    """Return the time line, oldest first: the last good test, what was changed since, and the bad ones."""
     good = next((test for test in tests if test.status == Status.PASSED), None)
-    if good is not None:
-        told.append(Moment(good.started_at, "Test Connection", good.status))
-    if isinstance(caller, Operator) and since:
-        earliest = good.started_at if good is not None else _earlier(since)
-        for record in await core.audit.last(RECORDS):
-            entry = record.entry
-            if entry.subject_id == stored.connection.id and entry.action in _WORDS and earliest <= entry.at:
-                told.append(Moment(entry.at, f"{_WORDS[entry.action]} by {entry.actor}{_details(entry.details)}"))
+    shown = [test for test in tests if not since or test.started_at >= since or test is good]
+    told = [Moment(test.started_at, "Test Connection", test.status) for test in shown]
+    earliest = good.started_at if good is not None else _earlier(since) if since else ""
+    for record in records if since else ():
+        entry = record.entry
+        if entry.subject_id == stored.connection.id and entry.action in _WORDS and earliest <= entry.at:
+            told.append(Moment(entry.at, f"{_WORDS[entry.action]} by {entry.actor}{_details(entry.details)}"))
     ordered = sorted(told, key=lambda moment: (moment.at, bool(moment.status)))  # a change comes before its check
     return ordered if len(ordered) <= SHOWN else [*ordered[: SHOWN - 1], ordered[-1]]
 
@@ -99,7 +106,7 @@ _WORDS = {"connection.added": "added", "connection.changed": "changed", "connect
 
 
 def _earlier(moment: str) -> str:
-    return (datetime.fromisoformat(moment) - BEFORE).isoformat()
+    return iso(datetime.fromisoformat(moment) - BEFORE)
 
 
 def _details(text: str) -> str:

@@ -1,7 +1,5 @@
 """Undoing a connection's last edit: by itself only where it touched nothing that secrets or their way hang on."""
 
-from typing import Any
-
 from connector_host.host.core import Core
 from connector_host.model.connection import Change, Connection, StoredConnection
 from connector_host.model.errors import BadSetting
@@ -38,12 +36,6 @@ async def undoable(core: Core, stored: StoredConnection) -> str:
     except BadSetting:
         return ""
     return ", ".join([*change.parameters, *change.fields])
-
-
-async def former_parameters(core: Core, stored: StoredConnection) -> dict[str, Any]:
-    """Return the parameters as they were before the last edit, those that it changed alone."""
-    before = await _former(core, stored)
-    return {} if before is None else dict(_difference(stored.connection, before).parameters)
 
 
 async def _former(core: Core, stored: StoredConnection) -> Connection | None:

@@ -8,6 +8,7 @@ from typing import Any
 from connector_host.model.manifest import EventSource, FieldMapping, Intake
 from connector_host.model.paths import ABSENT, JsonPath, compile_path
 from connector_host.model.result import iso
+from connector_host.model.times import in_utc
 
 Convert = Callable[[Any], Any]
 SEARCH = re.compile(r"\{(?P<path>[^}]+)\}\s*=\s*(?P<value>.*)", re.DOTALL)
@@ -68,10 +69,9 @@ class Mapper:
 
 def _utc(text: Any) -> str | None:
     try:
-        moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
+        return iso(in_utc(datetime.fromisoformat(text)))
+    except (TypeError, ValueError, OverflowError):
         return None
-    return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 class FieldTable:
@@ -142,9 +142,9 @@ def _datetime(value: Any) -> Any:
             return value
         else:
             moment = datetime.fromisoformat(value)
+        return in_utc(moment).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (AttributeError, TypeError, ValueError, OverflowError, OSError):
         return value
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _integer(value: Any) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from anyio import to_thread
 from msgspec.structs import replace
 
 from connector_host.host.access import Right
@@ -19,13 +20,14 @@ from connector_host.model.connection import StoredConnection
 from connector_host.model.errors import BadSetting, ConnectionChanged, WrongUse
 from connector_host.model.intake import IntakeRecord, MappedRow, MappingPreview, MappingTables, tables_in
 from connector_host.model.invocation import UNRECORDED
-from connector_host.model.manifest import Command, FieldMapping, Intake
+from connector_host.model.manifest import FIELD_TYPES, Command, FieldMapping, Intake
 from connector_host.model.paths import ABSENT, PathSyntaxError, compile_path, steps_of
-from connector_host.model.result import iso
+from connector_host.model.result import iso, json_text
 
 LATELY, AHEAD, FETCHED = timedelta(days=30), timedelta(days=1), 10  # the last in records
 SAMPLES, ROWS, SOURCES, LONGEST = 100, 200, 20, 500  # the last in characters
-TYPES = ("text", "datetime", "integer")
+EVENTS, SAMPLE_BYTES = 1000, 500_000  # of all samples together
+STEPS, EACH, DEFAULT, NAME = 20, 3, 2000, 100  # the last two in characters
 
 
 class Mappings:
@@ -38,10 +40,14 @@ class Mappings:
     async def get(self, connection: str, command: str) -> MappingTables:
         """Return the tables that are used: the connection's own, or the manifest's.
 
-        Raises UnknownConnection, UnknownCommand, and WrongUse for a command that is no intake.
+        Raises UnknownConnection, UnknownPlugin, BrokenPlugin, UnknownCommand, and WrongUse for a command that is no
+        intake.
         """
         stored, found, intake = await self._found(connection, command)
-        return await self._core.store.mappings.get(stored.connection.id, found.id) or tables_in(intake)
+        kept = await self._core.store.mappings.get(stored.connection.id, found.id)
+        if kept is not None and kept.own:
+            return kept
+        return replace(tables_in(intake), version=0 if kept is None else kept.version)
 
     async def put(self, connection: str, command: str, tables: MappingTables) -> MappingTables:
         """Give a connection tables of its own, used from the next page on; `tables.version` is the one changed.
@@ -50,37 +56,45 @@ class Mappings:
         ConnectionChanged where somebody else changed them in the meantime, and as get() does.
         """
         stored, found, intake = await self._found(connection, command, Right.ADMINISTER)
-        sources = sorted(tables.event_sources, key=lambda source: source.priority)
-        ordered = replace(tables, event_sources=tuple(sources), version=tables.version + 1)
+        ordered = _ordered(tables)
         _check(ordered, _paths_of(tables_in(intake)))
-        entry = self._core.audit.entry(
-            "mapping.changed", self._caller, stored.connection, command=found.id, version=ordered.version
-        )
-        if not await self._core.store.mappings.put(stored.connection.id, found.id, ordered, entry):
-            raise ConnectionChanged("Somebody else changed the field mapping in the meantime: look at it again.")
-        return ordered
+        kept = replace(ordered, version=tables.version + 1, own=True)
+        await self._keep("mapping.changed", stored, found, kept)
+        return kept
 
-    async def reset(self, connection: str, command: str) -> MappingTables:
-        """Take a connection's own tables away, so that the manifest's are used; raises as put() does."""
+    async def reset(self, connection: str, command: str, version: int | None = None) -> MappingTables:
+        """Take a connection's own tables away, so that the manifest's are used; raises as put() does.
+
+        `version` is the one that is to go, where it is known.
+        """
         stored, found, intake = await self._found(connection, command, Right.ADMINISTER)
-        entry = self._core.audit.entry("mapping.reset", self._caller, stored.connection, command=found.id)
-        await self._core.store.mappings.remove(stored.connection.id, found.id, entry)
-        return tables_in(intake)
+        now = version if version is not None else (await self.get(connection, command)).version
+        await self._keep("mapping.reset", stored, found, MappingTables((), (), now + 1))
+        return replace(tables_in(intake), version=now + 1)
+
+    async def _keep(self, action: str, stored: StoredConnection, command: Command, tables: MappingTables) -> None:
+        facts = {"command": command.id, "version": tables.version}
+        entry = self._core.audit.entry(action, self._caller, stored.connection, **facts)
+        if not await self._core.store.mappings.put(stored.connection.id, command.id, tables, entry):
+            raise ConnectionChanged("Somebody else changed the field mapping in the meantime: look at it again.")
 
     async def preview(
         self, connection: str, command: str, tables: MappingTables | None = None, samples: Sequence[Any] | None = None
     ) -> MappingPreview:
         """Return what tables make of records, changing nothing; by default of those that were taken in last.
 
-        `samples` are fetched incidents, as in the command's raw data. Raises as put() does.
+        `samples` are fetched incidents, as in the command's raw data. Raises BadSetting for a row that makes no sense,
+        and as get() does.
         """
         stored, found, intake = await self._found(connection, command)
-        used = tables or await self.get(connection, command)
+        used = _ordered(tables) if tables is not None else await self.get(connection, command)
         _check(used, _paths_of(tables_in(intake)))
         if samples is not None:
-            return _tried(used, intake, list(samples[:SAMPLES]))
+            if len(json_text(samples[:SAMPLES])) > SAMPLE_BYTES:
+                raise BadSetting(f"Samples are of at most {SAMPLE_BYTES:,} bytes together.")
+            return await to_thread.run_sync(_tried, used, intake, list(samples[:SAMPLES]))
         records = await intake_records_of(self._core, stored, self._caller, found.id, SAMPLES)
-        return _tried_on_events(used, intake, records)
+        return await to_thread.run_sync(_tried_on_events, used, intake, records)
 
     async def fetch(self, connection: str, command: str) -> Sequence[Any]:
         """Return some incidents that the product has now, to try tables on; nothing of them is kept.
@@ -93,8 +107,8 @@ class Mappings:
         if cursor is not None:
             inputs = {cursor.since: iso(now - LATELY), cursor.until: iso(now + AHEAD)}
             inputs |= {cursor.limit: FETCHED} if cursor.limit else {}
-        manifest, known = command_of(self._core, self._caller, stored.connection.plugin, found.id)
-        result = await invoke(self._core, invocation_of(self._caller, (manifest, known, stored), inputs, UNRECORDED))
+        manifest = self._core.registry.plugin(stored.connection.plugin)
+        result = await invoke(self._core, invocation_of(self._caller, (manifest, found, stored), inputs, UNRECORDED))
         result.raise_for_failure(partial_ok=True)
         return Mapper(intake).incidents(result.raw_data)[:FETCHED]
 
@@ -102,15 +116,20 @@ class Mappings:
         self, connection: str, command: str, right: Right = Right.USE
     ) -> tuple[StoredConnection, Command, Intake]:
         stored = await find(self._core, connection, self._caller, right)
-        found = self._core.registry.command(stored.connection.plugin, command)[1]
+        found = command_of(self._core, self._caller, stored.connection.plugin, command)[1]
         if found.intake is None:
             raise WrongUse(f"The command '{command}' is no intake, so nothing of it is mapped.")
         return stored, found, found.intake
 
 
+def _ordered(tables: MappingTables) -> MappingTables:
+    """Return tables whose event sources stand in the order in which they are tried."""
+    return replace(tables, event_sources=tuple(sorted(tables.event_sources, key=lambda source: source.priority)))
+
+
 def _tried(tables: MappingTables, intake: Intake, incidents: list[Any]) -> MappingPreview:
     mapper = Mapper(tables.laid_over(intake))
-    events = [event for incident in incidents for event in mapper.events(incident)]
+    events = [event for incident in incidents for event in mapper.events(incident)][:EVENTS]
     return MappingPreview(
         len(incidents),
         _found_in(tables.incident_fields, incidents),
@@ -153,11 +172,14 @@ def _found_in(rows: Sequence[FieldMapping], records: list[Any]) -> tuple[MappedR
 
 def _check(tables: MappingTables, known: frozenset[str]) -> None:
     """Raise BadSetting for what cannot be mapped by; paths of the manifest's own are taken as they are."""
+    count = sum(len(one.fields) for one in tables.event_sources) + len(tables.incident_fields)
+    if count > 2 * ROWS:
+        raise BadSetting(f"There are {count} rows; all tables together have at most {2 * ROWS}.")
     if len(tables.event_sources) > SOURCES or not tables.event_sources:
         raise BadSetting(f"There must be from 1 to {SOURCES} event sources.")
     names = [source.name for source in tables.event_sources]
-    if len(set(names)) < len(names) or not all(name.strip() for name in names):
-        raise BadSetting("Each event source needs a name of its own.")
+    if len(set(names)) < len(names) or not all(_is_name(name) for name in names):
+        raise BadSetting(f"Each event source needs a name of its own, of at most {NAME} characters that can be shown.")
     places = [("incident", tables.incident_fields), *((one.name, one.fields) for one in tables.event_sources)]
     for place, rows in places:
         _check_rows(place, rows, known)
@@ -175,15 +197,23 @@ def _check_rows(place: str, rows: Sequence[FieldMapping], known: frozenset[str])
         raise BadSetting(f"Table '{place}': at most {ROWS} rows.")
     seen: set[str] = set()
     for row in rows:
-        if not row.field.strip() or not row.field.isprintable() or len(row.field) > LONGEST:
-            raise BadSetting(f"Table '{place}': each row needs a field's name.")
+        if not _is_name(row.field):
+            raise BadSetting(f"Table '{place}': each row needs a field's name, of at most {NAME} characters.")
+        if len(json_text(row.default)) > DEFAULT:
+            raise BadSetting(f"Field '{row.field}': a default has at most {DEFAULT} characters.")
         if row.field in seen:
             raise BadSetting(f"Table '{place}': there are two rows for the field '{row.field}'.")
         seen.add(row.field)
-        if row.type not in TYPES:
-            raise BadSetting(f"Field '{row.field}': there is no type '{row.type}'. There are: {', '.join(TYPES)}.")
+        if row.type not in FIELD_TYPES:
+            raise BadSetting(
+                f"Field '{row.field}': there is no type '{row.type}'. There are: {', '.join(FIELD_TYPES)}."
+            )
         if row.source is not None:
             _check_path(f"Field '{row.field}'", row.source, known)
+
+
+def _is_name(text: str) -> bool:
+    return bool(text.strip()) and text.isprintable() and len(text) <= NAME
 
 
 def _check_path(place: str, path: str, known: frozenset[str]) -> None:
@@ -194,8 +224,11 @@ def _check_path(place: str, path: str, known: frozenset[str]) -> None:
         compile_path(path[:LONGEST])
     except PathSyntaxError as error:
         raise BadSetting(f"{place}: '{path[:LONGEST]}' is no path: {error}.") from None
-    if len(path) > LONGEST or steps_of(path) is None:
+    steps = steps_of(path)
+    if len(path) > LONGEST or steps is None:
         raise BadSetting(f"{place}: a path is made of names, indexes and [*], as $.alerts[*].summary or .alerts[0].id.")
+    if len(steps) > STEPS or steps.count(None) > EACH:
+        raise BadSetting(f"{place}: a path has at most {STEPS} steps, {EACH} of them [*].")
 
 
 def _paths_of(tables: MappingTables) -> frozenset[str]:

@@ -21,6 +21,7 @@ from connector_host.model.invocation import DEFAULTS, Invocation, Options, new_i
 from connector_host.model.result import Result, Status
 
 log = logging.getLogger("connector_host")
+_WHAT = "Scheduled intakes"
 _COUNTS = ("fetched", "new", "updated", "known")
 
 
@@ -34,7 +35,7 @@ class Schedules:
 
     async def serve(self) -> None:
         """Run what is due, for ever."""
-        await serve(self._core, "Scheduled intakes", self.run_due)
+        await serve(self._core, _WHAT, self.run_due)
 
     async def run_due(self) -> int:
         """Run what is due; how many. Raises NotAllowed, StoreError."""
@@ -46,7 +47,7 @@ class Schedules:
             done += 1
             await self._run_one(kept)
 
-        await run_claimed(self._core, self._claim, one)
+        await run_claimed(self._core, _WHAT, self._claim, one)
         return done
 
     async def _claim(self, most: int) -> Sequence[KeptSchedule]:
@@ -74,6 +75,10 @@ class Schedules:
         manifest, command = self._core.registry.command(stored.connection.plugin, schedule.command)
 
         async def run(inputs: Mapping[str, Any], options: Options) -> Result:
+            """Run one window, the claim renewed for it."""
+            until = self._core.clock.now() + claimed_for(self._core, command.deadline)
+            if not await self._core.store.schedules.renew(kept, self._me, until):
+                raise WrongUse("Another program has taken this schedule over, or it is gone.")
             invocation = Invocation(
                 new_id(), manifest, command, stored, inputs, OPERATOR, INTAKE_SCHEDULE, options, ingest=True
             )
@@ -86,7 +91,6 @@ class Schedules:
             schedule.inputs,
             DEFAULTS,
             run,
-            begin=schedule.begin,
             overlap_minutes=schedule.overlap_minutes,
         )
 

@@ -36,13 +36,12 @@ async def take_in(
     options: Options,
     run: Run,
     *,
-    begin: datetime | None = None,
     overlap_minutes: int | None = None,
 ) -> Result:
     """Run an intake; from where it ended, where its times are not given and it knows how to go on.
 
-    A first run reads from `begin`, each run `overlap_minutes` again where the manifest is not to decide. Raises
-    WrongUse for an idempotency key then: what goes on where it ended may be repeated as it is.
+    Each run reads `overlap_minutes` again where the manifest is not to decide. Raises WrongUse for an idempotency key
+    then: what goes on where it ended may be repeated as it is.
     """
     cursor = command.intake.cursor if command.intake is not None else None
     if cursor is None or {cursor.since, cursor.until} & inputs.keys():
@@ -51,15 +50,12 @@ async def take_in(
         raise WrongUse("An intake without times goes on where it ended, so repeat it as it is: it needs no key.")
     if overlap_minutes is not None:
         cursor = replace(cursor, overlap_minutes=overlap_minutes)
-    name, store = _name(connection, inputs, cursor), core.store.intake
+    name, store = cursor_name(connection, inputs, cursor), core.store.intake
     known = await store.position(connection.id, command.id, name)
 
     async def move(at: datetime) -> None:
         await store.move(connection.id, command.id, name, iso(at))
 
-    if known is None and begin is not None:
-        known = iso(begin)
-        await move(begin)
     return await _Subscription(cursor, move, known, core.clock.now()).go_on(inputs, options, run)
 
 
@@ -126,7 +122,7 @@ class _Subscription:
         await self._move(self._at)
 
 
-def _name(connection: Connection, inputs: Mapping[str, Any], cursor: Cursor) -> str:
+def cursor_name(connection: Connection, inputs: Mapping[str, Any], cursor: Cursor) -> str:
     """Return which cursor it is: two filters are two, and so are two servers."""
     chosen = {name: value for name, value in inputs.items() if name != cursor.limit}
     return json.dumps([chosen, list(connection.origins)], sort_keys=True)

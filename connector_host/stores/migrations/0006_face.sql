@@ -8,10 +8,16 @@ alter table intake_record add column arrived_at text not null default '';-- ISO 
 update intake_record set arrived = number;
 
 create unique index intake_record_by_arrival on intake_record (arrived);
+create index intake_record_by_source on intake_record (connection, command, arrived);
+
+create index invocation_by_actor on invocation (actor_kind, actor_id, started_at);
+create index invocation_by_command on invocation (plugin, command, started_at);
 
 create table intake_reader (                         -- how far somebody who reads records on has come
-    name text primary key,                           -- JSON: who they are, and what they call themselves
-    arrived integer not null
+    person text not null,                            -- JSON: who they are
+    name text not null,                              -- what they call the reader
+    arrived integer not null,
+    primary key (person, name)
 ) without rowid;
 
 create table intake_schedule (
@@ -19,7 +25,8 @@ create table intake_schedule (
     command text not null,
     minutes integer not null,
     document text not null,                          -- JSON: its inputs, from when, how much is read again
-    last_run real,                                   -- Unix seconds, as all that follow
+    due_at real not null,                            -- Unix seconds, as all that follow
+    last_run real,
     status text,
     words text not null default '',                  -- why it did not pass
     counts text,                                     -- JSON: fetched, new, updated, known
@@ -27,6 +34,8 @@ create table intake_schedule (
     claimed_until real,
     primary key (connection_id, command)
 ) without rowid;
+
+create index intake_schedule_by_due on intake_schedule (due_at);
 
 create table field_mapping (                         -- in place of the manifest's tables
     connection_id text not null references connection (id) on delete cascade,

@@ -30,6 +30,8 @@ async def watch_events(ask: Ask) -> Response:
         try:
             while await ask.host.doorkeeper.holds(ask.token):
                 for event in await _next_few(stream):
+                    if not await ask.host.doorkeeper.holds(ask.token):
+                        return
                     yield {"event": event.name, "data": json_text(event.document())}
         finally:
             watched.__exit__(None, None, None)

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import to_builtins
 from starlette.responses import Response
 
-from connector_host.model.errors import BadSetting, ConnectionChanged
+from connector_host.model.errors import BadSetting
 from connector_host.model.intake import IntakeSchedule, MappingTables
 from connector_host.model.token import Scope
 from connector_host.ports.intake import ANYWHERE
@@ -17,7 +17,7 @@ from connector_host.web.routing import TEXT, Route, listed, ref, up_to
 MOST = 1000
 _ROW: Shape = {"field": str, "source": str, "default": object, "type": str}
 _SOURCE: Shape = {"name": str, "search": str, "priority": int, "fields": list}
-_TABLES: Shape = {"incident_fields": list, "event_sources": list, "version": int}
+_TABLES: Shape = {"incident_fields": list, "event_sources": list, "version": int, "own": bool}
 _SCHEDULE: Shape = {"interval_minutes": int, "inputs": dict, "begin": str, "overlap_minutes": int}
 
 
@@ -52,6 +52,9 @@ async def put_schedule(ask: Ask) -> Response:
     body = await ask.body()
     known_keys(body, _SCHEDULE)
     given = {name: value for name, value in body.items() if value is not None}
+    document = await ask.session.connections.show(ask.part("name"))
+    manifest, command = ask.host.plugins.command(document["plugin"], ask.part("command"))
+    ask.may_run(manifest, command, document["name"])  # what runs by itself is run all the same
     whole = {**given, "connection": ask.part("name"), "command": ask.part("command")}
     kept = await ask.session.intake.schedule(_converted(whole, IntakeSchedule))
     return answer(kept.document())
@@ -83,10 +86,8 @@ async def put_mapping(ask: Ask) -> Response:
 
 async def reset_mapping(ask: Ask) -> Response:
     """Put the manifest's field mapping back."""
-    version, place = ask.version(), (ask.part("name"), ask.part("command"))
-    if (await ask.session.mappings.get(*place)).version != version:
-        raise ConnectionChanged("Somebody else changed the field mapping in the meantime: look at it again.")
-    await ask.session.mappings.reset(*place)
+    version = ask.version()
+    await ask.session.mappings.reset(ask.part("name"), ask.part("command"), version)
     return Response(status_code=204)
 
 
@@ -110,7 +111,7 @@ def tables_of(body: dict[str, Any], place: str = "") -> MappingTables:
             raise wrong(here, "It is an object.")
         known_keys(source, _SOURCE, here)
         _check_rows(source.get("fields"), f"{here}/fields")
-    tables: MappingTables = _converted(body, MappingTables)
+    tables: MappingTables = _converted(body, MappingTables, place)
     return tables
 
 
@@ -121,15 +122,15 @@ def _check_rows(rows: Any, place: str) -> None:
         known_keys(row, _ROW, f"{place}/{number}")
 
 
-def _converted(body: dict[str, Any], kind: type[Any]) -> Any:
+def _converted(body: dict[str, Any], kind: type[Any], place: str = "") -> Any:
     try:
         return msgspec.convert(body, kind)
     except msgspec.ValidationError as error:
         words, _, path = str(error).partition(" - at `$")
         pointer = path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
-        raise wrong(pointer, f"{words}.") from None
+        raise wrong(f"{place}{pointer}", f"{words}.") from None
     except BadSetting as error:
-        raise wrong("", str(error)) from None
+        raise wrong(place, str(error)) from None
 
 
 _BY_NAME = "/api/v1/connections/{name}"

@@ -6,7 +6,6 @@ from msgspec import Struct
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connector_host.model.connection import Selection
 from connector_host.model.history import Calls
 from connector_host.web.page.pages import Pages, Visit
 
@@ -39,13 +38,11 @@ class ChartsWindow:
         """Show the last day of all connections that one may use, or of one of them."""
         chosen = visit.text("connection")
         calls = await visit.session.usage.calls_by_hour([chosen] if chosen else None, HOURS)
-        found = await visit.session.connections.list(Selection(limit=500))
-        names = [one.connection.name for one in found]
-        of = await visit.session.usage.calls_of([one.connection.name for one in found if not one.damage])
-        busiest = sorted(of, key=lambda name: -of[name].total)[:MOST]
-        limits = {name: limit for name in busiest if (limit := self._pages.server.metrics.limit_of(name))}
+        of = await visit.session.usage.busiest(HOURS, MOST)
+        names = sorted({*of, chosen} - {""})
+        limits = {name: limit for name in of if (limit := self._pages.server.metrics.limit_of(name))}
         facts = {"bars": bars_of(calls), "names": names, "chosen": chosen, "limits": limits}
-        return self._pages.show(visit, "charts.html", **facts, of=of, busiest=busiest, height=HEIGHT)
+        return self._pages.show(visit, "charts.html", **facts, of=of, height=HEIGHT)
 
 
 def bars_of(calls: Mapping[str, Calls]) -> list[Bar]:

@@ -13,8 +13,9 @@ from connector_host.model.connection import Change, HealthCheck, Selection, Stat
 from connector_host.model.errors import BadSetting, ConnectorHostError
 from connector_host.model.history import HistoryRecord
 from connector_host.model.invocation import UNRECORDED, Options, new_id
-from connector_host.model.result import Result, Status
+from connector_host.model.result import Result, Status, plain
 from connector_host.model.token import Scope
+from connector_host.web.asking import scope_of
 from connector_host.web.guard import part_of
 from connector_host.web.page.pages import Pages, Visit
 from connector_host.web.runs import Run
@@ -67,19 +68,22 @@ class ConnectionsWindow:
         """Test a connection with a new secret, and save it where the test passes."""
         visit.wants(Scope.CONNECTIONS)
         name, secret = part_of(visit.request.path_params, "name"), str(visit.data.get("secret", ""))
-        change = Change(secrets={visit.text("parameter"): secret})
+        change = Change(secrets={visit.text("parameter"): secret}, version=visit.number("version"))
         result, error = await outcome_of(self._tested(visit, name, change))
         saved = False
         if result is not None and result.status is Status.PASSED:
             _, error = await outcome_of(visit.session.connections.edit(name, change))
             saved = error is None
-            await outcome_of(visit.session.test(name))  # so that the list knows
+            if saved:
+                await outcome_of(visit.session.test(name))  # so that the list knows
         words = "" if saved else _words(error)
         return self._pages.show(visit, "repaired.html", result=result, error=words, saved=saved, name=name)
 
     async def _tested(self, visit: Visit, name: str, change: Change) -> Result:
         if not any(change.secrets.values()):
             raise BadSetting("Type the new secret first.")
+        if change.version is None:
+            raise BadSetting("Load the page again: it does not say which version of the connection it shows.")
         with self._pages.server.runs.counted(visit.token.id):
             return await visit.session.test_edit(name, change, options=UNRECORDED)
 
@@ -95,12 +99,18 @@ class ConnectionsWindow:
         visit.wants(Scope.RUN_READ_ONLY)
         name = part_of(visit.request.path_params, "name")
         failed = [run for trouble in await visit.session.connections.troubles([name]) for run in trouble.failed]
-        chosen = [record for record in failed if record.repeatable][:AGAIN]
+        chosen = [record for record in failed if record.repeatable and self._may_run(visit, record)][:AGAIN]
         begun = [self._begun(visit, record) for record in chosen]
         for run in begun:
             await run.ended.wait()
         left = len(failed) - len(begun)
         return self._pages.show(visit, "again.html", runs=begun, left=left, name=name)
+
+    def _may_run(self, visit: Visit, record: HistoryRecord) -> bool:
+        """Whether the token is good for a run's command, as it is today."""
+        manifest = self._pages.host.plugins.plugins.get(record.plugin)
+        command = manifest.commands.get(record.command) if manifest is not None else None
+        return command is not None and visit.may(scope_of(command))
 
     def _begun(self, visit: Visit, record: HistoryRecord) -> Run:
         inputs = record.document()["inputs"]
@@ -117,44 +127,56 @@ class ConnectionsWindow:
     async def many(self, visit: Visit) -> Response:
         """Show what a change would make of each of the chosen connections; make it, once that is confirmed."""
         visit.wants(Scope.CONNECTIONS)
-        names, action = [str(one) for one in visit.data.getlist("names")], visit.text("action")
+        names, action = [str(one) for one in visit.data.getlist("names")][:PAGE], visit.text("action")
         if not names:
             raise BadSetting("Choose connections first, by the boxes before their names.")
-        change = _change_of(action, visit)
-        rows = [await self._row(visit, name, change, done="confirmed" in visit.data) for name in names[:PAGE]]
-        facts = {"rows": rows, "names": names, "action": action, "done": "confirmed" in visit.data}
-        return self._pages.show(visit, "many.html", **facts, minutes=visit.text("minutes"))
+        if action not in _ACTIONS:
+            raise BadSetting("Choose what to do with them.")
+        looked_at = dict(zip(names, map(str, visit.data.getlist("versions")), strict=False))
+        minutes, done = visit.number("minutes") or 5, "confirmed" in visit.data
+        rows = []
+        for name in names:
+            row, error = await outcome_of(self._row(visit, name, action, minutes, looked_at.get(name, "")))
+            rows.append(row or {"name": name, "field": None, "version": "", "error": _words(error)})
+        facts = {"rows": rows, "action": action, "done": done, "minutes": minutes}
+        return self._pages.show(visit, "many.html", **facts)
 
-    async def _row(self, visit: Visit, name: str, change: Change, *, done: bool) -> Mapping[str, Any]:
-        """Return what a change makes of one connection: each field as it is and as it will be, or why it cannot."""
+    async def _row(self, visit: Visit, name: str, action: str, minutes: int, version: str) -> Mapping[str, Any]:
+        """Return what an action makes of one connection, the field as it is and as it will be; make it, once confirmed.
+
+        `version` is the one that was looked at.
+        """
         document = await visit.session.connections.show(name)
-        fields = [
-            (field, _shown(document[field]), _shown(value))
-            for field, value in change.fields.items()
-            if _shown(document[field]) != _shown(value)
-        ]
+        field, value = _wanted(action, document, minutes)
+        before, after = _shown(document[field]), _shown(plain(value))
+        row = {"name": name, "field": field, "before": before, "after": after, "version": document["version"]}
         error = None
-        if done and fields:
+        if "confirmed" in visit.data and before != after:
+            change = Change({field: value}, version=int(version) if version.isdigit() else document["version"])
             _, error = await outcome_of(visit.session.connections.edit(name, change))
-        return {"name": name, "fields": fields, "error": _words(error)}
+        return {**row, "error": _words(error)}
 
 
-def _change_of(action: str, visit: Visit) -> Change:
+_ACTIONS = ("activate", "deactivate", "check", "uncheck")
+
+
+def _wanted(action: str, document: Mapping[str, Any], minutes: int) -> tuple[str, Any]:
+    """Return the field that an action is about, and what becomes of it: of a health check only how often."""
     if action in ("activate", "deactivate"):
-        return Change({"active": action == "activate"})
-    if action == "check":
-        return Change({"health_check": HealthCheck(visit.number("minutes") or 5)})
+        return "active", action == "activate"
+    check = document["health_check"]
     if action == "uncheck":
-        return Change({"health_check": None})
-    raise BadSetting("Choose what to do with them.")
+        return "health_check", None
+    if check is None:
+        return "health_check", HealthCheck(minutes)
+    return "health_check", HealthCheck(minutes, check["failures_before_mail"], tuple(check["recipients"]))
 
 
 def _shown(value: Any) -> str:
-    """Return a field as people read it."""
-    if isinstance(value, HealthCheck):
-        return f"every {value.interval_minutes} min"
+    """Return a field as people read it, all of it."""
     if isinstance(value, Mapping):
-        return f"every {value['interval_minutes']} min"
+        told = ", ".join(value["recipients"]) or "nobody"
+        return f"every {value['interval_minutes']} min, {told} told after {value['failures_before_mail']} failures"
     return {True: "yes", False: "no", None: "none"}.get(value, str(value))
 
 

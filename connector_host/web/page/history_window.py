@@ -8,9 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connector_host.host.times import parse_time
 from connector_host.model.differences import differences
-from connector_host.model.errors import BadSetting
 from connector_host.model.history import HistoryFilter, HistoryRecord
 from connector_host.web.page.pages import Pages, Visit
 from connector_host.web.problems import Problem
@@ -70,10 +68,7 @@ class HistoryWindow:
 
 
 def _filter(visit: Visit, asked: Mapping[str, str]) -> HistoryFilter:
-    times = {name: parse_time(asked[name], visit.times) for name in _TIMES if name in asked}
-    wrong = next((asked[name] for name, moment in times.items() if moment is None), None)
-    if wrong is not None:
-        raise BadSetting(f"'{wrong[:40]}' is no time: write it as {visit.times.format} or as 2026-01-31T08:00:00Z.")
+    times = {name: visit.moment(name) for name in _TIMES}
     texts = {name: asked[name] for name in _TEXTS if name in asked}
     return HistoryFilter(**texts, **times)  # type: ignore[arg-type]
 

@@ -6,13 +6,13 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from connector_host.host.times import parse_time
 from connector_host.manifests.registry import PluginRegistry
 from connector_host.model.boundary import outcome_of
 from connector_host.model.connection import Selection
-from connector_host.model.errors import BadSetting, ConnectorHostError
+from connector_host.model.errors import ConnectorHostError
 from connector_host.model.intake import IntakeSchedule
 from connector_host.model.token import Scope
+from connector_host.web.asking import scope_of
 from connector_host.web.page.pages import Pages, Visit
 
 NEWEST, MOST = 50, 500
@@ -34,8 +34,7 @@ class IntakeWindow:
         if visit.request.method == "POST" and error is None:
             return RedirectResponse("/intake", 303)
         choices = await intakes_of(self._pages.host.plugins, visit)
-        wanted = (visit.text("connection"), visit.text("command"))
-        chosen = wanted if wanted in choices else next(iter(choices), ("", ""))
+        chosen = await chosen_of(self._pages.host.plugins, visit, choices) or ("", "")
         records = await visit.session.ingested(chosen[1], chosen[0], NEWEST) if chosen[0] else []
         facts = {"choices": choices, "chosen": chosen, "records": [one.document() for one in records]}
         schedules = await visit.session.intake.schedules()
@@ -54,15 +53,27 @@ class IntakeWindow:
         connection, _, command = visit.text("intake").rpartition(" ")
         if visit.text("action") == "unschedule":
             return await visit.session.intake.unschedule(connection, command)
-        begin = visit.text("begin")
-        moment = parse_time(begin, visit.times) if begin else None
-        if begin and moment is None:
-            raise BadSetting(f"'{begin[:40]}' is no time: write it as {visit.times.format}.")
+        document = await visit.session.connections.show(connection)
+        visit.wants(scope_of(self._pages.host.plugins.command(document["plugin"], command)[1]))
         minutes, overlap = visit.number("minutes"), visit.number("overlap")
         wanted = IntakeSchedule(
-            connection, command, 5 if minutes is None else minutes, begin=moment, overlap_minutes=overlap
+            connection, command, 5 if minutes is None else minutes, begin=visit.moment("begin"), overlap_minutes=overlap
         )
         return await visit.session.intake.schedule(wanted)
+
+
+async def chosen_of(
+    plugins: PluginRegistry, visit: Visit, choices: Sequence[tuple[str, str]]
+) -> tuple[str, str] | None:
+    """Return the intake that is asked for, the first where none is; None where there is none, or not that one."""
+    connection, command = visit.text("connection"), visit.text("command")
+    if not connection:
+        return next(iter(choices), None)
+    if (connection, command) in choices:
+        return connection, command
+    document = await visit.session.connections.show(connection)  # beyond those that are listed
+    found = plugins.command(document["plugin"], command)[1] if command else None
+    return (document["name"], found.id) if found is not None and found.intake is not None else None
 
 
 async def intakes_of(plugins: PluginRegistry, visit: Visit) -> Sequence[tuple[str, str]]:

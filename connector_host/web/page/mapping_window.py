@@ -4,25 +4,24 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
+from msgspec.structs import replace
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from connector_host.host.text_values import read_text
 from connector_host.model.boundary import outcome_of
 from connector_host.model.errors import BadSetting, ConnectorHostError
 from connector_host.model.intake import MappingTables
 from connector_host.model.json_text import parse_json
-from connector_host.model.manifest import EventSource, FieldMapping
+from connector_host.model.manifest import FIELD_TYPES, EventSource, FieldMapping
 from connector_host.model.result import json_text
 from connector_host.model.token import Scope
-from connector_host.web.page.intake_window import intakes_of
+from connector_host.web.page.intake_window import chosen_of, intakes_of
 from connector_host.web.page.pages import Pages, Visit
 from connector_host.web.page.tree import tree_of
 from connector_host.web.problems import Problem
 
 DEEP = 6  # levels of a record that are shown at once
-TYPES = ("text", "datetime", "integer")
 
 
 class MappingWindow:
@@ -38,9 +37,8 @@ class MappingWindow:
     async def window(self, visit: Visit) -> Response:
         """Show the tables of one intake; try them, save them, put the manifest's back, fetch a record to see."""
         choices = await intakes_of(self._pages.host.plugins, visit)
-        wanted = (visit.text("connection"), visit.text("command"))
-        chosen = wanted if wanted in choices else next(iter(choices), None)
-        if chosen is None or (wanted[0] and wanted != chosen):
+        chosen = await chosen_of(self._pages.host.plugins, visit, choices)
+        if chosen is None:
             raise Problem("not-found", "There is no such intake that you may use.")
         if visit.request.method == "GET":
             return await self._shown(visit, chosen, with_row(await visit.session.mappings.get(*chosen), visit))
@@ -48,7 +46,7 @@ class MappingWindow:
         if action in ("save", "reset"):
             visit.wants(Scope.CONNECTIONS)
         if action == "reset":
-            await visit.session.mappings.reset(*chosen)
+            await visit.session.mappings.reset(*chosen, visit.number("version"))
             return RedirectResponse(_place(chosen), 303)
         return await self._answer(visit, chosen, action)
 
@@ -82,7 +80,7 @@ class MappingWindow:
         found, _ = await outcome_of(visit.session.mappings.preview(*chosen, tables, samples))
         if found is None:  # the tables that were typed cannot be tried: those in use can
             found = await visit.session.mappings.preview(*chosen, None, samples)
-        facts = {"chosen": chosen, "tables": tables, "found": found, "error": error, "types": TYPES}
+        facts = {"chosen": chosen, "tables": tables, "found": found, "error": error, "types": FIELD_TYPES}
         facts |= {"may_change": visit.may(Scope.CONNECTIONS)}
         facts |= {
             "tree": tree_of(found.sample, "$", levels=DEEP),
@@ -100,7 +98,7 @@ def with_row(tables: MappingTables, visit: Visit) -> MappingTables:
         return tables
     name = source.rpartition(".")[2].strip("[]'*0123456789") or "Value"
     row = FieldMapping(name.replace("_", " ").title(), source)
-    return MappingTables((*tables.incident_fields, row), tables.event_sources, tables.version)
+    return replace(tables, incident_fields=(*tables.incident_fields, row))
 
 
 def _place(chosen: tuple[str, str]) -> str:
@@ -146,8 +144,15 @@ def _rows(data: FormData, table: str) -> Iterator[FieldMapping]:
         raise BadSetting("The form lacks a column: load the page again.")
     for name, path, default, kind in zip(*columns, strict=True):
         if name or path:
-            given = read_text(default, {}, name) if default else None
-            yield FieldMapping(name, path or None, given, kind or "text")
+            yield FieldMapping(name, path or None, _default(default), kind or "text")
+
+
+def _default(text: str) -> Any:
+    """Return a default: JSON where it is that, as `5` or `["a"]`, else the text itself; the form shows it so."""
+    try:
+        return parse_json(text) if text else None
+    except (ValueError, RecursionError):
+        return text
 
 
 def _text(data: FormData, name: str) -> str | None:

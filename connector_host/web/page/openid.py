@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import httpx2
@@ -40,6 +40,8 @@ class OpenIdSettings(Guarded, frozen=True, forbid_unknown_fields=True):
     `client_secret` is env:VARIABLE or file:PATH. `user`, `groups`, `site` and `tenant` name the claims that hold them;
     `grants` the scopes of each group, `*` of everybody who is let in by the provider.
     """
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"client_secret"})
 
     issuer: str
     client_id: str

@@ -2,11 +2,11 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from msgspec import Struct
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from connector_host.host.session import Session
 from connector_host.host.settings import DateTimeSetting
+from connector_host.host.times import parse_time
 from connector_host.model.boundary import outcome_of
 from connector_host.model.errors import BadSetting, ConnectorHostError, NotAllowed
 from connector_host.model.token import Scope, Token
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from connector_host.web.page.openid import OpenId
 
 HTTP_TOO_LARGE, DIGITS = 413, 9
-HERE = Path(__file__).resolve().parents[1]
+HERE = views.HERE
 WINDOWS = (
     ("/integrations", "Integrations", Scope.READ),
     ("/connections", "Connections", Scope.READ),
@@ -68,6 +69,14 @@ class Visit(Struct, frozen=True):
             raise BadSetting(f"'{text[:20]}' is no whole number.")
         return int(text) if text else None
 
+    def moment(self, name: str) -> datetime | None:
+        """Return a time as its writer writes times, None where the field is empty; raises BadSetting for none."""
+        text = self.text(name)
+        found = parse_time(text, self.times) if text else None
+        if text and found is None:
+            raise BadSetting(f"'{text[:40]}' is no time: write it as {views.pattern(self.times)}.")
+        return found
+
     def text(self, name: str) -> str:
         """Return what a field, or else the query, says."""
         value = self.data.get(name)
@@ -87,16 +96,8 @@ class Pages:
 
     @cached_property
     def templates(self) -> Environment:
-        """The templates: what they are given is text, whatever it looks like."""
-        made = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        made.globals |= {"views": views, "LAMPS": views.LAMPS, "VERDICTS": views.VERDICTS, "Scope": Scope}
-        return made
+        """The templates."""
+        return views.environment(views=views, LAMPS=views.LAMPS, VERDICTS=views.VERDICTS, Scope=Scope)
 
     def route(self, path: str, work: Shown, *, methods: tuple[str, ...] = ("GET",)) -> Route:
         """Return a route for those who are signed in."""
@@ -154,8 +155,5 @@ class Pages:
         shown = {"nonce": nonce, "token": token, "windows": windows, "path": request.url.path, "now": now, **facts}
         shown["exact"] = partial(views.exact, facts.get("times", DateTimeSetting()))
         text = self.templates.get_template(name).render(shown)
-        policy = (
-            f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; "
-            "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-        )
-        return HTMLResponse(text, status, {"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+        headers = {"Content-Security-Policy": views.policy(nonce), "Cache-Control": "no-store"}
+        return HTMLResponse(text, status, headers)

@@ -9,6 +9,7 @@ from connector_host.model.differences import step
 from connector_host.web.page.views import cell
 
 CHILDREN, LEVELS = 50, 2
+NODES, LONGEST = 2000, 500  # of a tree at once; characters of a path
 
 
 class Node(Struct, frozen=True):
@@ -30,14 +31,19 @@ def tree_of(value: Any, path: str, *, first: int = 0, levels: int = LEVELS) -> N
     return _node("", path, value, levels, first)
 
 
-def _node(label: str, path: str, value: Any, levels: int, first: int = 0) -> Node:
+def _node(label: str, path: str, value: Any, levels: int, first: int = 0, budget: list[int] | None = None) -> Node:
+    budget = [NODES] if budget is None else budget
+    budget[0] -= 1
+    label, path = cell(label), path if len(path) <= LONGEST else ""  # what is that long is copied by nobody
     if not isinstance(value, dict | list) or not value:
         return Node(label, path, cell(value) if value is not None else "null")
     size = len(value)
     words = f"{size} {'record' if isinstance(value, list) else 'field'}{'' if size == 1 else 's'}{_name_of(value)}"
-    if levels == 0:
+    if levels == 0 or budget[0] <= 0 or not path:
         return Node(label, path, words, size, (), 0)
-    children = tuple(_node(name, f"{path}{taken}", child, levels - 1) for name, taken, child in _children(value, first))
+    children = tuple(
+        _node(name, f"{path}{taken}", child, levels - 1, 0, budget) for name, taken, child in _children(value, first)
+    )
     more = first + CHILDREN if first + CHILDREN < size else None
     return Node(label, path, words, size, children, more)
 

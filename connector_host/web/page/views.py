@@ -4,12 +4,39 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from connector_host.host.settings import DateTimeSetting
 from connector_host.model.connection import State
 from connector_host.model.manifest import Manifest
 from connector_host.model.result import Status, json_text
+
+HERE = Path(__file__).resolve().parents[1]
+
+
+def environment(**known: Any) -> Environment:
+    """Return the templates: what they are given is text, whatever it looks like; `known` is known to all of them."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals |= known
+    return made
+
+
+def policy(nonce: str) -> str:
+    """Return the content policy of a window: nothing foreign runs in it, or is asked by it."""
+    return (
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
 
 LAMPS = {
     State.HEALTHY: ("ok", "Healthy"),
@@ -85,6 +112,19 @@ def cell(value: Any) -> str:
     text = value if isinstance(value, str) else json_text(value)
     text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
     return text if len(text) <= 200 else f"{text[:200]}…"  # noqa: PLR2004 - characters
+
+
+def json_or_text(value: Any) -> str:
+    """Return a value as JSON, a text by itself where it is no JSON of its own."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return json_text(value)
+    try:
+        json.loads(value)
+    except ValueError:
+        return value
+    return json_text(value)
 
 
 def default_text(value: Any) -> str:

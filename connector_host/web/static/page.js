@@ -61,7 +61,9 @@ document.addEventListener("click", (event) => {
   const drop = event.target.closest("[data-drop]")
   if (drop) {
     const form = drop.form
-    drop.closest("tr").remove()
+    const row = drop.closest("tr")
+    if (row.parentElement.rows.length > 1) row.remove()
+    else for (const field of row.querySelectorAll("input")) field.value = ""
     form.dispatchEvent(new Event("change", { bubbles: true }))
   }
   const more = event.target.closest("[data-more]")
@@ -129,8 +131,7 @@ document.addEventListener("focusin", (event) => {
   if (event.target.matches("[data-source]")) lastSource = event.target
 })
 function taken(button) {
-  const strip = document.querySelector("[data-sample-root]")?.dataset.sampleRoot
-  if (strip === undefined) {
+  if (!button.closest("[data-sample]")) {
     navigator.clipboard.writeText(button.dataset.path)
     const tried = document.getElementById("tried")
     if (tried) tried.value = button.dataset.path
