@@ -23,8 +23,8 @@ from connector_host.model.invocation import Invocation
 from connector_host.model.manifest import Command
 from connector_host.model.result import Result, Status, iso, json_text
 from connector_host.model.stored import EndedRun
-from connector_host.ports.parts import Clock
 from connector_host.ports.history import HistoryStore
+from connector_host.ports.parts import Clock
 from connector_host.ports.stores import HealthStore
 
 log = logging.getLogger("connector_host")

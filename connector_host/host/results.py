@@ -201,7 +201,7 @@ def entries(command: Command, collector: Collector) -> Iterator[ErrorEntry]:
             message=clean(message),
             detail=clean(detail),
             assistance=clean(failure.assistance or command.assistance.get(failure.kind, "")),
-            kind=failure.kind.value,
+            kind=failure.kind,
             http_status=failure.http_status,
             reference=failure.reference,
             effect=failure.effect.value,

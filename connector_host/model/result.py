@@ -46,7 +46,7 @@ class ErrorEntry(Struct, frozen=True):
     message: str
     detail: str
     assistance: str
-    kind: str
+    kind: Kind
     http_status: int | None
     reference: str | None
     effect: str = "none"
@@ -155,10 +155,14 @@ def result_of(document: Mapping[str, Any]) -> Result:
         "started_at": datetime.fromisoformat(document["started_at"]),
         "completeness": Completeness(**whole) if whole else None,
         "notes": tuple(document["notes"]),
-        "errors": tuple(ErrorEntry(**entry) for entry in error["entries"]) if error else (),
+        "errors": tuple(_entry_of(entry) for entry in error["entries"]) if error else (),
         "effect": Effect(document.get("effect", "none")),
     }
     return Result(**made)
+
+
+def _entry_of(document: Mapping[str, Any]) -> ErrorEntry:
+    return ErrorEntry(**{**document, "kind": Kind(document["kind"])})
 
 
 def json_text(document: Any, *, indent: int | None = None) -> str:

@@ -93,7 +93,7 @@ class SqliteStore:
             back_ups.copy_key(key, folder)
         await anyio.to_thread.run_sync(back_ups.look_over, folder)
         head = await self.audit.head()
-        facts = {"made_at": iso(datetime.now(UTC)), "audit": str(head)}
+        facts = {"made_at": iso(datetime.now(UTC)), "audit": str(head), "master_keys": sorted(await self.keys.in_use())}
         back_ups.note_facts(folder, {**facts, "with_key": key is not None})
 
     async def back_up(self, target: Path) -> None:

@@ -1,5 +1,6 @@
 """Attacks on the page, by their numbers; in a browser where it matters what a browser makes of it."""
 
+import html
 import json
 import re
 import subprocess
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx2
 import pytest
@@ -52,7 +54,7 @@ GETS = ["/connections", "/integrations", "/integrations/pagerduty", "/connection
 @pytest.mark.parametrize("path", GETS)
 def test_attack_01_no_window_for_a_stranger(web: Web, path: str) -> None:
     found = web.stranger().get(path)
-    assert (found.status_code, found.headers["Location"]) == (303, "/sign-in")
+    assert (found.status_code, found.headers["Location"].partition("?")[0]) == (303, "/sign-in")
 
 
 @pytest.mark.parametrize("path", GETS)
@@ -213,6 +215,18 @@ def test_attack_41_signing_in_leads_nowhere_else(web: Web, target: str) -> None:
     found = web.stranger().post(f"/sign-in?next={target}", data={"token": web.token("operator")}, headers=HERE)
     assert found.headers["Location"] == "/connections"
     assert "X-Evil" not in found.headers
+    data = {"token": web.token("operator"), "to": unquote(target)}
+    found = web.stranger().post("/sign-in", data=data, headers=HERE)
+    assert found.headers["Location"] == "/connections"
+
+
+def test_signing_in_leads_to_the_window_that_was_asked_for(web: Web) -> None:
+    client = web.stranger()
+    asked = client.get("/history?status=Failed&connection=prod")
+    shown = client.get(asked.headers["Location"]).text
+    [to] = set(re.findall(r'name="to" value="([^"]*)"', shown))
+    found = client.post("/sign-in", data={"token": web.token("operator"), "to": html.unescape(to)}, headers=HERE)
+    assert found.headers["Location"] == "/history?status=Failed&connection=prod"
 
 
 def test_attack_43_a_download_is_a_file(web: Web) -> None:

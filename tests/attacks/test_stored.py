@@ -193,6 +193,7 @@ def _add(home: str, name: str, count: int) -> None:
     anyio.run(go)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("other", "adding"), [(_rotate, 1), (_retire, 2)])
 def test_no_rotation_beside_another_loses_a_secret(tmp_path: Path, other: Any, adding: int) -> None:
     """Of four programs three rotate and one adds, or two rotate and retire and two add; `python -m bench trust`: 200 rounds."""

@@ -8,7 +8,7 @@ import pytest
 from connector_host import BadSetting, Change, Configuration, HealthCheck, open_host
 from connector_host.http.lean_transport import LeanTransport
 from connector_host.stores.sqlite import SqliteStore
-from tests.world import API_KEY, Sandbox
+from tests.world import API_KEY, FastClock, Sandbox
 
 
 class Told:
@@ -34,7 +34,7 @@ def test_parts_are_given_as_objects_functions_and_names(tmp_path: Any, sandbox: 
         return stores[-1]
 
     slots = {"store": store, "transport": Counting, "notifier": [told], "cipher": "aes-256-gcm"}
-    configuration = Configuration(home=tmp_path / "home", slots=slots)
+    configuration = Configuration(home=tmp_path / "home", slots=slots, clock=FastClock())
 
     async def work() -> str:
         async with open_host(configuration) as host:

@@ -22,18 +22,20 @@ def test_what_fails_since_when_and_what_changed_just_before(tmp_path: Path, sand
 
     async def work(session: Any) -> None:
         await session.test("prod")
-        await session.connections.edit("prod", Change(parameters=NOWHERE))
+        await session.connections.edit("prod", Change(parameters=elsewhere))
+        sandbox.faults.status, sandbox.faults.left = 401, 1000
         await session.test("prod")
         await session.test("prod")
         await session.run("pagerduty", "list_users", "prod")
 
+    elsewhere = {name: sandbox.base.replace("127.0.0.1", "localhost") for name in ("server_url", "event_url")}
     prod.use(work)
     [trouble] = troubles(prod, "prod")
     assert (trouble.connections, trouble.secret_names) == (
         ("prod",),
         ("api_key", "integration_key", "integration_keys"),
     )
-    assert "127.0.0.1" in trouble.words
+    assert trouble.words == "You shall not pass."
     words = [f"{one.status} {one.words}".strip() for one in trouble.moments]
     assert words[0] == "Passed Test Connection"
     assert words[1] == "changed by operator: event_url, server_url"

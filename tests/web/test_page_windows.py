@@ -1,7 +1,9 @@
 """The page's windows without a browser: what is mended on the list, changed many at once, mapped, compared, set."""
 
 import re
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -11,9 +13,9 @@ from connector_host import Change
 from connector_host.model.token import Scope
 from tests.attacks.test_page import HERE, signed_in
 from tests.plugins.test_pagerduty_commands import RANGE
-from tests.web.conftest import Web
+from tests.web.conftest import Web, serving
 from tests.web.conftest import web as web  # noqa: PLC0414 - the fixture
-from tests.world import API_KEY
+from tests.world import API_KEY, World, pagerduty_sandbox
 
 WRONG_KEY = "u+wrongwrongwrongwr/"
 
@@ -264,3 +266,33 @@ def test_choices_are_fetched_and_hidden_fields_say_when(web: Web) -> None:
     found = client.get("/run/options", params=where)
     assert "data-choose=" in found.text
     assert client.get("/run/options", params={**where, "parameter": "nothing"}).status_code == 200
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_ten_thousand_incidents_open_in_half_a_second(tmp_path: Path) -> None:
+    from connector_host.model.token import Token
+
+    world = World(tmp_path / "home")
+    with pagerduty_sandbox(incidents=10_000) as sandbox:
+        world.add(sandbox.base)
+        _, text = world.use(lambda session: session.tokens.add(Token("op", (Scope.ADMIN,))))
+        with serving(world.home) as base:
+            client = httpx2.Client(base_url=base, trust_env=False, timeout=120)
+            client.post("/sign-in", data={"token": text}, headers=HERE)
+            form = {"connection": "prod", "command": "fetch_incident", "i:top_recent_incident_number": "20000"}
+            times = {"i:start_time": RANGE["start_time"], "i:end_time": RANGE["end_time"]}
+            shown = posted(client, "/run", **form, **times).text
+            place = re.findall(r"/run/[0-9a-f-]+", shown)[0]
+            until = time.monotonic() + 100
+            while "complete list, 10000" not in (shown := client.get(place).text):
+                assert time.monotonic() < until, shown[:2000]
+                time.sleep(0.3)
+            took = []
+            for _ in range(3):
+                begun = time.monotonic()
+                shown = client.get(place).text
+                took.append(time.monotonic() - begun)
+            client.close()
+    assert min(took) < 0.5, took
+    assert len(shown) < 400_000  # what is not looked at is fetched when it is opened

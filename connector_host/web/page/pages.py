@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment
 from msgspec import Struct
@@ -21,7 +22,7 @@ from connector_host.model.boundary import outcome_of
 from connector_host.model.errors import BadSetting, ConnectorHostError, NotAllowed
 from connector_host.model.token import Scope, Token
 from connector_host.web.page import views
-from connector_host.web.page.signing import SignIn, refuse_foreign
+from connector_host.web.page.signing import SignIn, own_path, refuse_foreign
 from connector_host.web.problems import Problem, problem_of
 from connector_host.web.server import Server
 
@@ -117,7 +118,9 @@ class Pages:
             }
             return self.answer(request, None, "failure.part.html", facts)
         if token is None:
-            return RedirectResponse("/sign-in", 303)
+            wanted = f"{request.url.path}?{request.url.query}".rstrip("?")
+            back = f"?{urlencode({'to': wanted})}" if request.method == "GET" and own_path(wanted) == wanted else ""
+            return RedirectResponse(f"/sign-in{back}", 303)
         data = FormData()
         if request.method == "POST":
             refuse_foreign(request)

@@ -1,5 +1,6 @@
 """Who is signed in at the page: a cookie that says nothing by itself, and a look at where a form comes from."""
 
+import re
 import secrets
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from connector_host.web.page.openid import OpenId
 
 SECONDS = 8 * 3600
+_OWN = re.compile(r"/(?!sign-|static|api/)[a-z][\w%.~-]*(/[\w%.~-]+)*(\?[\w%.~=&+-]*)?", re.ASCII)
 
 
 class SignIn:
@@ -32,8 +34,8 @@ class SignIn:
         text = request.cookies.get(self.cookie, "")
         return await self._host.doorkeeper.by_session(text) if text else None
 
-    async def begin(self, request: Request, shown: str, link: str) -> Response | None:
-        """Sign in by a token's text, or by a link that works once; None where neither is good."""
+    async def begin(self, request: Request, shown: str, link: str, to: str = "") -> Response | None:
+        """Sign in by a token's text, or by a link that works once, and lead on; None where neither is good."""
         text: str | None = None
         if link:
             text = await self._host.doorkeeper.by_link(link)
@@ -43,11 +45,11 @@ class SignIn:
         if text is None:
             self._attempts.failed(request.client.host if request.client else "")
             return None
-        return await self._signed_in(request, text)
+        return await self._signed_in(request, text, to)
 
-    async def _signed_in(self, request: Request, text: str) -> Response:
+    async def _signed_in(self, request: Request, text: str, to: str = "") -> Response:
         await self.forget(request)
-        response = RedirectResponse("/connections", 303)
+        response = RedirectResponse(own_path(to), 303)
         response.set_cookie(self.cookie, text, SECONDS, path="/", secure=self._secure, httponly=True, samesite="lax")
         return response
 
@@ -80,6 +82,11 @@ class SignIn:
         """Sign the browser out."""
         if text := request.cookies.get(self.cookie):
             await self._host.doorkeeper.end(text)
+
+
+def own_path(text: str) -> str:
+    """Return a window's own address, as it was asked for; that of the connections for anything else."""
+    return text if _OWN.fullmatch(text) else "/connections"
 
 
 def refuse_foreign(request: Request) -> None:

@@ -63,18 +63,20 @@ class Windows:
 
     async def _sign_in(self, request: Request) -> Response:
         if request.method == "GET":
-            return self._pages.answer(request, None, "sign_in.html", {"wrong": False, **self._by()})
+            return self._pages.answer(request, None, "sign_in.html", {"wrong": False, **self._by(request)})
         response, error = await outcome_of(self._signed_in(request))
         return response if response is not None else await self._pages.failed(request, error)
 
-    def _by(self) -> dict[str, str]:
-        return {"provider": self._pages.provider.name if self._pages.provider is not None else ""}
+    def _by(self, request: Request) -> dict[str, str]:
+        provider = self._pages.provider.name if self._pages.provider is not None else ""
+        return {"provider": provider, "to": request.query_params.get("to", "")}
 
     async def _signed_in(self, request: Request) -> Response:
         refuse_foreign(request)
         data = await request.form(max_fields=5, max_files=0)
-        begun = await self._pages.sign_in.begin(request, str(data.get("token", "")), str(data.get("link", "")))
-        return begun or self._pages.answer(request, None, "sign_in.html", {"wrong": True, **self._by()}, 401)
+        shown, link, to = (str(data.get(name, "")) for name in ("token", "link", "to"))
+        begun = await self._pages.sign_in.begin(request, shown, link, to)
+        return begun or self._pages.answer(request, None, "sign_in.html", {"wrong": True, **self._by(request)}, 401)
 
     async def _to_the_provider(self, request: Request) -> Response:
         return await self._with_provider(request, self._pages.sign_in.leave)
