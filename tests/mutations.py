@@ -8,128 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = (
-    Path(__file__)
-    .resolve()
-    .parents[
-        1(
-            "own history",
-            "host/looking_back.py",
-            "if await may_read(core, one, caller)",
-            "if True",
-            "tests/face/test_what_was_found.py",
-        ),
-        (
-            "feed cursor",
-            "host/intake/feed.py",
-            "if not hmac.compare_digest((await self._sealed(number)).encode(), cursor.encode()):",
-            "if False:",
-            "tests/face/test_intake_feed.py",
-        ),
-        (
-            "feed site",
-            "host/intake/feed.py",
-            "if own or unplaced or Right.ADMINISTER in granted",
-            "if True",
-            "tests/face/test_intake_feed.py",
-        ),
-        (
-            "schedule renewed",
-            "host/intake/schedules.py",
-            "if not await self._core.store.schedules.renew(kept, self._me, until):",
-            "if False:",
-            "tests/face/test_what_was_found.py",
-        ),
-        (
-            "mapping next page",
-            "host/intake/collecting.py",
-            "            self._mapper = await self._current()  # tables",
-            "            pass  # tables",
-            "tests/face/test_mappings.py",
-        ),
-        (
-            "mapping steps",
-            "host/intake/mappings.py",
-            "if len(steps) > STEPS or steps.count(None) > EACH:",
-            "if False:",
-            "tests/face/test_what_was_found.py",
-        ),
-        (
-            "events bounded",
-            "host/events.py",
-            "if len(self._waiting) >= KEPT:",
-            "if False:",
-            "tests/face/test_events.py",
-        ),
-        ("events own", "host/events.py", "event.actor == actor_of(self._caller)", "True", "tests/face/test_events.py"),
-        (
-            "undo servers",
-            "host/connections/undoing.py",
-            "if before.origins != now.origins:",
-            "if False:",
-            "tests/face/test_troubles.py",
-        ),
-        (
-            "undo secrets",
-            "host/connections/undoing.py",
-            "if before.generation != now.generation or before.vault != now.vault:",
-            "if False:",
-            "tests/face/test_troubles.py",
-        ),
-        (
-            "repair version",
-            "web/page/connections_window.py",
-            'version=visit.number("version"))',
-            "version=None)",
-            "tests/web/test_page_windows.py",
-        ),
-        (
-            "again scope",
-            "web/page/connections_window.py",
-            "command is not None and visit.may(scope_of(command))",
-            "command is not None",
-            "tests/web/test_page_windows.py",
-        ),
-        ("provider nonce", "web/page/openid.py", 'claims.get("nonce") == nonce,', "True,", "tests/web/test_openid.py"),
-        (
-            "provider audience",
-            "web/page/openid.py",
-            "self.settings.client_id in audiences,",
-            "True,",
-            "tests/web/test_openid.py",
-        ),
-        (
-            "provider browser",
-            "web/page/openid.py",
-            "or not secrets.compare_digest(one.browser, browser)",
-            "",
-            "tests/web/test_openid.py",
-        ),
-        (
-            "provider end",
-            "web/page/openid.py",
-            '_number(claims.get("exp")) > now - CLOCKS,',
-            "True,",
-            "tests/web/test_openid.py",
-        ),
-        (
-            "uploads of one",
-            "host/uploads.py",
-            'if len(list(self._folder.glob("*.bin"))) >= MOST:',
-            "if False:",
-            "tests/attacks/test_surfaces.py",
-        ),
-        ("trace span", "host/connections/wires.py", "{os.urandom(8).hex()}", "{_}", "tests/web/test_serving.py"),
-        ("tree budget", "web/page/tree.py", " or budget[0] <= 0", "", "tests/face/test_what_was_found.py"),
-        (
-            "busy is not stuck",
-            "host/scheduler.py",
-            "            core.heartbeats[what] = core.clock.monotonic()\n            for claimed",
-            "            for claimed",
-            "tests/face/test_what_was_found.py",
-        ),
-    ]
-)
+ROOT = Path(__file__).resolve().parents[1]
 # Name, file below connector_host, what stands there, what it becomes, and the test that must fail.
 MUTATIONS = [
     ("ctx secret", "host/protecting.py", "[\"secret\", connection.id", "[\"sekret\", connection.id", "tests/e2e/test_release_1_0.py"),
@@ -254,6 +133,27 @@ MUTATIONS = [
     ("too many values", "http/json_bounds.py", "if values > MOST_VALUES:", "if False:", "tests/attacks/test_hostile_input.py"),
     ("files of the host", "running/isolated/confinement.py", "        _checked(_system(_RESTRICT_SELF, ruleset, 0))\n", "        pass\n", "tests/attacks/test_isolated.py"),
     ("TCP of a plugin", "running/isolated/confinement.py", "*([_TCP] if version >= 4 else [])", "*([0] if version >= 4 else [])", "tests/attacks/test_isolated.py"),
+
+    ("own history", "host/looking_back.py", "if await may_read(core, one, caller)", "if True", "tests/face/test_what_was_found.py"),
+    ("feed cursor", "host/intake/feed.py", "if not hmac.compare_digest((await self._sealed(number)).encode(), cursor.encode()):", "if False:", "tests/face/test_intake_feed.py"),
+    ("feed site", "host/intake/feed.py", "if own or unplaced or Right.ADMINISTER in granted", "if True", "tests/face/test_intake_feed.py"),
+    ("schedule renewed", "host/intake/schedules.py", "if not await self._core.store.schedules.renew(kept, self._me, until):", "if False:", "tests/face/test_what_was_found.py"),
+    ("mapping next page", "host/intake/collecting.py", "            self._mapper = await self._current()  # tables", "            pass  # tables", "tests/face/test_mappings.py"),
+    ("mapping steps", "host/intake/mappings.py", "if len(steps) > STEPS or steps.count(None) > EACH:", "if False:", "tests/face/test_mappings.py"),
+    ("events bounded", "host/events.py", "if len(self._waiting) >= KEPT:", "if False:", "tests/face/test_events.py"),
+    ("events own", "host/events.py", "event.actor == actor_of(self._caller)", "True", "tests/face/test_events.py"),
+    ("undo servers", "host/connections/undoing.py", "if before.origins != now.origins:", "if False:", "tests/face/test_troubles.py"),
+    ("undo secrets", "host/connections/undoing.py", "if before.generation != now.generation or before.vault != now.vault:", "if False:", "tests/face/test_troubles.py"),
+    ("repair version", "web/page/connections_window.py", 'version=visit.number("version"))', "version=None)", "tests/web/test_page_windows.py"),
+    ("again scope", "web/page/connections_window.py", "command is not None and visit.may(scope_of(command))", "command is not None", "tests/web/test_page_windows.py"),
+    ("provider nonce", "web/page/openid.py", 'claims.get("nonce") == nonce,', "True,", "tests/web/test_openid.py"),
+    ("provider audience", "web/page/openid.py", "self.settings.client_id in audiences,", "True,", "tests/web/test_openid.py"),
+    ("provider browser", "web/page/openid.py", "or not secrets.compare_digest(one.browser, browser)", "", "tests/web/test_openid.py"),
+    ("provider end", "web/page/openid.py", '_number(claims.get("exp")) > now - CLOCKS,', "True,", "tests/web/test_openid.py"),
+    ("uploads of one", "host/uploads.py", 'if len(list(self._folder.glob("*.bin"))) >= MOST:', "if False:", "tests/attacks/test_surfaces.py"),
+    ("trace span", "host/connections/wires.py", "{os.urandom(8).hex()}", "{_}", "tests/web/test_serving.py"),
+    ("tree budget", "web/page/tree.py", " or budget[0] <= 0", "", "tests/face/test_what_was_found.py"),
+    ("busy is not stuck", "host/scheduler.py", "            core.heartbeats[what] = core.clock.monotonic()\n            for claimed", "            for claimed", "tests/face/test_what_was_found.py"),
 ]  # fmt: skip
 
 
