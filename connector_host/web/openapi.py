@@ -71,7 +71,8 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.asks is not None:
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": route.asks}}}
     elif route.path == "/api/v1/files":
-        made["requestBody"] = {"required": True, "content": {"application/octet-stream": {}}}
+        bytes_ = {"schema": {"type": "string", "format": "binary"}}  # without it, generators leave the operation out
+        made["requestBody"] = {"required": True, "content": {"application/octet-stream": bytes_}}
     return made
 
 

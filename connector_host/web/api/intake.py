@@ -146,7 +146,7 @@ _ACKNOWLEDGED = {
 _TRIED = {
     "type": "object",
     "additionalProperties": False,
-    "properties": {"tables": ref("Mapping"), "samples": {"type": "array"}},
+    "properties": {"tables": ref("Mapping"), "samples": {"type": "array", "items": {"type": "object"}}},
 }
 ROUTES = (
     Route(
