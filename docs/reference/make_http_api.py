@@ -12,7 +12,8 @@ PAGE = Path(__file__).with_name("http-api.md")
 _HEAD = """# The HTTP API
 
 Made of the table of routes by `python docs/reference/make_http_api.py`; `/openapi.json` says the same to programs, with
-an operation for each command of each plugin. How to use it: [http-api.md](../howto/http-api.md); how to serve it: [serve.md](../howto/serve.md).
+an operation for each command of each plugin. How to use it:
+[http-api.md](../howto/http-api.md); how to serve it: [serve.md](../howto/serve.md).
 
 Each route wants `Authorization: Bearer TOKEN` with the scope that stands there, or one that grants more. What goes
 wrong is a problem document (RFC 9457): 401 who asks is not known, 403 the scope is not granted, 404 there is nothing of
