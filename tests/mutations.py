@@ -139,7 +139,7 @@ MUTATIONS = [
     ("feed site", "host/intake/feed.py", "if own or unplaced or Right.ADMINISTER in granted", "if True", "tests/face/test_intake_feed.py"),
     ("schedule renewed", "host/intake/schedules.py", "if not await self._core.store.schedules.renew(kept, self._me, until):", "if False:", "tests/face/test_what_was_found.py"),
     ("mapping next page", "host/intake/collecting.py", "            self._mapper = await self._current()  # tables", "            pass  # tables", "tests/face/test_mappings.py"),
-    ("mapping steps", "host/intake/mappings.py", "if len(steps) > STEPS or steps.count(None) > EACH:", "if False:", "tests/face/test_mappings.py"),
+    ("mapping steps", "host/intake/mappings.py", "if len(steps) > STEPS or steps.count(None) > EACH:", "if False:", "tests/face/test_what_was_found.py"),
     ("events bounded", "host/events.py", "if len(self._waiting) >= KEPT:", "if False:", "tests/face/test_events.py"),
     ("events own", "host/events.py", "event.actor == actor_of(self._caller)", "True", "tests/face/test_events.py"),
     ("undo servers", "host/connections/undoing.py", "if before.origins != now.origins:", "if False:", "tests/face/test_troubles.py"),

@@ -76,7 +76,7 @@ COMMANDS = """
       incident: {path: $.things, fields: [{field: Title, source: .title}]}
       event: {path: $, unique_key: .id, sources: [{name: Thing, fields: [{field: Status, source: .status}]}]}
 """
-SEEDS = int(os.environ.get("INTAKE_SEEDS", "40"))
+SEEDS = int(os.environ.get("INTAKE_SEEDS", "20"))
 DAY = 86_400
 BEGIN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 

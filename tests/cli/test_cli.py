@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from connector_host.configuration import bundled
-from tests.world import API_KEY, INTEGRATION_KEY, Sandbox
+from tests.world import API_KEY, INTEGRATION_KEY, Sandbox, pagerduty_sandbox
 
 RESULT = json.loads((bundled() / "schemas" / "result.schema.json").read_text())
 CONNECTION = json.loads((bundled() / "schemas" / "connection.schema.json").read_text())
@@ -32,6 +32,21 @@ def cli(*arguments: str, stdin: str | None = None, **environment: str) -> "subpr
 
 @pytest.fixture
 def prod(sandbox: Sandbox) -> Sandbox:
+    """The connection `prod`, added as a user would."""
+    _add(sandbox)
+    return sandbox
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the connection `prod`, for what changes nothing in it."""
+    home = tmp_path_factory.mktemp("untouched") / "home"
+    with pagerduty_sandbox() as sandbox:
+        _add(sandbox, CONNECTOR_HOST_HOME=str(home))
+    return home
+
+
+def _add(sandbox: Sandbox, **environment: str) -> None:
     settings = [f"--set={name}={sandbox.base}" for name in ("server_url", "event_url")]
     secrets = ["--secret", "api_key=env:PD_KEY", "--secret", "integration_key=-"]
     more = ["--set", "default_from=earline.greenholt@example.com"]
@@ -46,9 +61,9 @@ def prod(sandbox: Sandbox) -> Sandbox:
         *more,
         stdin=f"{INTEGRATION_KEY}\n",
         PD_KEY=API_KEY,
+        **environment,
     )
     assert (added.returncode, added.stdout) == (0, "")
-    return sandbox
 
 
 def run_json(*arguments: str, code: int = 0, stdin: str | None = None) -> Any:
@@ -112,8 +127,8 @@ def test_inputs_come_from_options_files_and_standard_input(prod: Sandbox, tmp_pa
         (["connections", "list", "--plugin", "pagerduti"], "Did you mean 'pagerduty'"),
     ],
 )  # fmt: skip
-def test_wrong_use_is_told_in_a_sentence(prod: Sandbox, arguments: list[str], words: str) -> None:
-    done = cli(*arguments, PD_KEY=API_KEY)
+def test_wrong_use_is_told_in_a_sentence(untouched: Path, arguments: list[str], words: str) -> None:
+    done = cli(*arguments, PD_KEY=API_KEY, CONNECTOR_HOST_HOME=str(untouched))
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
     assert "Traceback" not in done.stderr

@@ -87,6 +87,14 @@ def test_records_belong_to_a_site(placed: World) -> None:
     assert read(placed, site=None).arrivals == []
 
 
+def test_records_of_a_shared_connection_belong_to_its_recipient_site(placed: World) -> None:
+    shared = Change({"site": None, "shared_to_internal_sites": True, "recipient_site": "away"})
+    placed.use(lambda session: session.connections.edit("prod", shared))
+    ingest(placed)
+    assert read(placed, AWAY).arrivals
+    assert read(placed, AT_HQ, connection="prod").arrivals == []  # they may use it, and its records are not theirs
+
+
 def test_a_cursor_is_good_for_who_was_given_it(placed: World) -> None:
     ingest(placed)
     mine = read(placed, AT_HQ, limit=1).next

@@ -74,13 +74,19 @@ CALLS: dict[str, Any] = {**GOOD, "acknowledge_event": VERIFIED, "resolve_event":
 
 
 @pytest.mark.parametrize("command", CALLS)
-@pytest.mark.parametrize("shape", SHAPES)
-def test_json_of_another_shape_is_never_a_bug(world: World, command: str, shape: bytes) -> None:
-    with raw_server(ok(shape)) as (base, _):
+def test_json_of_another_shape_is_never_a_bug(world: World, command: str) -> None:
+    answers = [b""]
+    with raw_server(lambda: ok(answers[0])) as (base, _):
         world.add(base)
-        result = world.run(command, CALLS[command])
-    assert "internal" not in {entry.kind for entry in result.errors}
-    assert result.errors or command in {"create_event", "test_connection"} or command.startswith("delete_")
+
+        async def each_shape(host: Any) -> None:
+            for answers[0] in SHAPES:
+                result = await host.run("pagerduty", command, "prod", CALLS[command])
+                assert "internal" not in {entry.kind for entry in result.errors}, answers
+                told = result.errors or command in {"create_event", "test_connection"}
+                assert told or command.startswith("delete_"), answers
+
+        world.use(each_shape)
 
 
 def test_json_counts_whatever_the_content_type_says(world: World) -> None:
