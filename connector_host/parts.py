@@ -3,8 +3,9 @@
 import importlib
 import importlib.util
 import logging
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,6 +65,12 @@ _BUILT_IN_PLUG = SimpleNamespace(
 )
 
 
+@cache
+def _installed(_path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Return what the installed packages bring. To ask them reads the files of all, so it is done once for a path."""
+    return tuple(entry_points(group=hookspecs.PROJECT))
+
+
 OWN = "given"  # the name of a part that the embedding program gives
 
 
@@ -90,7 +97,7 @@ class PartRegistry:
         self._manager.register(_BUILT_IN_PLUG, "built-in")
         for plug in more:
             self._manager.register(plug)
-        for point in entry_points(group=hookspecs.PROJECT):
+        for point in _installed(tuple(sys.path)):
             self._plug(point)
 
     def _fill(self, slot: str, value: Any) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -57,6 +58,9 @@ _ORDER = {
 }
 
 
+_version_of = cache(version)  # looked up in the files of all packages
+
+
 class PluginRegistry:
     """The plugins of a host; a broken one is kept with its reason and never stops the others."""
 
@@ -98,7 +102,7 @@ class PluginRegistry:
         if other is not None and other.root.resolve() != manifest.root.resolve():
             cause = f"The plugin id '{manifest.id}' is taken by {other.root}."
             yield Problem(file, 1, cause, "Choose another id, or take the other away.", "plugin-id-taken")
-        mine = version("connector-host") if manifest.requires_host else ""
+        mine = _version_of("connector-host") if manifest.requires_host else ""
         if not satisfies(mine, manifest.requires_host):
             cause = f"It requires the host {manifest.requires_host}; this is {mine}."
             yield Problem(file, 1, cause, "Update the host or the plugin.", "host-version")

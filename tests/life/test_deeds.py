@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from connector_host import Status
 from connector_host.model.connection import Change
 from tests.own import own, run
-from tests.world import INTEGRATION_KEY, Sandbox, World, http, pagerduty_sandbox, raw_server, serving_app
+from tests.world import INTEGRATION_KEY, FastClock, Sandbox, World, http, pagerduty_sandbox, raw_server, serving_app
 
 JSON = "Content-Type: application/json"
 EVENT = {"summary": "s", "severity": "Info", "source": "s"}
@@ -326,8 +327,8 @@ PAGE = http("502 Bad Gateway", b"<html><title>Bad Gateway</title></html>", "Cont
         (http("401 No", b'{"error": {"code": 2006, "message": "No"}}', JSON), None, {"none"}),
     ],
 )
-def test_every_id_of_a_bulk_is_told_of_once(tmp_path: Any, second: Any, timeout: Any, effects: set[str]) -> None:
-    world = World(tmp_path / "home")
+def test_every_id_of_a_bulk_is_told_of_once(tmp_path: Path, second: Any, timeout: Any, effects: set[str]) -> None:
+    world = World(tmp_path / "home") if timeout else World(tmp_path / "home", clock=FastClock())
     result, _ = bulk(world, resolved, second, timeout=timeout)
     done = [one["id"] for one in result.raw_data["incidents"]]
     others = [entry.item for entry in result.errors]
