@@ -66,6 +66,19 @@ def test_a_card_says_what_fails_and_mends_it(broken: Web) -> None:
     assert "is in trouble" not in client.get("/connections?q=mended").text
 
 
+def test_the_card_stands_in_test_command_too(broken: Web) -> None:
+    client = signed_in(broken)
+    page = client.get("/run?connection=mended&command=list_users").text
+    assert 'aria-label="mended is in trouble"' in page
+    assert 'hx-post="/connections/mended/repair"' in page
+    assert "is in trouble" not in client.get("/run?connection=prod&command=list_users").text
+    reader = signed_in(broken, "runner", Scope.RUN, user="ann", site="hq")
+    assert 'name="secret"' not in reader.get("/run?connection=mended").text
+    broken.sandbox.faults.left = 0
+    broken.world.use(lambda session: session.test("mended"))
+    assert "is in trouble" not in client.get("/run?connection=mended&command=list_users").text
+
+
 def test_what_failed_is_run_again_under_ones_own_rights(broken: Web) -> None:
     client = signed_in(broken)
     found = posted(client, "/connections/mended/again")

@@ -18,10 +18,10 @@ from connector_host.model.token import Scope
 from connector_host.web.asking import scope_of
 from connector_host.web.guard import part_of
 from connector_host.web.page.pages import Pages, Visit
+from connector_host.web.page.views import TROUBLED, in_trouble
 from connector_host.web.runs import Run
 
 PAGE, CARDS, AGAIN = 50, 3, 20
-_FIRST = {State.FAILING: 0, State.DAMAGED: 0, State.ATTENTION: 1}
 
 
 class ConnectionsWindow:
@@ -45,9 +45,9 @@ class ConnectionsWindow:
         """List connections, those that need a person first."""
         asked = {name: visit.text(name) for name in ("plugin", "site", "state", "q") if visit.text(name)}
         found = await visit.session.connections.list(_selection(visit, asked))
-        kept = sorted(found[:PAGE], key=lambda one: (_FIRST.get(one.state, 2), one.connection.name))
+        kept = sorted(found[:PAGE], key=lambda one: (TROUBLED.get(one.state, 2), one.connection.name))
         names = [one.connection.name for one in kept if not one.damage]
-        troubled = [one.connection.name for one in kept if one.state in _FIRST and not one.damage]
+        troubled = [one.connection.name for one in kept if in_trouble(one)]
         more = found[PAGE - 1].connection.name if len(found) > PAGE else ""
         limits = {name: self._pages.server.metrics.limit_of(name) for name in names}
         return self._pages.show(

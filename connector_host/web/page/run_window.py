@@ -25,6 +25,7 @@ from connector_host.web.page.codes import codes_of
 from connector_host.web.page.filled import files_of, inputs_of
 from connector_host.web.page.pages import Pages, Visit
 from connector_host.web.page.tree import tree_of
+from connector_host.web.page.views import in_trouble
 from connector_host.web.problems import Problem
 from connector_host.web.runs import Run
 
@@ -66,9 +67,15 @@ class RunWindow:
         chosen = await self._chosen(visit)
         if visit.request.method == "POST":
             return await self._begun(visit, chosen)
-        names = [one.connection for one in await visit.session.connections.list(Selection(limit=MOST))]
-        again = await self._inputs_of(visit)
-        facts = {"chosen": chosen, "connections": names, "inputs": again}
+        kept = await visit.session.connections.list(Selection(limit=MOST))
+        troubled = [one.connection.name for one in kept if one.connection.name == chosen.connection and in_trouble(one)]
+        facts = {
+            "chosen": chosen,
+            "connections": [one.connection for one in kept],
+            "inputs": await self._inputs_of(visit),
+            "troubles": await visit.session.connections.troubles(troubled),
+            "plugins": self._pages.host.plugins.plugins,
+        }
         return self._pages.show(visit, "run.html", **facts)
 
     async def progress(self, visit: Visit) -> Response:

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from connector_host.host.settings import DateTimeSetting
-from connector_host.model.connection import State
+from connector_host.model.connection import State, StoredConnection
 from connector_host.model.manifest import Manifest
 from connector_host.model.result import Status, json_text
 
@@ -47,7 +47,13 @@ LAMPS = {
     State.DAMAGED: ("bad", "Damaged"),
 }
 VERDICTS = {Status.PASSED.value: "ok", Status.PARTIAL.value: "warn", Status.FAILED.value: "bad"}
+TROUBLED = {State.FAILING: 0, State.DAMAGED: 0, State.ATTENTION: 1}  # what a person must look at, by rank
 SHOWN = 60_000  # characters of JSON at once
+
+
+def in_trouble(connection: StoredConnection) -> bool:
+    """Whether a connection has a card that says what is wrong; one that is damaged cannot be looked into."""
+    return connection.state in TROUBLED and not connection.damage
 
 
 def title_of(plugins: Mapping[str, Manifest], plugin: str, parameter: str) -> str:
