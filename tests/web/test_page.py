@@ -170,10 +170,10 @@ def keeps_and_leaves(page: Any, person: Person, link: str) -> None:
         page.goto(link.partition("/sign-in")[0] + f"/{window}")
         person.sees(window)
     page.get_by_role("button", name="Sign out").click()
-    page.wait_for_url("**/sign-in")
+    page.wait_for_url("**/sign-in**")
     page.go_back()
     page.reload()
-    page.wait_for_url("**/sign-in")
+    page.wait_for_url("**/sign-in**")
 
 
 @pytest.fixture

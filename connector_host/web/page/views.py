@@ -49,6 +49,7 @@ LAMPS = {
 VERDICTS = {Status.PASSED.value: "ok", Status.PARTIAL.value: "warn", Status.FAILED.value: "bad"}
 TROUBLED = {State.FAILING: 0, State.DAMAGED: 0, State.ATTENTION: 1}  # what a person must look at, by rank
 SHOWN = 60_000  # characters of JSON at once
+VALUES, ERRORS = 200, 50  # of a key field, and of a result
 
 
 def in_trouble(connection: StoredConnection) -> bool:
