@@ -97,6 +97,9 @@ class PartRegistry:
         self._manager.register(_BUILT_IN_PLUG, "built-in")
         for plug in more:
             self._manager.register(plug)
+            if not self._manager.get_hookcallers(plug):
+                cause = "has no hook: mark its methods with `@plug` from connector_host.ports.hookspecs."
+                raise BadSetting(f"The plug of the type {type(plug).__name__} {cause}")
         for point in _installed(tuple(sys.path)):
             self._plug(point)
 

@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from connector_host import BadSetting, Configuration
+from connector_host.app import App
 from tests.host.test_manifests import CODE, GOOD, write
 from tests.world import http, raw_server
 
@@ -84,3 +88,12 @@ def test_a_strangers_package_fills_every_socket(tmp_path: Path) -> None:
         "request.sent",
         "invocation.finished",
     ]
+
+
+def test_a_plug_without_a_marked_hook_is_refused(tmp_path: Path) -> None:
+    class Silent:
+        def observe(self, event: str, facts: object) -> None:
+            raise AssertionError
+
+    with pytest.raises(BadSetting, match=r"type Silent has no hook: mark its methods with `@plug`"):
+        App(Configuration(home=tmp_path, plugs=(Silent(),)))
