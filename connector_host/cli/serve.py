@@ -17,7 +17,7 @@ from connector_host.app import App
 from connector_host.cli.log_output import log_as_json
 from connector_host.host.host import Host
 from connector_host.host.session import Session
-from connector_host.model.errors import WrongUse
+from connector_host.model.errors import ConnectorHostError, WrongUse
 from connector_host.model.extras import require
 from connector_host.model.result import json_text
 from connector_host.model.token import Scope, Token
@@ -70,7 +70,7 @@ def command(
         log_as_json()
     greet = partial(_greet, app.home)
     if no_http:
-        anyio.run(partial(_serve, app, None, None, scheduler=not no_scheduler, greet=greet))
+        _run(partial(_serve, app, None, None, scheduler=not no_scheduler, greet=greet))
         return
     require("server", "sse_starlette", "The HTTP API")
     from connector_host.web.metrics import Metrics  # noqa: PLC0415 - only a server pays
@@ -80,7 +80,18 @@ def command(
     _refuse_unsafe(listening, base_url)
     http = listening, metrics
     serving = partial(_serve, app.with_plug(metrics), http, base_url, scheduler=not no_scheduler, greet=greet)
-    anyio.run(serving, backend_options={"use_uvloop": sys.platform != "win32"})
+    _run(serving, use_uvloop=sys.platform != "win32")
+
+
+def _run(work: Callable[[], Awaitable[None]], **options: bool) -> None:
+    """Run it; what is wrong is told as a sentence, out of whatever group of tasks it comes."""
+    try:
+        anyio.run(work, backend_options=options)
+    except BaseExceptionGroup as group:
+        told: BaseException | None = group.subgroup(ConnectorHostError)
+        while isinstance(told, BaseExceptionGroup):
+            told = told.exceptions[0]
+        raise told or group from group
 
 
 def _refuse_unsafe(listening: "Listening", base_url: str | None) -> None:
@@ -171,7 +182,7 @@ def serve_page(app: App, port: int) -> None:
 
     metrics = Metrics()
     http = Listening(port=port), metrics
-    anyio.run(partial(_serve, app.with_plug(metrics), http, None, scheduler=True, greet=_show_the_link))
+    _run(partial(_serve, app.with_plug(metrics), http, None, scheduler=True, greet=_show_the_link))
 
 
 async def _show_the_link(session: Session, address: str) -> None:

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 from starlette.routing import Route as StarletteRoute
 
 from connector_host.host.host import Host
@@ -112,7 +112,12 @@ class Server:
 
     async def _refused(self, request: Request, error: Any) -> Response:
         slug = {404: "not-found", 405: "method"}.get(error.status_code, "invalid")
-        return self.told(request, Problem(slug, headers=dict(error.headers or {})))
+        headers = dict(error.headers or {})
+        if slug == "method":  # Starlette names those of the first route alone
+            places = [one for one in self._inner.routes if isinstance(one, StarletteRoute)]
+            found = [one.methods or () for one in places if one.matches(request.scope)[0] is not Match.NONE]
+            headers["Allow"] = ", ".join(sorted({method for methods in found for method in methods}))
+        return self.told(request, Problem(slug, headers=headers))
 
     async def _failed(self, request: Request, error: Exception) -> Response:
         return self.told(request, error)

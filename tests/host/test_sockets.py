@@ -92,7 +92,7 @@ def test_a_strangers_package_fills_every_socket(tmp_path: Path) -> None:
 
 def test_a_plug_without_a_marked_hook_is_refused(tmp_path: Path) -> None:
     class Silent:
-        def observe(self, event: str, facts: object) -> None:
+        def observe(self, *_: object) -> None:
             raise AssertionError
 
     with pytest.raises(BadSetting, match=r"type Silent has no hook: mark its methods with `@plug`"):

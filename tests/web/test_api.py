@@ -234,3 +234,31 @@ def test_the_newest_checks_of_many_connections_are_read_at_once(web: Web) -> Non
 
     found = web.world.use(work)
     assert (list(found["prod"]), list(found["named"])) == (["Passed"], [])
+
+
+def test_a_call_refused_for_its_inputs_is_told_at_its_place(web: Web) -> None:
+    client, path = web.client(), "/api/v1/plugins/pagerduty/commands/create_event?connection=prod"
+    begun = client.post(path, json={"severity": "Purple"}, headers={"Prefer": "respond-async"})
+    assert begun.status_code == 202
+    until = time.monotonic() + 10
+    while (told := client.get(begun.headers["Location"])).json()["state"] != "finished":
+        assert time.monotonic() < until
+    assert (told.status_code, told.json()["result"]["status"]) == (200, "Failed")
+    assert web.client("another reader", Scope.READ, user="zoe").get(begun.headers["Location"]).status_code == 404
+    once = client.post(path, json={"severity": "Purple"})
+    assert client.get(once.headers["Content-Location"]).status_code == 200
+
+
+def test_a_repeated_call_leads_to_the_first_one(web: Web) -> None:
+    client, path = web.client(), "/api/v1/plugins/pagerduty/commands/list_users?connection=prod"
+    key = {"Idempotency-Key": "leads-to-the-first"}
+    first, again = (client.post(path, json={}, headers=key) for _ in range(2))
+    assert first.headers["Content-Location"] == again.headers["Content-Location"]
+    assert client.get(again.headers["Content-Location"]).status_code == 200
+
+
+def test_another_method_is_told_all_that_there_are(web: Web) -> None:
+    client = web.client()
+    for path, methods in (("/connections/prod", "DELETE, GET, PATCH"), ("/invocations", "GET, POST")):
+        told = client.put(f"/api/v1{path}", json={})
+        assert (told.status_code, told.headers["allow"]) == (405, methods)

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 
 from connector_host import IntakeSchedule
-from tests.web.conftest import PROGRAM, serving
+from tests.web.conftest import PROGRAM, Web, serving
 from tests.world import API_KEY, World, pagerduty_sandbox
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -123,3 +123,14 @@ def test_metrics_tell_of_limits_health_and_intake(tmp_path: Path) -> None:
         assert line in told, told
     [new] = [line for line in told.splitlines() if line.startswith("connector_host_intake_new_records_total{")]
     assert int(new.rpartition(" ")[2]) > 0
+
+
+def test_a_port_in_use_is_one_sentence(web: Web, tmp_path: Path) -> None:
+    port = web.base.rpartition(":")[2]
+    environment = {**os.environ, "CONNECTOR_HOST_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [PROGRAM, "serve", "--port", port], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert f"Error: Nothing can listen at 127.0.0.1:{port}: Address already in use." in done.stderr
+    assert "Traceback" not in done.stderr

@@ -7,6 +7,7 @@ from sse_starlette import EventSourceResponse
 from starlette.responses import Response
 
 from connector_host.model.caller import actor_of
+from connector_host.model.failure import Kind
 from connector_host.model.history import HistoryFilter
 from connector_host.model.invocation import Options, new_id
 from connector_host.model.result import Result, json_text
@@ -84,7 +85,7 @@ async def carried_out(ask: Ask, facts: dict[str, Any], work: Work, seconds: floa
         raise run.error
     if run.result is None:
         raise Problem("conflict", f"It was cancelled. What became of it: {place}")
-    return answer_of(run.text, {"Content-Location": place})
+    return answer_of(run.text, {"Content-Location": f"/api/v1/invocations/{run.result.invocation_id}"})
 
 
 async def show_invocation(ask: Ask) -> Response:
@@ -95,11 +96,17 @@ async def show_invocation(ask: Ask) -> Response:
     if run is not None and run.error is not None:
         raise run.error
     record = await ask.session.past(ask.part("id"))  # which looks whether the caller still may
-    if record is not None and run is not None and run.result is not None:
-        return answer({"state": "finished", "result": run.result.document()})
+    result = run.result if run is not None else None
+    if result is not None and (record is not None or _refused(result)):
+        return answer({"state": "finished", "result": result.document()})
     if record is None:
         raise Problem("not-found", "There is no invocation of that id that you may see.")
     return answer({"state": "finished", "result": record.as_result()})
+
+
+def _refused(result: Result) -> bool:
+    """Whether a call was refused for its inputs: no history keeps it, and it tells its caller of nothing else."""
+    return bool(result.errors) and all(entry.kind is Kind.INVALID_INPUT for entry in result.errors)
 
 
 async def cancel_invocation(ask: Ask) -> Response:

@@ -46,7 +46,8 @@ document.addEventListener("htmx:after:request", () => {
   for (const button of document.querySelectorAll("button:disabled")) button.disabled = false
 })
 document.addEventListener("input", (event) => {
-  if (event.target.closest("#connection")) document.getElementById("tested").textContent = "Not tested as it stands."
+  const tested = document.getElementById("tested")
+  if (tested && event.target.closest("#connection")) tested.textContent = "Not tested as it stands."
 })
 
 document.addEventListener("click", (event) => {
