@@ -139,8 +139,7 @@ class KeyFile:
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[None]:
         """Let nobody else change the ring meanwhile, in whatever process; it is read again inside."""
-        beside = self.path.with_name(f"{self.path.name}.lock")
-        lock = FileLock(beside)
+        lock = FileLock(beside := self.path.with_name(f"{self.path.name}.lock"))
         try:
             await anyio.to_thread.run_sync(lock.acquire)
         except OSError as error:  # left by another user, say
@@ -192,25 +191,13 @@ class KeyFile:
         if facts.st_mode & _WIDE:
             raise KeyExposed(f"The master key file {self.path} can be read by others. Run: chmod 600 {self.path}")
         if facts.st_uid not in {0, os.geteuid()}:
-            raise KeyExposed(
-                f"The master key file {self.path} belongs to {_name_of(facts.st_uid)}: run this as that user. "
-                f"Only where the file is to be yours: chown $USER {self.path}"
-            )
+            raise KeyExposed(f"The master key file {self.path} is the user {facts.st_uid}'s: run this as that user.")
         folder = self.path.parent.stat()
         if folder.st_mode & _WRITABLE and not folder.st_mode & stat.S_ISVTX:
             raise KeyExposed(
                 f"The folder {self.path.parent} of the master key can be written to by others. "
                 f"Run: chmod go-w {self.path.parent}"
             )
-
-
-def _name_of(uid: int) -> str:
-    import pwd  # noqa: PLC0415 - there is none on Windows, where nobody asks
-
-    try:
-        return f"the user '{pwd.getpwuid(uid).pw_name}'"
-    except KeyError:
-        return f"the user {uid}"
 
 
 def _sync_folder(folder: Path) -> None:

@@ -147,7 +147,7 @@ def test_a_key_file_where_others_can_put_one_of_theirs_is_refused(prod: World) -
     prod.home.chmod(0o700)
     if os.geteuid() == 0:
         os.chown(prod.home / "master.key", 12345, -1)
-        with pytest.raises(KeyExposed, match="belongs to the user 12345: run this as that user"):
+        with pytest.raises(KeyExposed, match="is the user 12345's: run this as that user"):
             prod.add("http://127.0.0.1:1", "second")
 
 
