@@ -150,7 +150,7 @@ class PluginProcess:
     async def _send(self, **message: Any) -> None:
         try:
             await self._in.send(line(message))
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):  # OSError: some event loops say so
             self.died = True  # told by the next read
 
     async def _log_errors(self) -> None:
