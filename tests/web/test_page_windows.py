@@ -156,6 +156,14 @@ def test_history_is_searched_and_compared(web: Web) -> None:
     assert other.get(f"/history/{second}/compare?with={first}").status_code == 404
 
 
+def test_a_wrong_time_is_told_beside_what_was_typed(web: Web) -> None:
+    told = signed_in(web).get("/history?since=yesterday&text=kept")
+    assert told.status_code == 422
+    assert "Nothing was looked for." in told.text
+    assert 'value="yesterday"' in told.text
+    assert 'value="kept"' in told.text
+
+
 def test_intake_is_scheduled_fetched_and_mapped(web: Web) -> None:
     web.world.use(lambda session: session.ingest("pagerduty", "fetch_incident", "prod", RANGE))
     client = signed_in(web)

@@ -76,7 +76,7 @@ class Mappings:
         facts = {"command": command.id, "version": tables.version}
         entry = self._core.audit.entry(action, self._caller, stored.connection, **facts)
         if not await self._core.store.mappings.put(stored.connection.id, command.id, tables, entry):
-            raise ConnectionChanged("Somebody else changed the field mapping in the meantime: look at it again.")
+            raise ConnectionChanged("The field mapping was changed since this was read: begin with it as it is now.")
 
     async def preview(
         self, connection: str, command: str, tables: MappingTables | None = None, samples: Sequence[Any] | None = None

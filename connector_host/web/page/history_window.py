@@ -8,8 +8,10 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 from starlette.routing import Route
 
+from connector_host.model.boundary import outcome_of
 from connector_host.model.differences import differences
-from connector_host.model.history import HistoryFilter, HistoryRecord
+from connector_host.model.errors import ConnectorHostError
+from connector_host.model.history import HistoryFilter, HistoryPage, HistoryRecord
 from connector_host.web.page.pages import Pages, Visit
 from connector_host.web.problems import Problem
 
@@ -35,12 +37,16 @@ class HistoryWindow:
     async def list(self, visit: Visit) -> Response:
         """List the runs looked for, newest first."""
         asked = {name: visit.text(name) for name in (*_TEXTS, *_TIMES) if visit.text(name)}
-        page = await visit.session.search_history(_filter(visit, asked), after=visit.text("after"), limit=RUNS)
-        more = f"?{urlencode({**asked, 'after': page.next})}" if page.next else ""
-        others = {name: value for name, value in asked.items() if name != "status"}
-        return self._pages.show(
-            visit, "history.html", runs=page.records, asked=asked, more=more, others=urlencode(others)
-        )
+        page, error = await outcome_of(self._found(visit, asked))
+        if error is not None and not isinstance(error, ConnectorHostError):
+            raise error
+        more = f"?{urlencode({**asked, 'after': page.next})}" if page is not None and page.next else ""
+        others = urlencode({name: value for name, value in asked.items() if name != "status"})
+        facts = {"runs": page.records if page is not None else [], "error": str(error or ""), "more": more}
+        return self._pages.show(visit, "history.html", 422 if error else 200, asked=asked, others=others, **facts)
+
+    async def _found(self, visit: Visit, asked: Mapping[str, str]) -> HistoryPage:
+        return await visit.session.search_history(_filter(visit, asked), after=visit.text("after"), limit=RUNS)
 
     async def past(self, visit: Visit) -> Response:
         """Show one run as history keeps it, with those that it may be compared with."""
