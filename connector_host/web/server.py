@@ -17,7 +17,7 @@ from connector_host.model.boundary import outcome_of
 from connector_host.model.errors import ConnectorHostError
 from connector_host.model.invocation import new_id
 from connector_host.web.api import administration, connections, events, intake, invocations, plugins
-from connector_host.web.asking import Ask
+from connector_host.web.asking import Ask, wrong
 from connector_host.web.attempts import Attempts
 from connector_host.web.guard import Guard
 from connector_host.web.metrics import Metrics
@@ -92,6 +92,9 @@ class Server:
         token = await self.known(request)
         if not token.allows(route.scope):
             raise Problem("forbidden", f"The token lacks the scope '{route.scope}'.")
+        for name in sorted(request.query_params.keys() - route.query.keys()):
+            known = f"There are: {', '.join(route.query)}." if route.query else "It takes none."
+            raise wrong(f"/query/{name}", f"There is no such parameter here. {known}")
         return await route.handler(Ask(request, self.host, self.runs, token, self.host.acting_by(token)))
 
     async def known(self, request: Request) -> Any:

@@ -262,3 +262,10 @@ def test_another_method_is_told_all_that_there_are(web: Web) -> None:
     for path, methods in (("/connections/prod", "DELETE, GET, PATCH"), ("/invocations", "GET, POST")):
         told = client.put(f"/api/v1{path}", json={})
         assert (told.status_code, told.headers["allow"]) == (405, methods)
+
+
+def test_a_parameter_that_is_none_is_told(web: Web) -> None:
+    told = web.client().get("/api/v1/invocations?error=Purple")
+    assert (told.status_code, told.json()["errors"][0]["pointer"]) == (422, "/query/error")
+    assert "There are: connection, plugin, command" in told.json()["errors"][0]["detail"]
+    assert "It takes none." in web.client().get("/api/v1/connections/prod?x=1").text

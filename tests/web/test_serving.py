@@ -33,16 +33,18 @@ def test_the_log_is_json_with_what_was_under_way(tmp_path: Path) -> None:
                 base = line.partition("HTTP API at ")[2].partition("/api/v1")[0]
             body = {"plugin": "pagerduty", "command": "list_users", "connection": "prod"}
             headers = {"Authorization": f"Bearer {text}", "X-Request-Id": "req-42"}
-            found = httpx2.post(
-                f"{base}/api/v1/invocations?secret=x", json=body, headers=headers, timeout=60, trust_env=False
-            )
+            with httpx2.Client(base_url=f"{base}/api/v1", headers=headers, timeout=60, trust_env=False) as client:
+                assert client.post("/invocations?secret=x", json=body).status_code == 422
+                found = client.post("/invocations", json=body)
             program.terminate()
             told = program.stderr.read()
     assert found.headers["X-Request-Id"] == "req-42"
     lines: list[dict[str, Any]] = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
-    [asked] = [one for one in lines if "POST /api/v1/invocations" in one["message"]]
-    assert (asked["request_id"], asked["level"], asked["logger"]) == ("req-42", "info", "connector_host.web")
-    assert "secret" not in asked["message"]
+    asked = [one for one in lines if "POST /api/v1/invocations" in one["message"]]
+    assert len(asked) == 2
+    for one in asked:
+        assert (one["request_id"], one["level"], one["logger"]) == ("req-42", "info", "connector_host.web")
+        assert "secret" not in one["message"]
     retried = [one for one in lines if "trying again" in one["message"]]
     assert {(one["connection"], one["request_id"]) for one in retried} == {("prod", "req-42")}
     assert found.json()["invocation_id"] == retried[0]["invocation"]
