@@ -250,7 +250,7 @@ def _peak(*, reset: bool = False) -> int:
 async def test_never_more_connections_are_open_than_allowed(opened: Opened) -> None:
     async with opened(connections=3, idle=3) as client:
         with anyio.fail_after(5):
-            while client.server.open:  # what the test before it left may still be closing
+            while client.server.open:  # noqa: ASYNC110 - what the test before left may still be closing
                 await anyio.sleep(0.01)
         highest = 0
 
