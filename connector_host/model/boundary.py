@@ -39,6 +39,14 @@ async def outcome_of(work: Awaitable[T]) -> tuple[T | None, Exception | None]:
         return None, error
 
 
+async def wrong_of(work: Awaitable[T]) -> tuple[T | None, str]:
+    """Wait for work; return what it gives, and in words what is wrong with what was asked. A fault is raised."""
+    found, error = await outcome_of(work)
+    if error is not None and not isinstance(error, ConnectorHostError):
+        raise error
+    return found, "" if error is None else str(error)
+
+
 def fault_of(error: BaseException) -> str:
     """Return what an author's code raised, and where: `ValueError: no such thing (/…/commands.py:12)`."""
     where = error.__traceback__

@@ -10,9 +10,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from connector_host.manifests.forms import Form, form_of
-from connector_host.model.boundary import outcome_of
+from connector_host.model.boundary import wrong_of
 from connector_host.model.connection import Change, Selection
-from connector_host.model.errors import ConnectorHostError
 from connector_host.model.invocation import UNRECORDED
 from connector_host.model.token import Scope
 from connector_host.web.guard import part_of
@@ -109,10 +108,8 @@ class ConnectionWindow:
             return await work(change_of(shown.form, visit.data, shown.before, visit.number("version")))
 
         with self._pages.server.runs.counted(visit.token.id):
-            found, error = await outcome_of(whole())
-        if error is not None and not isinstance(error, ConnectorHostError):
-            raise error
-        return (str(error) if error else "", found)
+            found, error = await wrong_of(whole())
+        return error, found
 
     async def _window(self, visit: Visit, shown: _Shown, error: str = "") -> Response:
         vaults = [

@@ -7,10 +7,10 @@ from urllib.parse import quote, urlencode
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from connector_host.model.boundary import outcome_of
+from connector_host.model.boundary import outcome_of, wrong_of
 from connector_host.model.caller import actor_of
 from connector_host.model.connection import Change, HealthCheck, Selection, State
-from connector_host.model.errors import BadSetting, ConnectorHostError
+from connector_host.model.errors import BadSetting
 from connector_host.model.history import HistoryRecord
 from connector_host.model.invocation import UNRECORDED, Options, new_id
 from connector_host.model.result import Result, Status, plain
@@ -69,15 +69,14 @@ class ConnectionsWindow:
         visit.wants(Scope.CONNECTIONS)
         name, secret = part_of(visit.request.path_params, "name"), str(visit.data.get("secret", ""))
         change = Change(secrets={visit.text("parameter"): secret}, version=visit.number("version"))
-        result, error = await outcome_of(self._tested(visit, name, change))
+        result, error = await wrong_of(self._tested(visit, name, change))
         saved = False
         if result is not None and result.status is Status.PASSED:
-            _, error = await outcome_of(visit.session.connections.edit(name, change))
-            saved = error is None
+            _, error = await wrong_of(visit.session.connections.edit(name, change))
+            saved = not error
             if saved:
                 await outcome_of(visit.session.test(name))  # so that the list knows
-        words = "" if saved else _words(error)
-        return self._pages.show(visit, "repaired.html", result=result, error=words, saved=saved, name=name)
+        return self._pages.show(visit, "repaired.html", result=result, error=error, saved=saved, name=name)
 
     async def _tested(self, visit: Visit, name: str, change: Change) -> Result:
         if not any(change.secrets.values()):
@@ -136,8 +135,8 @@ class ConnectionsWindow:
         minutes, done = visit.number("minutes") or 5, "confirmed" in visit.data
         rows = []
         for name in names:
-            row, error = await outcome_of(self._row(visit, name, action, minutes, looked_at.get(name, "")))
-            rows.append(row or {"name": name, "field": None, "version": "", "error": _words(error)})
+            row, error = await wrong_of(self._row(visit, name, action, minutes, looked_at.get(name, "")))
+            rows.append(row or {"name": name, "field": None, "version": "", "error": error})
         facts = {"rows": rows, "action": action, "done": done, "minutes": minutes}
         return self._pages.show(visit, "many.html", **facts)
 
@@ -150,11 +149,11 @@ class ConnectionsWindow:
         field, value = _wanted(action, document, minutes)
         before, after = _shown(document[field]), _shown(plain(value))
         row = {"name": name, "field": field, "before": before, "after": after, "version": document["version"]}
-        error = None
+        error = ""
         if "confirmed" in visit.data and before != after:
             change = Change({field: value}, version=int(version) if version.isdigit() else document["version"])
-            _, error = await outcome_of(visit.session.connections.edit(name, change))
-        return {**row, "error": _words(error)}
+            _, error = await wrong_of(visit.session.connections.edit(name, change))
+        return {**row, "error": error}
 
 
 _ACTIONS = ("activate", "deactivate", "check", "uncheck")
@@ -186,12 +185,6 @@ def _said(visit: Visit) -> str:
     if name := visit.text("undone"):
         return f"The last edit of {name} is undone. Test it."
     return f"Saved {name}." if (name := visit.text("saved")) else ""
-
-
-def _words(error: Exception | None) -> str:
-    if error is not None and not isinstance(error, ConnectorHostError):
-        raise error
-    return "" if error is None else str(error)
 
 
 def _selection(visit: Visit, asked: Mapping[str, str]) -> Selection:

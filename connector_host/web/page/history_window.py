@@ -8,9 +8,8 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connector_host.model.boundary import outcome_of
+from connector_host.model.boundary import wrong_of
 from connector_host.model.differences import differences
-from connector_host.model.errors import ConnectorHostError
 from connector_host.model.history import HistoryFilter, HistoryPage, HistoryRecord
 from connector_host.web.page.pages import Pages, Visit
 from connector_host.web.problems import Problem
@@ -37,12 +36,10 @@ class HistoryWindow:
     async def list(self, visit: Visit) -> Response:
         """List the runs looked for, newest first."""
         asked = {name: visit.text(name) for name in (*_TEXTS, *_TIMES) if visit.text(name)}
-        page, error = await outcome_of(self._found(visit, asked))
-        if error is not None and not isinstance(error, ConnectorHostError):
-            raise error
+        page, error = await wrong_of(self._found(visit, asked))
         more = f"?{urlencode({**asked, 'after': page.next})}" if page is not None and page.next else ""
         others = urlencode({name: value for name, value in asked.items() if name != "status"})
-        facts = {"runs": page.records if page is not None else [], "error": str(error or ""), "more": more}
+        facts = {"runs": page.records if page is not None else [], "error": error, "more": more}
         return self._pages.show(visit, "history.html", 422 if error else 200, asked=asked, others=others, **facts)
 
     async def _found(self, visit: Visit, asked: Mapping[str, str]) -> HistoryPage:

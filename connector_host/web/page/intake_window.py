@@ -7,9 +7,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from connector_host.manifests.registry import PluginRegistry
-from connector_host.model.boundary import outcome_of
+from connector_host.model.boundary import wrong_of
 from connector_host.model.connection import Selection
-from connector_host.model.errors import ConnectorHostError
 from connector_host.model.intake import IntakeSchedule
 from connector_host.model.token import Scope
 from connector_host.web.asking import scope_of
@@ -30,24 +29,19 @@ class IntakeWindow:
 
     async def window(self, visit: Visit) -> Response:
         """Show schedules and the newest records of one intake; add, change and remove a schedule."""
-        error = await self._changed(visit) if visit.request.method == "POST" else None
-        if visit.request.method == "POST" and error is None:
-            return RedirectResponse("/intake", 303)
+        error = ""
+        if visit.request.method == "POST":
+            visit.wants(Scope.CONNECTIONS)
+            _, error = await wrong_of(self._change(visit))
+            if not error:
+                return RedirectResponse("/intake", 303)
         choices = await intakes_of(self._pages.host.plugins, visit)
         chosen = await chosen_of(self._pages.host.plugins, visit, choices) or ("", "")
         records = await visit.session.ingested(chosen[1], chosen[0], NEWEST) if chosen[0] else []
         facts = {"choices": choices, "chosen": chosen, "records": [one.document() for one in records]}
         schedules = await visit.session.intake.schedules()
         status = 422 if error else 200
-        return self._pages.show(visit, "intake.html", status, error=error or "", schedules=schedules, **facts)
-
-    async def _changed(self, visit: Visit) -> str | None:
-        """Change a schedule; return what is wrong with what was asked."""
-        visit.wants(Scope.CONNECTIONS)
-        _, error = await outcome_of(self._change(visit))
-        if error is not None and not isinstance(error, ConnectorHostError):
-            raise error
-        return str(error) if error is not None else None
+        return self._pages.show(visit, "intake.html", status, error=error, schedules=schedules, **facts)
 
     async def _change(self, visit: Visit) -> Any:
         connection, _, command = visit.text("intake").rpartition(" ")

@@ -9,8 +9,8 @@ from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from connector_host.model.boundary import outcome_of
-from connector_host.model.errors import BadSetting, ConnectorHostError
+from connector_host.model.boundary import outcome_of, wrong_of
+from connector_host.model.errors import BadSetting
 from connector_host.model.intake import MappingTables
 from connector_host.model.json_text import parse_json
 from connector_host.model.manifest import FIELD_TYPES, EventSource, FieldMapping
@@ -51,23 +51,23 @@ class MappingWindow:
         return await self._answer(visit, chosen, action)
 
     async def _answer(self, visit: Visit, chosen: tuple[str, str], action: str) -> Response:
-        tables, wrong = await outcome_of(_filled(visit.data))
+        tables, wrong = await wrong_of(_filled(visit.data))
         samples = _samples_in(visit.text("samples"))
         if action == "fetch":
             visit.wants(Scope.RUN_READ_ONLY)
-            fetched, wrong = await outcome_of(visit.session.mappings.fetch(*chosen))
+            fetched, wrong = await wrong_of(visit.session.mappings.fetch(*chosen))
             samples = list(fetched) if fetched is not None else samples
         elif action == "save" and tables is not None:
-            _, wrong = await outcome_of(visit.session.mappings.put(*chosen, tables))
-            if wrong is None:
+            _, wrong = await wrong_of(visit.session.mappings.put(*chosen, tables))
+            if not wrong:
                 return RedirectResponse(f"{_place(chosen)}&saved=yes", 303)
         elif action == "preview" and tables is not None:
-            found, wrong = await outcome_of(visit.session.mappings.preview(*chosen, tables, samples))
-            return self._pages.show(visit, "mapped.html", found=found, error=_words(wrong))
+            found, wrong = await wrong_of(visit.session.mappings.preview(*chosen, tables, samples))
+            return self._pages.show(visit, "mapped.html", found=found, error=wrong)
         if action == "preview":
-            return self._pages.show(visit, "mapped.html", found=None, error=_words(wrong))
+            return self._pages.show(visit, "mapped.html", found=None, error=wrong)
         shown = tables or await visit.session.mappings.get(*chosen)
-        return await self._shown(visit, chosen, shown, samples, _words(wrong))
+        return await self._shown(visit, chosen, shown, samples, wrong)
 
     async def _shown(
         self,
@@ -103,13 +103,6 @@ def with_row(tables: MappingTables, visit: Visit) -> MappingTables:
 
 def _place(chosen: tuple[str, str]) -> str:
     return f"/mapping?{urlencode({'connection': chosen[0], 'command': chosen[1]})}"
-
-
-def _words(error: Exception | None) -> str:
-    """Return what is wrong, for people; raises what is no fault of theirs."""
-    if error is not None and not isinstance(error, ConnectorHostError):
-        raise error
-    return "" if error is None else str(error)
 
 
 def _samples_in(text: str) -> list[Any] | None:

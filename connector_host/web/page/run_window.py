@@ -10,10 +10,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connector_host.manifests.forms import Form, form_of
-from connector_host.model.boundary import outcome_of
+from connector_host.model.boundary import wrong_of
 from connector_host.model.caller import actor_of
 from connector_host.model.connection import Selection
-from connector_host.model.errors import BadSetting, ConnectorHostError
+from connector_host.model.errors import BadSetting
 from connector_host.model.invocation import Options, new_id
 from connector_host.model.manifest import Command, Manifest
 from connector_host.model.paths import compile_path, steps_of
@@ -105,12 +105,10 @@ class RunWindow:
         if chosen.manifest is None or chosen.command is None:
             raise Problem("invalid", "Choose a connection and a command.")
         with self._runs.counted(visit.token.id):
-            found, error = await outcome_of(
+            found, error = await wrong_of(
                 visit.session.choices(chosen.manifest.id, chosen.command.id, parameter, chosen.connection)
             )
-        if error is not None and not isinstance(error, ConnectorHostError):
-            raise error
-        facts = {"found": found or [], "error": str(error or ""), "parameter": parameter}
+        facts = {"found": found or [], "error": error, "parameter": parameter}
         return self._pages.show(visit, "options.html", **facts)
 
     async def branch(self, visit: Visit) -> Response:

@@ -8,8 +8,7 @@ from starlette.routing import Route
 
 from connector_host.host.settings import DateTimeSetting
 from connector_host.host.times import parse_time
-from connector_host.model.boundary import outcome_of
-from connector_host.model.errors import ConnectorHostError
+from connector_host.model.boundary import wrong_of
 from connector_host.web.page.pages import Pages, Visit
 
 FORMATS = ("%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %H:%M", "%Y-%m-%dT%H:%M:%S")
@@ -30,17 +29,15 @@ class SettingsWindow:
 
     async def window(self, visit: Visit) -> Response:
         """Show how times are written for whoever is signed in; change it."""
-        wanted, error = visit.times, None
+        wanted, error = visit.times, ""
         if visit.request.method == "POST":
             as_the_host = visit.text("action") == "reset"
             wanted = DateTimeSetting(visit.text("format"), visit.text("time_zone"))
-            _, error = await outcome_of(visit.session.preferences.put(None if as_the_host else wanted))
-            if error is None:
+            _, error = await wrong_of(visit.session.preferences.put(None if as_the_host else wanted))
+            if not error:
                 return RedirectResponse("/settings?saved=yes", 303)
-            if not isinstance(error, ConnectorHostError):
-                raise error
         written = {one: self._pages.host.clock.now().astimezone(UTC).strftime(one) for one in FORMATS}
-        facts = {"wanted": wanted, "error": str(error or ""), "saved": visit.text("saved"), "formats": written}
+        facts = {"wanted": wanted, "error": error, "saved": visit.text("saved"), "formats": written}
         return self._pages.show(
             visit, "settings.html", 422 if error else 200, zones=sorted(available_timezones()), **facts
         )
