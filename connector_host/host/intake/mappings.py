@@ -1,6 +1,5 @@
 """Field mappings of a connection's own, in place of its manifest's: seen, changed, put back, and tried on samples."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -43,8 +42,10 @@ class Mappings:
         Raises UnknownConnection, UnknownPlugin, BrokenPlugin, UnknownCommand, and WrongUse for a command that is no
         intake.
         """
-        stored, found, intake = await self._found(connection, command)
-        kept = await self._core.store.mappings.get(stored.connection.id, found.id)
+        return await self._used(*await self._found(connection, command))
+
+    async def _used(self, stored: StoredConnection, command: Command, intake: Intake) -> MappingTables:
+        kept = await self._core.store.mappings.get(stored.connection.id, command.id)
         if kept is not None and kept.own:
             return kept
         return replace(tables_in(intake), version=0 if kept is None else kept.version)
@@ -68,7 +69,7 @@ class Mappings:
         `version` is the one that is to go, where it is known.
         """
         stored, found, intake = await self._found(connection, command, Right.ADMINISTER)
-        now = version if version is not None else (await self.get(connection, command)).version
+        now = version if version is not None else (await self._used(stored, found, intake)).version
         await self._keep("mapping.reset", stored, found, MappingTables((), (), now + 1))
         return replace(tables_in(intake), version=now + 1)
 
@@ -87,7 +88,7 @@ class Mappings:
         and as get() does.
         """
         stored, found, intake = await self._found(connection, command)
-        used = _ordered(tables) if tables is not None else await self.get(connection, command)
+        used = _ordered(tables) if tables is not None else await self._used(stored, found, intake)
         _check(used, _paths_of(tables_in(intake)))
         if samples is not None:
             if len(json_text(samples[:SAMPLES])) > SAMPLE_BYTES:
@@ -133,7 +134,7 @@ def _tried(tables: MappingTables, intake: Intake, incidents: list[Any]) -> Mappi
     return MappingPreview(
         len(incidents),
         _found_in(tables.incident_fields, incidents),
-        _by_source(tables, intake, events),
+        _by_source(tables, mapper, events),
         _first(incidents),
     )
 
@@ -143,15 +144,15 @@ def _tried_on_events(tables: MappingTables, intake: Intake, records: Sequence[In
     events = [record.document()["raw"] for record in records]
     if intake.event_path == "$":
         return _tried(tables, intake, events)
-    return MappingPreview(len(events), (), _by_source(tables, intake, events), _first(events))
+    by_source = _by_source(tables, Mapper(tables.laid_over(intake)), events)
+    return MappingPreview(len(events), (), by_source, _first(events))
 
 
 def _first(values: list[Any]) -> Any:
     return values[0] if values else None
 
 
-def _by_source(tables: MappingTables, intake: Intake, events: list[Any]) -> Mapping[str, tuple[MappedRow, ...]]:
-    mapper = Mapper(tables.laid_over(intake))
+def _by_source(tables: MappingTables, mapper: Mapper, events: list[Any]) -> Mapping[str, tuple[MappedRow, ...]]:
     kinds = [mapper.source_of(event) for event in events]
     return {
         source.name: _found_in(
@@ -162,12 +163,16 @@ def _by_source(tables: MappingTables, intake: Intake, events: list[Any]) -> Mapp
 
 
 def _found_in(rows: Sequence[FieldMapping], records: list[Any]) -> tuple[MappedRow, ...]:
-    found: Counter[int] = Counter()
     first = FieldTable(rows).map(records[0]) if records else {}
-    for index, row in enumerate(rows):
-        path = None if row.source is None else compile_path(row.source)
-        found[index] = sum(path.first(record) not in (ABSENT, None) for record in records) if path is not None else 0
-    return tuple(MappedRow(row.field, found[index], first.get(row.field)) for index, row in enumerate(rows))
+    return tuple(MappedRow(row.field, _count(row.source, records), first.get(row.field)) for row in rows)
+
+
+def _count(source: str | None, records: list[Any]) -> int:
+    """Return in how many records a path has a value."""
+    if source is None:
+        return 0
+    path = compile_path(source)
+    return sum(path.first(record) not in (ABSENT, None) for record in records)
 
 
 def _check(tables: MappingTables, known: frozenset[str]) -> None:
