@@ -16,7 +16,7 @@ import httpx2
 
 from connector_host import Change, Configuration, Scope, Session, Token, open_host
 
-ROUNDS, CALLS, AT_ONCE = 4, 600, 16
+ROUNDS, CALLS, AT_ONCE = 5, 2000, 16
 LIMITS = {"rest_requests_per_minute": 10**9, "events_per_minute": 10**9}
 EVENT = {"summary": "disk full", "severity": "Info", "source": "db1", "dedup_key": "warm"}
 BODY = {"plugin": "pagerduty", "command": "create_event", "connection": "bench", "inputs": EVENT}

@@ -26,7 +26,7 @@ def accept_inputs(core: Core, invocation: Invocation, rules: CommandRules, outpu
     invocation.zones = rules.form.zones(given)
     for name in filter(None, (command.each, command.answers_for)):
         _once_each(inputs, name, rules, output)
-    invocation.inputs, invocation.uploads = rules.files.opened(inputs, core.uploads.of(invocation.actor))
+    invocation.inputs, invocation.uploads = rules.files.opened(inputs, core.uploads, invocation.actor)
     if command.deprecated is not None:
         output.note(command.deprecated.told(f"The command {command.title}"))
     for warning in rules.form.warnings(given):

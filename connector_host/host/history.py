@@ -42,17 +42,17 @@ class History:
         self._clock = clock
         self._pruned: date | None = None  # the day on which nothing was left to forget
 
-    async def begin(self, invocation: Invocation, inputs: str) -> None:
+    async def begin(self, begun: HistoryRecord) -> None:
         """Tell of a run that may change something, before it does; raises StoreError, and then nothing may be sent."""
-        await self._store.begin(_begun(invocation, inputs))
+        await self._store.begin(begun)
 
-    async def record(self, result: Result, invocation: Invocation, inputs: str) -> None:
-        """Keep one result, and its audit record; `inputs` is JSON text, redacted as the result is. Raises StoreError.
+    async def record(self, result: Result, begun: HistoryRecord, *, kept: bool) -> None:
+        """Keep one result, where it is to be kept, and its audit record. Raises StoreError.
 
         What cannot be kept now is kept later.
         """
-        record = _record_of(result, invocation, inputs, self._settings.limits.kept_result_bytes)
-        run = EndedRun(record, self._entry(record, "invocation.finished"), invocation.options.record)
+        record = _record_of(result, begun, self._settings.limits.kept_result_bytes)
+        run = EndedRun(record, self._entry(record, "invocation.finished"), kept)
         with anyio.CancelScope(shield=True):  # it has ended, whoever is cancelled now
             await self._store.end(run)
             with suppress(StoreError):  # another time
@@ -109,7 +109,8 @@ _LOST["entries"] = [  # type: ignore[assignment]
 ]
 
 
-def _begun(invocation: Invocation, inputs: str) -> HistoryRecord:
+def begun_of(invocation: Invocation, inputs: str) -> HistoryRecord:
+    """Return what is known of an invocation as it begins; `inputs` is JSON text, redacted."""
     assert invocation.started_at is not None  # noqa: S101 - it is under way
     connection = invocation.stored.connection
     return HistoryRecord(
@@ -128,11 +129,11 @@ def _begun(invocation: Invocation, inputs: str) -> HistoryRecord:
     )
 
 
-def _record_of(result: Result, invocation: Invocation, inputs: str, most: int) -> HistoryRecord:
+def _record_of(result: Result, begun: HistoryRecord, most: int) -> HistoryRecord:
     document = result.document()
     error = _bounded(document["error"], most)
     return replace(
-        _begun(invocation, inputs),
+        begun,
         status=document["status"],
         duration_ms=result.duration_ms,
         error=json_text(error) if error else None,

@@ -4,13 +4,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from connector_host.host.core import Core
-from connector_host.host.history import note_health
+from connector_host.host.history import begun_of, note_health
 from connector_host.host.intake.mapping import Mapper
 from connector_host.host.plan import CommandRules
 from connector_host.host.redaction import Redactor, hidden_texts
 from connector_host.host.results import Collector, entries, status_of
 from connector_host.model.effects import Effect, Effects
 from connector_host.model.errors import StoreError
+from connector_host.model.history import HistoryRecord
 from connector_host.model.intake import tables_in
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import InvocationError, NotRecordable
@@ -18,7 +19,7 @@ from connector_host.model.result import Result
 
 
 class Run(Struct, eq=False):
-    """An invocation under way: what it did so far, when it began, whether its inputs were taken, and the store told.
+    """An invocation under way: what it did so far, when it began, whether its inputs were taken, what the store knows.
 
     `mapper` maps what an intake fetches.
     """
@@ -29,7 +30,7 @@ class Run(Struct, eq=False):
     begun: float
     mapper: Mapper | None = None
     accepted: bool = False
-    intended: bool = False
+    told: HistoryRecord | None = None
 
     @property
     def acts(self) -> bool:
@@ -60,11 +61,12 @@ class Run(Struct, eq=False):
         """Tell the store what is about to run; raises NotRecordable, and then nothing may be sent."""
         if not self.acts:
             return
+        begun = begun_of(self.invocation, inputs)
         try:
-            await self.core.history.begin(self.invocation, inputs)
+            await self.core.history.begin(begun)
         except StoreError as error:
             raise NotRecordable(f"Nothing was sent, because it could not be recorded. {error}") from error
-        self.intended = True
+        self.told = begun
 
     def report(self, rules: CommandRules, output: Collector) -> Result:
         """Return the result as it stands."""
@@ -107,9 +109,10 @@ class Run(Struct, eq=False):
         core, invocation = self.core, self.invocation
         connection = invocation.stored.connection
         try:
-            if invocation.options.record or self.intended:
-                inputs = output.redactor.text(invocation.inputs_text or "{}")
-                await core.history.record(self._kept(result), invocation, inputs)
+            if invocation.options.record or self.told is not None:
+                inputs = output.redactor.text(invocation.inputs_text or "{}")  # by all the secrets that it met
+                begun = begun_of(invocation, inputs) if self.told is None else replace(self.told, inputs=inputs)
+                await core.history.record(self._kept(result), begun, kept=invocation.options.record)
             if invocation.draft is None:
                 failures = [failure for _, failure in output.failures]
                 health = await note_health(core.store.health, invocation.command, connection, result, failures)

@@ -108,8 +108,11 @@ class FileInputs:
         }
         self._titles = {name: properties[name].get("title", name) for name in self._largest}
 
-    def opened(self, inputs: dict[str, Any], uploads: Uploads) -> tuple[dict[str, Any], list[str]]:
-        """Return the inputs with files in place of references, and the references; raises InvalidInput."""
+    def opened(self, inputs: dict[str, Any], uploads: Uploads, owner: Actor) -> tuple[dict[str, Any], list[str]]:
+        """Return the inputs with the owner's files in place of references, and the references; raises InvalidInput."""
+        if not self._largest:
+            return inputs, []
+        uploads = uploads.of(owner)
         found = {name: inputs[name] for name in self._largest if name in inputs}
         files = {name: self._file(name, reference, uploads) for name, reference in found.items()}
         return {**inputs, **files}, list(found.values())

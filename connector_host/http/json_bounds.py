@@ -1,5 +1,6 @@
 """What strangers' JSON would cost to read, seen before it is; and its half characters, mended once it is read."""
 
+import re
 from itertools import accumulate
 from typing import Any
 
@@ -7,6 +8,7 @@ DEEPEST = 200  # lists and objects within one another
 MOST_VALUES = 2_000_000  # each takes about 70 bytes; an object counts four times
 _OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
 _STEPS = bytes.maketrans(b"[{]}", bytes([2, 2, 0, 0]))
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _LEVELS = 20  # folded away; hardly any JSON has more
 
 
@@ -33,6 +35,11 @@ def _is_deep(body: bytes) -> bool:
     if left.count(b"[") + left.count(b"{") <= DEEPEST - _LEVELS:
         return False
     return max(accumulate(step - 1 for step in left.translate(_STEPS)), default=0) > DEEPEST - _LEVELS
+
+
+def read_as(text: str, value: Any) -> Any:
+    """Return what a JSON text says, with its half characters mended, if it has any."""
+    return mended(value) if _HALF.search(text) else value
 
 
 def mended(value: Any) -> Any:

@@ -1,18 +1,15 @@
 """Reads a reply: JSON out of a good one, one error with status, code, sentence and advice out of any other."""
 
 import json
-import re
 from typing import Any
 
 import msgspec
 
-from connector_host.http.json_bounds import mended, refusal
+from connector_host.http.json_bounds import read_as, refusal
 from connector_host.http.refusals import Refusals, is_page, title_of
 from connector_host.model.invocation_errors import UnexpectedReply
 from connector_host.model.json_text import finite, no_constant
 from connector_host.ports.parts import Reply
-
-_LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def json_of(reply: Reply, refusals: Refusals) -> Any:
@@ -62,7 +59,7 @@ def parsed(reply: Reply) -> Any:
         value = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise not_json(reply, str(error)) from None
-    return mended(value) if _LONE_SURROGATE.search(reply.body) else value
+    return read_as(text, value)
 
 
 DECODER = json.JSONDecoder(parse_constant=no_constant, parse_float=finite)

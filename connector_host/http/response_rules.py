@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from connector_host.http.refusals import Refusals, read
 from connector_host.model.failure import Kind
 from connector_host.model.invocation_errors import ApiError
-from connector_host.model.paths import ABSENT, compile_path
+from connector_host.model.paths import ABSENT, JsonPath, compile_path
 from connector_host.model.requests import ResponseRule
 from connector_host.model.template import compile_value
 from connector_host.ports.parts import Reply
@@ -21,13 +21,14 @@ class ResponseRules:
     """The rules for one command's replies from one server."""
 
     def __init__(self, rules: Iterable[ResponseRule], refusals: Refusals) -> None:
-        self._rules = tuple(rules)
+        self._rules = tuple(_Compiled(rule) for rule in rules)
         self._refusals = refusals
+        self._looked_at: tuple[Reply, ResponseRule | None] | None = None
         self.again: Callable[[Reply], bool | None] | None = self._wants_another if self._rules else None
 
     def judged(self, reply: Reply) -> Reply:
         """Return a reply that is well, or that no rule is about; raises ApiError for one that a rule calls failed."""
-        rule = self._rule(reply)
+        rule, self._looked_at = self._rule(reply), None
         if rule is None:
             return reply
         if rule.verdict == "passed":
@@ -40,11 +41,17 @@ class ResponseRules:
         return None if rule is None else rule.verdict == "retry"
 
     def _rule(self, reply: Reply) -> ResponseRule | None:
-        rules = [rule for rule in self._rules if _may_fit(rule, reply)]
+        """Return the first rule that is about a reply; one that was just asked about is not read again."""
+        if self._looked_at is None or self._looked_at[0] is not reply:
+            self._looked_at = reply, self._rule_of(reply)
+        return self._looked_at[1]
+
+    def _rule_of(self, reply: Reply) -> ResponseRule | None:
+        rules = [one for one in self._rules if one.may_fit(reply)]
         if not rules or self._refusals.is_a_gateways(reply):
             return None
-        body = _body(reply) if any(rule.field for rule in rules) else None
-        return next((rule for rule in rules if _fits(rule, body)), None)
+        body = _body(reply) if any(one.path for one in rules) else None
+        return next((one.rule for one in rules if one.fits(body)), None)
 
     def _failed(self, rule: ResponseRule, reply: Reply) -> ApiError:
         told = self._refusals.error(reply).failure
@@ -81,24 +88,33 @@ def _body_root(reply: Reply) -> dict[str, Any]:
 _FIELD = re.compile(r"\$\.([A-Za-z_]\w*)")
 
 
-def _may_fit(rule: ResponseRule, reply: Reply) -> bool:
-    """Whether a rule is about such a status and its field can be there, seen without reading the body.
+class _Compiled:
+    """A rule, and what it is looked for by."""
 
-    A name stands in JSON as it is, unless letters of it are escaped; a text is looked into as a `message`.
-    """
-    status = reply.status
-    if rule.statuses and not {str(status), f"{status // 100}xx"} & set(rule.statuses):
-        return False
-    found = None if rule.field is None else _FIELD.match(rule.field)
-    if found is None or found[1] == "message":
-        return True
-    return f'"{found[1]}"'.encode() in reply.body or b"\\u" in reply.body
+    def __init__(self, rule: ResponseRule) -> None:
+        self.rule = rule
+        self.path: JsonPath | None = None if rule.field is None else compile_path(rule.field)
+        named = None if rule.field is None else _FIELD.match(rule.field)
+        self._name = None if named is None or named[1] == "message" else f'"{named[1]}"'.encode()
+        self._by_status: dict[int, bool] = {}
 
+    def may_fit(self, reply: Reply) -> bool:
+        """Whether it is about such a status and its field can be there, seen without reading the body.
 
-def _fits(rule: ResponseRule, body: Any) -> bool:
-    if rule.field is None:
-        return True
-    value = compile_path(rule.field).first(body)
-    if value is ABSENT:
-        return False
-    return rule.values is None or any(value == one or str(value) == str(one) for one in rule.values)
+        A name stands in JSON as it is, unless letters of it are escaped; a text is looked into as a `message`.
+        """
+        about = self._by_status.get(reply.status)
+        if about is None:
+            written = {str(reply.status), f"{reply.status // 100}xx"}
+            about = self._by_status[reply.status] = not self.rule.statuses or bool(written & set(self.rule.statuses))
+        return about and (self._name is None or self._name in reply.body or b"\\u" in reply.body)
+
+    def fits(self, body: Any) -> bool:
+        """Whether its field is there, with one of the values it asks for."""
+        if self.path is None:
+            return True
+        value = self.path.first(body)
+        if value is ABSENT:
+            return False
+        values = self.rule.values
+        return values is None or any(value == one or str(value) == str(one) for one in values)

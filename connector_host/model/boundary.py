@@ -1,7 +1,7 @@
 """The boundary around other people's code: the one place that catches everything, a thread's work included."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from connector_host.model.errors import ConnectorHostError
@@ -9,18 +9,18 @@ from connector_host.model.errors import ConnectorHostError
 T = TypeVar("T")
 
 
-@contextmanager
-def authors_code(told: Callable[[BaseException], ConnectorHostError]) -> Iterator[None]:
+class authors_code(AbstractContextManager[None]):  # noqa: N801 - used as a function; no generator, for its many uses
     """Run an author's code; whatever it raises is raised as `told` says, save what is the host's own already.
 
     An attempt to end the program counts as a fault: a plugin does not decide over the host.
     """
-    try:
-        yield
-    except ConnectorHostError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise told(error) from error
+
+    def __init__(self, told: Callable[[BaseException], ConnectorHostError]) -> None:
+        self._told = told
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Exception | SystemExit) and not isinstance(error, ConnectorHostError):
+            raise self._told(error) from error
 
 
 def outcome(work: Callable[[], T]) -> tuple[T | None, Exception | None]:

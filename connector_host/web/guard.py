@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector_host.web.problems import Problem, response_of
@@ -20,13 +20,13 @@ SLASH = "\ue000"  # stands for a slash within a part of a path: no name holds it
 _HOST = re.compile(r"(?:(?P<name>[\w.-]+)|\[(?P<six>[0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?", re.ASCII)
 _TRACE = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
-_SAFE = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_SAFE = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
 
 
 class Guard:
@@ -52,10 +52,9 @@ class Guard:
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._note(scope, message["status"], begun)
-                added = MutableHeaders(scope=message)
-                added["X-Request-Id"] = scope["request_id"]
-                for name, value in _SAFE.items():
-                    added.setdefault(name, value)
+                own = [*message["headers"], (b"x-request-id", scope["request_id"].encode())]
+                given = {name for name, _ in own}
+                message = {**message, "headers": [*own, *(pair for pair in _SAFE if pair[0] not in given)]}
             await send(message)
 
         try:

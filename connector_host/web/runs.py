@@ -31,7 +31,7 @@ class Run(Struct, eq=False):
     key: str | None
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     ended: anyio.Event = field(default_factory=anyio.Event)
-    changed: anyio.Event = field(default_factory=anyio.Event)
+    changed: anyio.Event | None = None  # where anybody waits for it
     events: deque[tuple[int, str, Any]] = field(default_factory=lambda: deque(maxlen=EVENTS))
     number: int = 0
     result: Result | None = None
@@ -54,8 +54,9 @@ class Run(Struct, eq=False):
         """Note an event, and wake who watches."""
         self.number += 1
         self.events.append((self.number, event, facts))
-        self.changed.set()
-        self.changed = anyio.Event()
+        if self.changed is not None:
+            self.changed.set()
+            self.changed = None
 
     def progress(self, done: int, total: int | None) -> None:
         """Take how far it has come."""
@@ -67,16 +68,21 @@ class Runs:
 
     def __init__(self, group: TaskGroup) -> None:
         self._group = group
-        self._runs: dict[str, Run] = {}
+        self._under_way: dict[str, Run] = {}
+        self._ended: dict[str, Run] = {}  # the oldest first
+        self._kept_bytes = 0
         self._at_once: Counter[str] = Counter()
         self._watching: Counter[str] = Counter()
 
     def begin(self, run: Run, work: Callable[[], Awaitable[Result]]) -> None:
         """Begin an invocation; raises Problem where its token has too many, or its key's first call is under way."""
-        under_way = self._refuse_too_many(run.token_id)
-        if run.key is not None and any(one.key == run.key and one.actor == run.actor for one in under_way):
+        self._refuse_too_many(run.token_id)
+        if run.key is not None and any(
+            (one.key, one.actor, one.token_id) == (run.key, run.actor, run.token_id) for one in self._under_way.values()
+        ):
             raise Problem("conflict", "The first call with this idempotency key is under way.")
-        self._runs[run.id] = run
+        self._under_way[run.id] = run
+        self._at_once[run.token_id] += 1
         self._group.start_soon(self._carry_out, run, work)
 
     async def _carry_out(self, run: Run, work: Callable[[], Awaitable[Result]]) -> None:
@@ -88,14 +94,14 @@ class Runs:
         run.tell("finished", {"id": run.id, "state": state, "status": run.result.status.value if run.result else None})
         run.ended_at = time.monotonic()
         run.ended.set()
-        self._forget_ended()
+        self._keep(run)
 
     def get(self, invocation_id: str, token: Token, *, own: bool = False) -> Run | None:
         """Return a run of the token's actor, within what the token is narrowed to; None for any other.
 
         With `own` only one that this very token began.
         """
-        run = self._runs.get(invocation_id)
+        run = self._under_way.get(invocation_id) or self._ended.get(invocation_id)
         if run is None or run.actor != actor_of(token.principal) or (own and run.token_id != token.id):
             return None
         names = {name: str(run.facts.get(name, "")) for name in ("plugin", "connection", "command")}
@@ -116,7 +122,7 @@ class Runs:
     ) -> AsyncIterator[tuple[int, str, Any]]:
         try:
             while await holds():
-                waiting = run.changed
+                waiting = run.changed = run.changed or anyio.Event()
                 for number, event, facts in [one for one in run.events if one[0] > after]:
                     after = number
                     yield number, event, facts
@@ -151,18 +157,21 @@ class Runs:
         finally:
             self._at_once[token_id] -= 1
 
-    def _refuse_too_many(self, token_id: str) -> list[Run]:
-        under_way = [one for one in self._runs.values() if not one.ended.is_set() and one.token_id == token_id]
-        if len(under_way) + self._at_once[token_id] >= PER_TOKEN:
+    def _refuse_too_many(self, token_id: str) -> None:
+        if self._at_once[token_id] >= PER_TOKEN:
             words = f"{PER_TOKEN} invocations of this token are under way."
             raise Problem("too-many", words, headers={"Retry-After": "1"})
-        return under_way
 
-    def _forget_ended(self) -> None:
-        """Forget what ended long ago, or is too much: its result first, by age."""
-        ended = [run for run in self._runs.values() if run.ended.is_set()]
-        total, now = sum(run.size for run in ended), time.monotonic()
-        for place, run in enumerate(ended):
-            if len(ended) - place > KEPT or total > KEPT_BYTES or now - run.ended_at > KEPT_SECONDS:
-                total -= run.size
-                del self._runs[run.id]
+    def _keep(self, run: Run) -> None:
+        """Keep what ended; forget what ended long ago, or is too much: the oldest first."""
+        del self._under_way[run.id]
+        self._at_once[run.token_id] -= 1
+        self._ended[run.id] = run
+        self._kept_bytes += run.size
+        while self._ended:
+            oldest = next(iter(self._ended.values()))
+            old = run.ended_at - oldest.ended_at > KEPT_SECONDS
+            if not old and len(self._ended) <= KEPT and self._kept_bytes <= KEPT_BYTES:
+                break
+            del self._ended[oldest.id]
+            self._kept_bytes -= oldest.size

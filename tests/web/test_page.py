@@ -99,8 +99,7 @@ def test_the_walk_of_the_specification(browser: Any, width: int, scheme: str) ->
         page.get_by_role("button", name="Test", exact=True).click()
         playwright.expect(page.locator("[id^=lamp-]")).to_contain_text("Passed")
 
-        page.goto(link.partition("/sign-in")[0] + "/run?connection=demo")
-        page.get_by_label("Command").select_option("get_user_contact_methods")
+        chooses(page, person, link)
         page.get_by_label("User IDs").fill("PU00001\nPNOBODY")
         page.get_by_role("button", name="Run", exact=True).click()
         playwright.expect(page.locator("#result .status")).to_contain_text("Partially Successful")
@@ -114,8 +113,38 @@ def test_the_walk_of_the_specification(browser: Any, width: int, scheme: str) ->
 
         fetches_and_maps(page, person, link)
         keeps_and_leaves(page, person, link)
-        assert person.audited == 22
+        assert person.audited == 23
         context.close()
+
+
+def chooses(page: Any, person: Person, link: str) -> None:
+    """A connection and a command by a few letters, by the keyboard alone: `/`, letters, arrows, Esc and Enter."""
+    base, options = link.partition("/sign-in")[0], page.get_by_role("option")
+    page.goto(f"{base}/run")
+    page.keyboard.press("/")
+    playwright.expect(options).to_have_text(["demo pagerduty"])
+    page.keyboard.type("DM")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/run?connection=demo")
+    page.keyboard.press("/")
+    playwright.expect(options).to_have_count(58)
+    page.keyboard.type("gucm")
+    playwright.expect(options).to_have_text(["Get User Contact Methods reads only"])
+    person.sees("choosing")
+    page.keyboard.press("Escape")
+    playwright.expect(page.get_by_role("listbox")).to_have_count(0)
+    page.get_by_role("combobox", name="Command").fill("user")
+    playwright.expect(options.first).to_contain_text("User")
+    first, second = options.nth(0).inner_text(), options.nth(1).inner_text()
+    assert first != second
+    page.get_by_role("combobox", name="Command").fill("zzz")
+    playwright.expect(options).to_have_text(["Nothing has these letters in this order."])
+    page.keyboard.press("Enter")
+    assert page.get_by_role("button", name="Run", exact=True).count() == 0
+    page.goto(f"{base}/run?connection=demo&command=usrcontct")
+    person.said.clear()  # the browser tells of the status
+    page.get_by_role("link", name="Get User Contact Methods").click()
+    page.wait_for_url("**/run?connection=demo&command=get_user_contact_methods")
 
 
 def fetches_and_maps(page: Any, person: Person, link: str) -> None:

@@ -11,6 +11,7 @@ from connector_host.model.boundary import outcome_of, wrong_of
 from connector_host.model.caller import actor_of
 from connector_host.model.connection import Change, HealthCheck, Selection, State
 from connector_host.model.errors import BadSetting
+from connector_host.model.fuzzy import containing
 from connector_host.model.history import HistoryRecord
 from connector_host.model.invocation import UNRECORDED, Options, new_id
 from connector_host.model.result import Result, Status, plain
@@ -189,6 +190,6 @@ def _said(visit: Visit) -> str:
 
 def _selection(visit: Visit, asked: Mapping[str, str]) -> Selection:
     state = next((one for one in State if one.value == asked.get("state")), None)
-    name = f"*{asked['q'].replace('*', '')}*" if "q" in asked else None
+    name = containing(asked["q"]) if "q" in asked else None
     narrowed = {"plugin": asked.get("plugin"), "site": asked.get("site"), "state": state, "name": name}
     return Selection(**narrowed, after=visit.text("after"), limit=PAGE + 1)  # type: ignore[arg-type]

@@ -5,22 +5,22 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from msgspec import Struct
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connector_host.manifests.forms import Form, form_of
 from connector_host.model.boundary import wrong_of
 from connector_host.model.caller import actor_of
 from connector_host.model.connection import Selection
 from connector_host.model.errors import BadSetting
+from connector_host.model.fuzzy import exactly
 from connector_host.model.invocation import Options, new_id
-from connector_host.model.manifest import Command, Manifest
+from connector_host.model.manifest import Command
 from connector_host.model.paths import compile_path, steps_of
 from connector_host.model.result import Result, json_text
 from connector_host.model.tables import table_of
 from connector_host.model.token import Scope
 from connector_host.web.asking import scope_of
+from connector_host.web.page.choosing import Choosing, Chosen, commands_like
 from connector_host.web.page.codes import codes_of
 from connector_host.web.page.filled import files_of, inputs_of
 from connector_host.web.page.pages import Pages, Visit
@@ -29,30 +29,22 @@ from connector_host.web.page.views import in_trouble
 from connector_host.web.problems import Problem
 from connector_host.web.runs import Run
 
-MOST, ROWS, FOUND = 500, 200, 50
+ROWS, FOUND = 200, 50
 LONGEST = 500  # characters of a path
 PATIENCE = 1.0  # seconds before a run is shown as under way
-
-
-class _Chosen(Struct, frozen=True):
-    """What is to be run: through which connection, by which command, with its form."""
-
-    connection: str = ""
-    manifest: Manifest | None = None
-    command: Command | None = None
-    form: Form | None = None
 
 
 class RunWindow:
     """The window Test Command."""
 
     def __init__(self, pages: Pages) -> None:
-        self._pages, self._runs = pages, pages.server.runs
+        self._pages, self._runs, self._choosing = pages, pages.server.runs, Choosing(pages)
 
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [
             self._pages.route("/run", self.window, methods=("GET", "POST")),
+            *self._choosing.routes(),
             self._pages.route("/run/options", self.options),
             self._pages.route("/run/{id}", self.progress),
             self._pages.route("/run/{id}/cancel", self.cancel, methods=("POST",)),
@@ -64,19 +56,22 @@ class RunWindow:
     async def window(self, visit: Visit) -> Response:
         """Show the form of the command that is chosen; run it."""
         visit.wants(Scope.RUN_READ_ONLY)
-        chosen = await self._chosen(visit)
+        chosen = await self._choosing.chosen(visit)
         if visit.request.method == "POST":
             return await self._begun(visit, chosen)
-        kept = await visit.session.connections.list(Selection(limit=MOST))
-        troubled = [one.connection.name for one in kept if one.connection.name == chosen.connection and in_trouble(one)]
+        kept = await visit.session.connections.list(Selection(name=exactly(chosen.connection)))
         facts = {
             "chosen": chosen,
-            "connections": [one.connection for one in kept],
+            "typed": {name: visit.text(name) for name in ("connection", "command")},
+            "connections": [] if chosen.connection else await self._choosing.offered(visit, visit.text("connection")),
+            "commands": commands_like(visit, chosen.manifest, visit.text("command")) if chosen.wrong else [],
             "inputs": await self._inputs_of(visit),
-            "troubles": await visit.session.connections.troubles(troubled),
+            "troubles": await visit.session.connections.troubles(
+                [one.connection.name for one in kept if in_trouble(one)]
+            ),
             "plugins": self._pages.host.plugins.plugins,
         }
-        return self._pages.show(visit, "run.html", **facts)
+        return self._pages.show(visit, "run.html", 404 if chosen.wrong else 200, **facts)
 
     async def progress(self, visit: Visit) -> Response:
         """Show how far a run has come, or its result."""
@@ -101,9 +96,9 @@ class RunWindow:
     async def options(self, visit: Visit) -> Response:
         """Show what may be chosen for a parameter, as the product has it now."""
         visit.wants(Scope.RUN_READ_ONLY)
-        chosen, parameter = await self._chosen(visit), visit.text("parameter")
+        chosen, parameter = await self._choosing.chosen(visit), visit.text("parameter")
         if chosen.manifest is None or chosen.command is None:
-            raise Problem("invalid", "Choose a connection and a command.")
+            raise Problem("invalid", chosen.wrong or "Choose a connection and a command.")
         with self._runs.counted(visit.token.id):
             found, error = await wrong_of(
                 visit.session.choices(chosen.manifest.id, chosen.command.id, parameter, chosen.connection)
@@ -144,10 +139,10 @@ class RunWindow:
         where = {"connection": run.facts["connection"], "command": command.id, "source": path[inside.end() :]}
         return f"/mapping?{urlencode(where)}"
 
-    async def _begun(self, visit: Visit, chosen: _Chosen) -> Response:
+    async def _begun(self, visit: Visit, chosen: Chosen) -> Response:
         manifest, command, form = chosen.manifest, chosen.command, chosen.form
         if manifest is None or command is None or form is None:
-            raise Problem("invalid", "Choose a connection and a command.")
+            raise Problem("invalid", chosen.wrong or "Choose a connection and a command.")
         visit.wants(scope_of(command))
         inputs = inputs_of(form, visit.data, visit.times)
         for name, file in files_of(form, visit.data):
@@ -197,15 +192,6 @@ class RunWindow:
             tree=tree_of(result.raw_data, "$"),
             counts=result.raw_data if run.facts.get("ingest") else None,
         )
-
-    async def _chosen(self, visit: Visit) -> _Chosen:
-        name = visit.text("connection")
-        if not name:
-            return _Chosen()
-        document = await visit.session.connections.show(name)
-        manifest = self._pages.host.plugins.plugin(document["plugin"])
-        command = manifest.commands.get(visit.text("command").replace("-", "_"))
-        return _Chosen(document["name"], manifest, command, form_of(command) if command else None)
 
     async def _inputs_of(self, visit: Visit) -> Mapping[str, Any]:
         """Return the inputs of a run that is to be run again, as history keeps them."""

@@ -103,7 +103,7 @@ new MutationObserver(() => {
 document.addEventListener("keydown", (event) => {
   const typing = event.target.matches("input, textarea, select")
   if (event.key === "/" && !typing) {
-    const search = document.querySelector("input[type=search], #connection")
+    const search = document.querySelector("[data-slash]") ?? document.querySelector("input[type=search]")
     if (search) {
       event.preventDefault()
       search.focus()
