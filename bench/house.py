@@ -18,7 +18,7 @@ TARGETS = {
 
 HELD = {
     **TARGETS,
-    "files": 301,  # the HTTP API and the page came, and the face they stand on
+    "files": 302,  # the HTTP API and the page came, and the face they stand on
     "lines of code": 26_500,
     "protocols": 28,
     "imports per file": 5.3,  # surfaces, which bring rooms together, have more

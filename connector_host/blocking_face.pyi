@@ -73,6 +73,9 @@ class BlockingConnections(Protocol):
     def undo(self, name: str, *, version: int | None = ...) -> Connection:
         """Take the last edit back, where it touched neither a secret nor where secrets are sent, nor the name."""
 
+    def former(self, name: str) -> Change:
+        """Return the change to what stood before the last edit, without secrets, which are kept nowhere."""
+
     def troubles(self, names: Sequence[str], most: int = ...) -> Sequence[Trouble]:
         """Return what is wrong with connections that fail or need attention, at most so many causes, each told once."""
 
@@ -354,7 +357,7 @@ class BlockingSession(Protocol):
     def choices(self, plugin: str, command: str, parameter: str, connection: str) -> list[Choice]:
         """Return a parameter's options, fetched from the service where the plugin says so; raises WrongUse."""
 
-    def test(self, connection: str, inputs: Mapping[str, Any] | None = ..., *, options: Options = ...) -> Result:
+    def test(self, connection: str, inputs: Inputs = ..., *, options: Options = ...) -> Result:
         """Run the plugin's Test Connection through a stored connection; raises as run() does."""
 
     def run_with(
@@ -362,10 +365,12 @@ class BlockingSession(Protocol):
     ) -> Result:
         """Run one command with a connection's values, parameters and secrets together: nothing of them is stored."""
 
-    def test_draft(self, name: str, plugin: str, change: Change, *, options: Options = ...) -> Result:
+    def test_draft(
+        self, name: str, plugin: str, change: Change, *, inputs: Inputs = ..., options: Options = ...
+    ) -> Result:
         """Run Test Connection on a new connection's values; stores nothing, raises BadSetting for wrong ones."""
 
-    def test_edit(self, name: str, change: Change, *, options: Options = ...) -> Result:
+    def test_edit(self, name: str, change: Change, *, inputs: Inputs = ..., options: Options = ...) -> Result:
         """Run Test Connection on a connection as it would be after a change; stores nothing, raises BadSetting."""
 
     def test_look_up(self, reference: VaultReference) -> Result:

@@ -13,6 +13,7 @@ from connector_host.cli.transfers import export, take
 from connector_host.host.session import Session
 from connector_host.model.connection import Change, HealthCheck
 from connector_host.model.result import Result
+from connector_host.model.rights import probes_of
 
 
 @click.group("connections", help="Add, edit, test and remove connections.")
@@ -147,20 +148,13 @@ def test(app: App, name: str, probe: bool, output: str) -> int:  # noqa: FBT001 
     async def work(session: Session) -> Result:
         inputs = None
         if probe:
-            inputs = _probing(app, (await session.connections.show(name))["plugin"])
+            plugin = (await session.connections.show(name))["plugin"]
+            inputs = dict.fromkeys(probes_of(app.plugins.plugin(plugin)), True)
         return await session.test(name, inputs)
 
     result = with_session(app, work)
     show(result, "Test Connection", output)
     return exit_code(result)
-
-
-def _probing(app: App, plugin: str) -> dict[str, Any]:
-    """Every yes-or-no input of the plugin's Test Connection, set to yes."""
-    commands = app.plugins.plugin(plugin).commands.values()
-    found = next((one for one in commands if one.kind == "test_connection"), None)
-    properties = found.input.get("properties", {}) if found else {}
-    return {key: True for key, schema in properties.items() if schema.get("type") == "boolean"}
 
 
 for _one in (list_all, show_one, diagnose, edit_many, export, take, upgrade):

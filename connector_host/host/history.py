@@ -22,6 +22,7 @@ from connector_host.model.history import HistoryRecord
 from connector_host.model.invocation import Invocation
 from connector_host.model.manifest import Command
 from connector_host.model.result import Result, Status, iso, json_text
+from connector_host.model.rights import NOT_CHECKED, capabilities_in
 from connector_host.model.stored import EndedRun
 from connector_host.ports.history import HistoryStore
 from connector_host.ports.parts import Clock
@@ -170,13 +171,6 @@ def _kept(document: Mapping[str, Any], limit: int) -> str:
 REASON = 300  # characters
 
 
-def _unchecked(raw: Any) -> list[str]:
-    """Return the capabilities that a test reports as not checked: items with `capability` and `state`."""
-    records = next(iter(raw.values()), None) if isinstance(raw, Mapping) and len(raw) == 1 else raw
-    items = [one for one in records if isinstance(one, Mapping)] if isinstance(records, list) else []
-    return [str(one["capability"]) for one in items if "capability" in one and one.get("state") == "not checked"]
-
-
 async def note_health(
     store: HealthStore, command: Command, connection: Connection, result: Result, failures: Sequence[Failure]
 ) -> ConnectionHealth | None:
@@ -197,7 +191,9 @@ async def note_health(
         return None
     before = await store.state(connection.id)
     if is_test:
-        await store.tested(connection.id, result.status.value, result.started_at, _unchecked(result.raw_data))
+        unchecked = [one for one in capabilities_in(result.raw_data) if one.get("state") == NOT_CHECKED]
+        names = [str(one["capability"]) for one in unchecked]
+        await store.tested(connection.id, result.status.value, result.started_at, names)
     if refusal is not None:
         await store.attend(connection.id, f"{refusal.message} {refusal.assistance}".strip()[:REASON])
     elif is_test and result.status is Status.PASSED:

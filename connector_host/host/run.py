@@ -1,5 +1,8 @@
 """A run: an invocation under way, from what the store is told before it begins to what is kept of it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -16,6 +19,7 @@ from connector_host.model.intake import tables_in
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import InvocationError, NotRecordable
 from connector_host.model.result import Result
+from connector_host.model.rights import permitted
 
 
 class Run(Struct, eq=False):
@@ -87,10 +91,17 @@ class Run(Struct, eq=False):
             rules.key_fields.of(raw) if shown else {},
             output.whole(),
             self.mapper.map(raw) if self.mapper and shown else None,
-            tuple(output.notes),
+            (*output.notes, *self._proved(raw)),
             tuple(entries(invocation.command, output)) if output.failures else (),
             self.effect,
         )
+
+    def _proved(self, raw: Any) -> Sequence[str]:
+        """Return what a test proved of the commands that the connection is good for."""
+        found = None
+        if self.invocation.command.kind == "test_connection":
+            found = permitted(self.invocation.manifest, raw)
+        return () if found is None else (found.in_words(),)
 
     def _kept(self, result: Result) -> Result:
         """Return a result as the history keeps it: what the output marks as secret is for who asked alone."""

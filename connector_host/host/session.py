@@ -171,9 +171,7 @@ class Session:
         result = await self.run(plugin, fetch["command"], connection, fetch.get("input"), options=UNRECORDED)
         return choices_in(result, fetch)
 
-    async def test(
-        self, connection: str, inputs: Mapping[str, Any] | None = None, *, options: Options = DEFAULTS
-    ) -> Result:
+    async def test(self, connection: str, inputs: Inputs = None, *, options: Options = DEFAULTS) -> Result:
         """Run the plugin's Test Connection through a stored connection; raises as run() does."""
         stored = await find(self._core, connection, self._caller)
         manifest, command = test_command(self._core.registry, stored.connection.plugin)
@@ -192,15 +190,19 @@ class Session:
             raise NotAllowed("You may run commands through the connections that you were given alone.")
         return await run_with(self._core, self._caller, manifest.id, found.id, values, inputs, options)
 
-    async def test_draft(self, name: str, plugin: str, change: Change, *, options: Options = DEFAULTS) -> Result:
+    async def test_draft(
+        self, name: str, plugin: str, change: Change, *, inputs: Inputs = None, options: Options = DEFAULTS
+    ) -> Result:
         """Run Test Connection on a new connection's values; stores nothing, raises BadSetting for wrong ones."""
         draft = await drafted(self._core, self._caller, name, plugin, change)
-        return await test_unsaved(self._core, self._caller, draft.connection, draft.secrets or {}, options)
+        return await test_unsaved(self._core, self._caller, draft.connection, draft.secrets or {}, inputs, options)
 
-    async def test_edit(self, name: str, change: Change, *, options: Options = DEFAULTS) -> Result:
+    async def test_edit(
+        self, name: str, change: Change, *, inputs: Inputs = None, options: Options = DEFAULTS
+    ) -> Result:
         """Run Test Connection on a connection as it would be after a change; stores nothing, raises BadSetting."""
         _, draft = await drafted_edit(self._core, self._caller, name, change, opened=True)
-        return await test_unsaved(self._core, self._caller, draft.connection, draft.secrets or {}, options)
+        return await test_unsaved(self._core, self._caller, draft.connection, draft.secrets or {}, inputs, options)
 
     async def test_look_up(self, reference: VaultReference) -> Result:
         """Look a value up through a vault connection, as a connection in use would; the result shows it masked."""

@@ -23,11 +23,16 @@ NAME = "given with the call"  # of the connection, in results and history
 
 
 async def test_unsaved(
-    core: Core, caller: Principal, connection: Connection, secrets: Mapping[str, Any], options: Options
+    core: Core,
+    caller: Principal,
+    connection: Connection,
+    secrets: Mapping[str, Any],
+    inputs: Mapping[str, Any] | None,
+    options: Options,
 ) -> Result:
     """Run the plugin's Test Connection through a connection that is not stored; leaves no history."""
     manifest, command = test_command(core.registry, connection.plugin)
-    return await _run(core, caller, manifest, command, connection, secrets, None, replace(options, record=False))
+    return await _run(core, caller, manifest, command, connection, secrets, inputs, replace(options, record=False))
 
 
 async def run_with(

@@ -20,9 +20,9 @@ class Trouble(Struct, frozen=True):
 
     `words`, `status_code` and `assistance` are those of the last failed test; `since` is when the first of the failed
     tests in a row was made (ISO 8601, empty where no test failed). `secret_names` are the sealed parameters, `undo`
-    says what undoing the last edit would take back, empty where it cannot be undone by itself. `failed` are the runs
-    that failed since then. `version` is the connection's, and `servers` where its secrets are sent, as the card was
-    made.
+    says what undoing the last edit would take back, `refill` what was otherwise before one that cannot be undone by
+    itself. `failed` are the runs that failed since then. `version` is the connection's, and `servers` where its secrets
+    are sent, as the card was made.
     """
 
     connections: tuple[str, ...]
@@ -34,6 +34,7 @@ class Trouble(Struct, frozen=True):
     moments: Sequence[Moment] = ()
     secret_names: tuple[str, ...] = ()
     undo: str = ""
+    refill: str = ""
     version: int = 0
     servers: tuple[str, ...] = ()
     failed: Sequence[HistoryRecord] = ()

@@ -88,6 +88,12 @@ OWN_SCHEMAS: Mapping[str, Any] = {
         "required": ["name", "plugin"],
         "properties": {"name": TEXT, "plugin": TEXT, **_CHANGE},
     },
+    "UnsavedConnection": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["plugin"],
+        "properties": {"name": TEXT, "plugin": TEXT, "inputs": _VALUES, **_CHANGE},
+    },
     "ConnectionChange": {
         "type": "object",
         "additionalProperties": False,

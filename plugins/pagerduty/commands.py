@@ -5,7 +5,7 @@ from typing import Any
 
 from connector_host import AsyncCall, InvocationError, Item, Page, command
 
-from .capabilities import capability, fault_of_events_server
+from .capabilities import capability, fault_of_events_server, rights
 from .changes import changed
 from .changing_events import change_event
 from .creating import created, referred
@@ -203,8 +203,8 @@ async def acknowledge_incidents(
 
 
 @command
-async def test_connection(call: AsyncCall, probe_integration_keys: bool) -> AsyncIterator[Item]:
-    """Check the REST key and, where asked, each integration key; report on each."""
+async def test_connection(call: AsyncCall, probe_integration_keys: bool, probe_rights: bool) -> AsyncIterator[Item]:
+    """Check the REST key and, where asked, each integration key and the rights; report on each."""
     region = call.connection.get("region", "US")
     abilities = list_in(await call.request("GET", "/abilities"), "abilities")
     yield Item(
@@ -223,6 +223,12 @@ async def test_connection(call: AsyncCall, probe_integration_keys: bool) -> Asyn
         yield Item("Events server", fault)
     async for item in _checked_keys(call, keys, probe_integration_keys):
         yield item
+    if probe_rights:
+        async for item in rights(call):
+            yield item
+    else:
+        advice = "Use Probe Rights to see which of them the key may run."
+        yield Item("Commands", capability("Commands", "known at first use", advice, probe="probe_rights"))
 
 
 async def _checked_keys(call: AsyncCall, keys: Iterable[str], probe: bool) -> AsyncIterator[Item]:
@@ -230,7 +236,7 @@ async def _checked_keys(call: AsyncCall, keys: Iterable[str], probe: bool) -> As
         what = f"Integration key '{name}'"
         if not probe:
             advice = "The events server is there; use Probe Integration Keys to check the key."
-            yield Item(what, capability(what, "not checked", advice))
+            yield Item(what, capability(what, "not checked", advice, probe="probe_integration_keys"))
             continue
         try:
             await send(call, Event.probe(name))

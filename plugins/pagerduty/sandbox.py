@@ -46,6 +46,16 @@ OPTIONS: Mapping[str, Any] = {
         "minimum": 0,
     },
     "api_key": {"title": "API Key", "description": "The one API key that is accepted.", "type": "string"},
+    "role": {
+        "title": "Role",
+        "description": "The role of the user whose the API key is, as admin; without one it is the account's.",
+        "type": "string",
+    },
+    "denied": {
+        "title": "Denied",
+        "description": "Kinds of objects that the API key may not deal with, as services,teams.",
+        "type": "string",
+    },
     "integration_key": {
         "title": "Integration Key",
         "description": "The one integration key that is accepted.",

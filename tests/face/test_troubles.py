@@ -43,7 +43,9 @@ def test_what_fails_since_when_and_what_changed_just_before(tmp_path: Path, sand
     assert trouble.since == trouble.moments[2].at
     assert [one.command for one in trouble.failed] == ["list_users"]
     assert trouble.failed[0].repeatable
-    assert trouble.undo == ""  # where secrets are sent to was changed
+    assert (trouble.undo, trouble.refill) == ("", "event_url, server_url")  # where secrets are sent to was changed
+    former = prod.use(lambda session: session.connections.former("prod"))
+    assert former == Change({}, {"event_url": sandbox.base, "server_url": sandbox.base})
 
 
 async def _tested(name: str, session: Any) -> None:
@@ -92,13 +94,17 @@ def test_what_cannot_be_undone_says_what_to_give(prod: World, change: Change, wo
 def test_what_was_never_edited_has_nothing_to_undo(prod: World) -> None:
     with pytest.raises(BadSetting, match="no edit"):
         prod.use(lambda session: session.connections.undo("prod"))
+    with pytest.raises(BadSetting, match="no edit"):
+        prod.use(lambda session: session.connections.former("prod"))
 
 
 def test_whose_the_card_is(prod: World) -> None:
     prod.use(lambda session: session.connections.edit("prod", Change({"description": "x"})))
     reader = Caller(user="ann")
     [trouble] = troubles(prod, "prod", caller=reader)
-    assert (trouble.secret_names, trouble.undo) == ((), "")
+    assert (trouble.secret_names, trouble.undo, trouble.refill) == ((), "", "")
+    with pytest.raises(NotAllowed):
+        prod.use(lambda session: session.connections.former("prod"), reader)
     with pytest.raises(NotAllowed):
         prod.use(lambda session: session.connections.undo("prod"), reader)
 

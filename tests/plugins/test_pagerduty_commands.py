@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connector_host.model.result import Status
-from tests.world import INTEGRATION_KEY, Sandbox, World, pagerduty_sandbox
+from tests.world import INTEGRATION_KEY, Sandbox, World, http, pagerduty_sandbox, raw_server
 
 NOW = dt.datetime.now(dt.UTC)
 RANGE = {
@@ -327,11 +327,68 @@ def test_connection_reports_each_capability(world: World) -> None:
         world.add(sandbox.base, secrets={"integration_keys": {"wrong": "w" * 31}})
         quick = world.run("test_connection")
         assert quick.status is Status.PASSED
-        assert [one["state"] for one in quick.raw_data["capabilities"]] == ["accepted"] * 2 + ["not checked"] * 2
+        states = [one["state"] for one in quick.raw_data["capabilities"]]
+        assert states == [*["accepted"] * 2, *["not checked"] * 2, "known at first use"]
+        assert not [note for note in quick.notes if note.startswith("Commands:")]
         thorough = world.run("test_connection", {"probe_integration_keys": True})
         assert thorough.status is Status.PARTIAL
         assert [entry.item for entry in thorough.errors] == ["Integration key 'wrong'"]
         assert "should be 32 characters" in thorough.errors[0].detail
+
+
+ACCOUNTS_KEY = "Commands: 23 of 57 commands may be run, none is refused; 34 are known at first use."
+LOOKING_ON = (
+    "Commands: 23 of 57 commands may be run, 19 may not: Resolve Incidents (incidents.write), Create Incident "
+    "(incidents.write), Update Incident (incidents.write), Acknowledge Incidents (incidents.write), Reassign Incident "
+    "(incidents.write), 14 more; 15 are known at first use."
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "role"),
+    [
+        ({}, ACCOUNTS_KEY, "which reveals no role"),
+        ({"role": "user"}, ACCOUNTS_KEY, "whose rights differ by team and object"),
+        ({"role": "admin"}, "Commands: 53 of 57 commands may be run, none is refused; 4 are", "Global Admin"),
+        ({"role": "read_only_user"}, LOOKING_ON, "Full Stakeholder"),
+        (
+            {"denied": "services,teams"},
+            "19 of 57 commands may be run, 4 may not: List Services (services.read)",
+            "no role",
+        ),
+    ],
+)
+def test_which_commands_a_key_may_run_is_told_on_evidence(
+    world: World, options: dict[str, str], words: str, role: str
+) -> None:
+    with pagerduty_sandbox(**options) as sandbox:
+        world.add(sandbox.base)
+        result = world.run("test_connection", {"probe_rights": True})
+        told = {one["capability"]: one for one in result.raw_data["capabilities"]}
+        assert (result.status, role in told["Role"]["detail"]) == (Status.PASSED, True)
+        [note] = [note for note in result.notes if note.startswith("Commands:")]
+        assert words in note, note
+        if options.get("role") == "read_only_user":  # and so it is
+            refused = world.run("create_incident", {"title": "x", "service_id": "P1"})
+            assert refused.errors[0].kind == "access_denied"
+
+
+def test_what_a_probe_cannot_tell_is_neither_granted_nor_denied(world: World) -> None:
+    def answer(status: str, body: bytes) -> bytes:
+        return http(status, body, "Content-Type: application/json")
+
+    gone = answer("404 Not Found", b'{"error": {"code": 2100, "message": "Not Found"}}')
+    lacking = answer("402 Payment Required", b'{"error": {"code": 2014, "message": "Account lacks the ability."}}')
+    abilities = answer("200 OK", b'{"abilities": []}')
+    nobody = answer("400 Bad Request", b'{"error": {"code": 2001, "message": "Invalid"}}')
+    with raw_server(abilities, nobody, gone, lacking) as (base, received):
+        world.add(base, secrets={"integration_key": None})
+        result = world.run("test_connection", {"probe_rights": True})
+    told = {one["capability"]: one for one in result.raw_data["capabilities"]}
+    assert (result.status, told["incidents.read"]["state"]) == (Status.PASSED, "not checked")
+    assert "Account lacks the ability." in told["users.read"]["detail"]
+    assert not [note for note in result.notes if note.startswith("Commands:")]
+    assert {request.split()[0] for request in received} == {b"GET"}
 
 
 def test_connection_with_a_wrong_key(world: World) -> None:

@@ -1,5 +1,7 @@
 """The page's windows without a browser: what is mended on the list, changed many at once, mapped, compared, set."""
 
+import html
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -318,3 +320,59 @@ def test_ten_thousand_incidents_open_in_half_a_second(tmp_path: Path) -> None:
     assert min(took) < 0.5, took
     assert "The first 200 of 10000." in shown
     assert len(shown) < 300_000  # what is not looked at is fetched when it is opened
+
+
+def test_what_a_test_left_open_is_one_click_away(web: Web) -> None:
+    client = signed_in(web)
+    where = {"p:server_url": web.sandbox.base, "p:event_url": web.sandbox.base}
+    form = {
+        "plugin": "pagerduty",
+        "f:name": "probed",
+        "action": "test",
+        "f:active": "on",
+        "p:api_key": API_KEY,
+        **where,
+    }
+    quick = posted(client, "/connections/new", **form).text
+    assert "Commands</b> known at first use." in quick
+    [values] = re.findall(r"hx-vals='([^']+)'", quick)
+    assert json.loads(html.unescape(values)) == {"action": "test", "probe": ["probe_rights"]}
+    thorough = posted(client, "/connections/new", **form, probe="probe_rights").text
+    assert "GET /incidents is answered." in thorough
+    assert "23 of 57 commands may be run" in thorough
+    assert "Resolve Incidents: incidents.write" in thorough.partition("Known at first use")[2]
+    [version] = re.findall(r'name="version" value="(\d+)"', client.get("/connections/prod/edit").text)
+    edited = posted(client, "/connections/prod/edit", action="test", probe="nothing", version=version, **where).text
+    assert "known at first use" in edited  # what is no probe is none
+    needs = client.get("/integrations/pagerduty").text
+    assert 'data-l="Needs">incidents.write' in needs
+
+
+def test_an_edit_that_cannot_be_undone_is_filled_in_as_before(web: Web) -> None:
+    client, elsewhere = signed_in(web), web.sandbox.base.replace("127.0.0.1", "localhost")
+    where = {"server_url": web.sandbox.base, "event_url": web.sandbox.base}
+
+    async def work(session: Any) -> None:
+        await session.connections.add("led off", "pagerduty", Change({}, where, {"api_key": API_KEY}))
+        there = dict.fromkeys(where, elsewhere)
+        change = Change({"description": "moved"}, there, {"api_key": WRONG_KEY})
+        await session.connections.edit("led off", change)
+        web.sandbox.faults.status, web.sandbox.faults.left = 401, 1
+        await session.test("led off")
+
+    web.world.use(work)
+    card = client.get("/connections?q=led").text
+    assert 'href="/connections/led%20off/edit?former=yes"' in card
+    assert "Undo the last edit" not in card
+    form = client.get("/connections/led%20off/edit?former=yes").text
+    assert "Filled in as before the last edit: event_url, server_url, description." in form
+    assert form.count(f'value="{web.sandbox.base}"') == 2
+    assert f'value="{elsewhere}"' not in form
+    assert 'value="moved"' not in form
+    [version] = re.findall(r'name="version" value="(\d+)"', form)
+    values = {f"p:{name}": value for name, value in where.items()}
+    data = {"f:name": "led off", "f:active": "on", "version": version, "p:api_key": API_KEY, **values}
+    saved = client.post("/connections/led%20off/edit", data={**data, "action": "save"}, headers=HERE)
+    assert (saved.status_code, posted(client, "/connections/led%20off/test").text.count("Passed")) == (303, 1)
+    never = client.get("/connections/new edited/edit?former=yes")
+    assert never.status_code == 404

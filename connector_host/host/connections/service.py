@@ -12,7 +12,7 @@ from connector_host.host.connections.drafting import Draft
 from connector_host.host.connections.editing import drafted, drafted_edit
 from connector_host.host.connections.reading import every, find, shown, with_plugin
 from connector_host.host.connections.troubles import troubles_of
-from connector_host.host.connections.undoing import undoing
+from connector_host.host.connections.undoing import former, undoing
 from connector_host.host.core import Core
 from connector_host.model.audit import AuditEntry
 from connector_host.model.caller import Principal, actor_of
@@ -102,6 +102,13 @@ class Connections:
         stored = await find(self._core, name, self._caller, Right.ADMINISTER)
         change = await undoing(self._core, stored)
         return await self.edit(name, replace(change, version=stored.connection.version if version is None else version))
+
+    async def former(self, name: str) -> Change:
+        """Return the change to what stood before the last edit, without secrets, which are kept nowhere.
+
+        Raises UnknownConnection, NotAllowed for who does not administer it, and BadSetting where there is none.
+        """
+        return await former(self._core, await find(self._core, name, self._caller, Right.ADMINISTER))
 
     async def troubles(self, names: Sequence[str], most: int = 3) -> Sequence[Trouble]:
         """Return what is wrong with connections that fail or need attention, at most so many causes, each told once.

@@ -10,37 +10,51 @@ _FIELDS = (
 )  # fmt: skip
 
 
-async def undoing(core: Core, stored: StoredConnection) -> Change:
-    """Return the change that takes the last edit back, as far as parameters and the window's fields go.
+async def former(core: Core, stored: StoredConnection) -> Change:
+    """Return the change to what stood before the last edit, as far as parameters and the window's fields go.
 
-    Raises BadSetting where there is none, or where the edit touched the secrets or where they are sent: then the former
-    values and the secret must be given.
+    Raises BadSetting where there was none, or it changed nothing of that.
     """
     now, before = stored.connection, await _former(core, stored)
-    if before is None:
-        raise BadSetting(f"There is no edit of '{now.name}' to undo.")
     change = _difference(now, before)
-    if before.generation != now.generation or before.vault != now.vault:
-        raise BadSetting("The last edit changed a secret, which is kept nowhere: give the one of before.")
-    if before.origins != now.origins:
-        raise BadSetting("The last edit changed where the secrets are sent: give the former values, and the secret.")
     if not change.fields and not change.parameters:
         raise BadSetting(f"The last edit of '{now.name}' changed nothing that can be undone.")
     return change
 
 
-async def undoable(core: Core, stored: StoredConnection) -> str:
-    """Return what undoing the last edit would take back, by name; empty where it cannot be undone by itself."""
+async def undoing(core: Core, stored: StoredConnection) -> Change:
+    """Return the change that takes the last edit back; raises as former() does.
+
+    And BadSetting where the edit touched the secrets or where they are sent: then the former values and the secret must
+    be given.
+    """
+    now, before = stored.connection, await _former(core, stored)
+    if before.generation != now.generation or before.vault != now.vault:
+        raise BadSetting("The last edit changed a secret, which is kept nowhere: give the one of before.")
+    if before.origins != now.origins:
+        raise BadSetting("The last edit changed where the secrets are sent: give the former values, and the secret.")
+    return await former(core, stored)
+
+
+async def ways_back(core: Core, stored: StoredConnection) -> tuple[str, str]:
+    """Return what undoing the last edit would take back, by name, or else what can be filled in to be given anew."""
     try:
-        change = await undoing(core, stored)
+        change = await former(core, stored)
     except BadSetting:
-        return ""
-    return ", ".join([*change.parameters, *change.fields])
+        return "", ""
+    names = ", ".join([*change.parameters, *change.fields])
+    try:
+        await undoing(core, stored)
+    except BadSetting:
+        return "", names
+    return names, ""
 
 
-async def _former(core: Core, stored: StoredConnection) -> Connection | None:
+async def _former(core: Core, stored: StoredConnection) -> Connection:
     found = await core.store.connections.get(connection_id=stored.connection.id, former=True)
-    return found.connection if found is not None and not found.damage else None
+    if found is None or found.damage:
+        raise BadSetting(f"There is no edit of '{stored.connection.name}' to undo.")
+    return found.connection
 
 
 def _difference(now: Connection, before: Connection) -> Change:

@@ -71,25 +71,30 @@ async def test_connection(ask: Ask) -> Response:
     """Run Test Connection through a stored one, or through what an edit would make of it (`change`)."""
     body = await ask.body()
     known_keys(body, {"inputs": dict, "change": dict})
-    name = ask.part("name")
+    name, inputs = ask.part("name"), body.get("inputs")
     document = await ask.session.connections.show(name)
     facts = {"plugin": document["plugin"], "command": "test_connection", "connection": name}
     if body.get("change") is not None:
         known_keys(body["change"], CHANGE, "/change")
         change = change_of(body["change"])
-        return await carried_out(ask, facts, lambda options: ask.session.test_edit(name, change, options=options))
-    return await carried_out(ask, facts, lambda options: ask.session.test(name, body.get("inputs"), options=options))
+        return await carried_out(
+            ask, facts, lambda options: ask.session.test_edit(name, change, inputs=inputs, options=options)
+        )
+    return await carried_out(ask, facts, lambda options: ask.session.test(name, inputs, options=options))
 
 
 async def test_unsaved(ask: Ask) -> Response:
     """Run Test Connection on the values of a connection that is not stored, and store nothing."""
     body = await ask.body()
-    known_keys(body, NEW)
+    known_keys(body, {**NEW, "inputs": dict})
     name, plugin = body.get("name") or "unsaved", required(body, "plugin")
     ask.may_see(plugin=plugin, connection=name)
     change = change_of(body)
     facts = {"plugin": plugin, "command": "test_connection", "connection": name}
-    return await carried_out(ask, facts, lambda options: ask.session.test_draft(name, plugin, change, options=options))
+    inputs = body.get("inputs")
+    return await carried_out(
+        ask, facts, lambda options: ask.session.test_draft(name, plugin, change, inputs=inputs, options=options)
+    )
 
 
 async def show_diagnosis(ask: Ask) -> Response:
@@ -160,7 +165,7 @@ ROUTES = (
         test_unsaved,
         "Test values that are not stored",
         ref("Result"),
-        ref("NewConnection"),
+        ref("UnsavedConnection"),
         refusals=("not-found", "invalid"),
     ),
     Route(

@@ -13,20 +13,27 @@ from connector_host.manifests.forms import Form, form_of
 from connector_host.model.boundary import wrong_of
 from connector_host.model.connection import Change, Selection
 from connector_host.model.invocation import UNRECORDED
+from connector_host.model.result import plain
+from connector_host.model.rights import capabilities_in, permitted, probes_of
 from connector_host.model.token import Scope
 from connector_host.web.guard import part_of
 from connector_host.web.page.filled import change_of
 from connector_host.web.page.pages import Pages, Visit
 
 _Work = Callable[[Change], Awaitable[Any]]
+_Test = Callable[[Change, Mapping[str, Any]], Awaitable[Any]]
 
 
 class _Shown(Struct, frozen=True):
-    """What the window shows: a plugin's fields, and the connection as it was before; None for a new one."""
+    """What the window shows: a plugin's fields, and the connection as it was before; None for a new one.
+
+    `refilled` names what is filled in as it stood before the last edit.
+    """
 
     form: Form
     plugin: str
     before: Mapping[str, Any] | None = None
+    refilled: tuple[str, ...] = ()
 
 
 class ConnectionWindow:
@@ -53,7 +60,9 @@ class ConnectionWindow:
         return await self._answer(
             visit,
             shown,
-            test=lambda change: visit.session.test_draft(name, manifest.id, change, options=UNRECORDED),
+            test=lambda change, inputs: visit.session.test_draft(
+                name, manifest.id, change, inputs=inputs, options=UNRECORDED
+            ),
             save=lambda change: visit.session.connections.add(name, manifest.id, change),
             saved=f"added={quote(name)}",
         )
@@ -63,10 +72,15 @@ class ConnectionWindow:
         visit.wants(Scope.CONNECTIONS)
         before = await visit.session.connections.show(self._name(visit))
         manifest, name = self._plugins.plugin(before["plugin"]), before["name"]
+        refilled: tuple[str, ...] = ()
+        if visit.request.method == "GET" and visit.text("former"):
+            change = await visit.session.connections.former(name)
+            refilled = (*change.parameters, *change.fields)
+            before = {**before, **plain(change.fields), "parameters": {**before["parameters"], **change.parameters}}
         return await self._answer(
             visit,
-            _Shown(form_of(manifest), manifest.id, before),
-            test=lambda change: visit.session.test_edit(name, change, options=UNRECORDED),
+            _Shown(form_of(manifest), manifest.id, before, refilled),
+            test=lambda change, inputs: visit.session.test_edit(name, change, inputs=inputs, options=UNRECORDED),
             save=lambda change: visit.session.connections.edit(name, change),
             saved=f"saved={quote(visit.text('f:name') or name)}",
         )
@@ -89,17 +103,26 @@ class ConnectionWindow:
         await visit.session.connections.remove(document["name"], version=visit.number("version"))
         return RedirectResponse("/connections", 303)
 
-    async def _answer(self, visit: Visit, shown: _Shown, *, test: _Work, save: _Work, saved: str) -> Response:
+    async def _answer(self, visit: Visit, shown: _Shown, *, test: _Test, save: _Work, saved: str) -> Response:
         """Show the window, test what was filled in, or save it; what is wrong with it is told in the window."""
         if visit.request.method == "GET":
             return await self._window(visit, shown)
         if visit.text("action") == "test":
-            error, result = await self._tried(visit, shown, test)
-            return self._pages.show(visit, "tested.html", result=result, error=error)
+            return await self._tested(visit, shown, test)
         error, _ = await self._tried(visit, shown, save)
         if error:
             return await self._window(visit, shown, error)
         return RedirectResponse(f"/connections?{saved}", 303)
+
+    async def _tested(self, visit: Visit, shown: _Shown, test: _Test) -> Response:
+        """Test what was filled in; with a probe, also what the plugin checks only where it is asked to."""
+        manifest = self._plugins.plugin(shown.plugin)
+        probes = probes_of(manifest)
+        inputs = {name: True for name in visit.data.getlist("probe") if name in probes}
+        error, result = await self._tried(visit, shown, lambda change: test(change, inputs))
+        raw = None if result is None else result.raw_data
+        facts = {"caps": capabilities_in(raw), "proved": permitted(manifest, raw), "probes": probes}
+        return self._pages.show(visit, "tested.html", result=result, error=error, probed=list(inputs), **facts)
 
     async def _tried(self, visit: Visit, shown: _Shown, work: _Work) -> tuple[str, Any]:
         """Do what the window asks for with its change; return what is wrong with it, or what came of it."""

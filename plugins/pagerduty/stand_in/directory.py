@@ -7,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .account import Account, Stored, of_user
+from .keys import invalid
 from .objects import new_id, reference
 from .people import links, mail_method, settle
-from .rest import RestApi, as_json, body_of, invalid
+from .rest import RestApi, as_json, body_of
 
 ROLES = {"admin", "limited_user", "observer", "owner", "read_only_user", "restricted_access", "user"}
 ROLES |= {"read_only_limited_user"}

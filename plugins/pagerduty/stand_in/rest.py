@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -10,6 +9,7 @@ from starlette.responses import Response
 
 from .account import Account, Stored, of_user
 from .included import included
+from .keys import Keys, Refusal, invalid
 
 Handler = Callable[[Request], Awaitable[Response]]
 PAGE, LARGEST_PAGE, WINDOW, BATCH = 25, 100, 10_000, 250
@@ -17,28 +17,6 @@ BEYOND_WINDOW = (
     f"Offset+limit exceeds maximum allowed value of {WINDOW}. Please try to refine your search to reduce the "
     "returned set of records below this number, like adding a date range."
 )
-
-
-class Refusal(Exception):
-    """A refusal in PagerDuty's form."""
-
-    def __init__(
-        self,
-        status: int,
-        code: int,
-        message: str,
-        errors: list[str] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = dict(headers or {})
-        self.body = {"error": {"message": message, "code": code, **({"errors": errors} if errors else {})}}
-
-
-def invalid(reason: str) -> Refusal:
-    """Return the refusal of what was sent."""
-    return Refusal(400, 2001, "Invalid Input Provided", [reason])
 
 
 async def content_of(request: Request) -> Any:
@@ -63,7 +41,7 @@ class RestApi:
     def __init__(self, account: Account, options: Mapping[str, Any]) -> None:
         self._account = account
         self._options = options
-        self._sent: dict[str, list[float]] = {}
+        self._keys = Keys(options)
 
     def guarded(self, handler: Handler) -> Handler:
         """Return the handler behind authentication and the rate limit; refusals become error bodies."""
@@ -71,8 +49,7 @@ class RestApi:
         async def handle(request: Request) -> Response:
             headers: dict[str, str] = {}
             try:
-                key = self._authenticated(request)
-                headers = self._rate_headers(key)
+                headers = self._keys.admitted(request)
                 response = await handler(request)
             except Refusal as refusal:
                 response = as_json(refusal.body, refusal.status)
@@ -81,28 +58,6 @@ class RestApi:
             return response
 
         return handle
-
-    def _authenticated(self, request: Request) -> str:
-        scheme, _, rest = request.headers.get("authorization", "").partition(" ")
-        key = rest.removeprefix("token=") if scheme == "Token" else rest if scheme == "Bearer" else ""
-        if not key or self._options["api_key"] not in (None, key):
-            raise Refusal(401, 2006, "You shall not pass.")
-        return key
-
-    def _rate_headers(self, key: str) -> dict[str, str]:
-        now = datetime.now(UTC).timestamp()
-        limit = self._options["rate_limit"]
-        recent = [moment for moment in self._sent.get(key, []) if moment > now - 60]
-        reset = str(int(recent[0] + 61 - now)) if recent else "60"
-        if len(recent) >= limit:
-            told = {"ratelimit-limit": str(limit), "ratelimit-remaining": "0", "ratelimit-reset": reset}
-            raise Refusal(429, 2020, "Rate Limit Exceeded", headers=told)
-        self._sent[key] = [*recent, now]
-        return {
-            "ratelimit-limit": str(limit),
-            "ratelimit-remaining": str(limit - len(recent) - 1),
-            "ratelimit-reset": reset,
-        }
 
     async def abilities(self, _: Request) -> Response:
         return as_json({"abilities": ["teams", "urgencies", "event_rules", "read_only_users", "service_support_hours"]})
@@ -118,7 +73,10 @@ class RestApi:
         return self.page(request, "users", _of_teams(request, found))
 
     async def me(self, _: Request) -> Response:
-        raise invalid("This endpoint requires a user-level API key.")
+        role, first = self._options["role"], next(iter(self._account.users.values()), None)
+        if not role or first is None:
+            raise invalid("This endpoint requires a user-level API key.")
+        return as_json({"user": {**first.data, "role": role}})
 
     async def user(self, request: Request) -> Response:
         return as_json({"user": self.shown(request, self.one(self._account.users, request).data)})

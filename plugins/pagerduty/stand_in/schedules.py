@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .account import Account, Stored
+from .keys import invalid
 from .objects import new_id, reference
-from .rest import Handler, RestApi, as_json, body_of, invalid
+from .rest import Handler, RestApi, as_json, body_of
 
 TURN = timedelta(days=7)
 BEGIN = datetime(2021, 1, 4, tzinfo=UTC)  # a Monday, from which turns count

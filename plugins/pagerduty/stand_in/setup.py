@@ -7,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .account import Account, Stored, of_user
+from .keys import Refusal, invalid
 from .objects import new_id, reference
 from .people import links
-from .rest import Handler, Refusal, RestApi, as_json, body_of, invalid
+from .rest import Handler, RestApi, as_json, body_of
 
 CONTACTS = {f"{kind}_contact_method" for kind in ("email", "phone", "sms", "push_notification")}
 

@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .account import Account
+from .keys import Refusal, invalid
 from .objects import incident_of, new_id, now, reference
-from .rest import Refusal, RestApi, as_json, body_of, invalid
+from .rest import RestApi, as_json, body_of
 
 STATUSES = {"acknowledged", "resolved", "triggered"}
 
