@@ -1,6 +1,6 @@
 """`uv run python -m bench [PART…]`: prints tables and writes bench/out/bench.json.
 
-The parts: `house`, `invocations`, `commands`, `connections`, `authoring`, `trust`, `web`.
+The parts: `house`, `invocations`, `commands`, `connections`, `authoring`, `trust`, `web`, `page`.
 """
 
 import json
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench import authoring, connections, cpu, house, trust, web
+from bench import authoring, connections, cpu, house, page, trust, web
 from tests.certificates import write_certificate
 
 OUT = Path(__file__).parent / "out" / "bench.json"
@@ -60,7 +60,16 @@ def pairs(ours: str, official: str, base: str, ca: Path, folder: Path, rounds: i
 
 def main() -> None:
     """Measure everything, or what the arguments name."""
-    wanted = set(sys.argv[1:]) or {"house", "invocations", "commands", "connections", "authoring", "trust", "web"}
+    wanted = set(sys.argv[1:]) or {
+        "house",
+        "invocations",
+        "commands",
+        "connections",
+        "authoring",
+        "trust",
+        "web",
+        "page",
+    }
     OUT.parent.mkdir(exist_ok=True)
     if "house" in wanted:
         house.report()
@@ -79,6 +88,11 @@ def main() -> None:
         report = web.measured()
         web.show(report)
         keep({"web": report})
+    if "page" in wanted:
+        with sandbox(None, None) as base:
+            report = page.measured(base)
+        page.show(report)
+        keep({"page": report})
     if "trust" in wanted:
         keep({"trust": trust.tried()})
 
