@@ -71,7 +71,7 @@ class Tokens:
     async def link(self, token_id: str) -> str:
         """Return what signs a browser in by a token, once, within ten minutes; raises NotAllowed, BadSetting."""
         operator_only(self._caller, "make links for signing in")
-        if not await self._core.store.tokens.list(token_id):
+        if await self._core.store.tokens.get(token_id) is None:
             raise BadSetting(f"There is no token '{token_id[:20]}'.")
         return await _begun(self._core, "link", token_id, LINK)
 
@@ -104,15 +104,15 @@ class Doorkeeper:
     async def by_token(self, text: str) -> Token | None:
         """Return the token of a text, where it is whole, known and has not run out."""
         token_id = id_in(text)
-        found = await self._core.store.tokens.list(token_id) if token_id else []
-        if not found or not compare_digest(found[0].digest, digest_of_text(text)):
+        found = await self._core.store.tokens.get(token_id) if token_id else None
+        if found is None or not compare_digest(found.digest, digest_of_text(text)):
             return None
-        return await self._good(found[0])
+        return await self._good(found)
 
     async def holds(self, token: Token) -> bool:
         """Whether a token is still good."""
-        kept = await self._core.store.tokens.list(token.id)
-        return bool(kept) and await self._good(kept[0]) is not None
+        kept = await self._core.store.tokens.get(token.id)
+        return kept is not None and await self._good(kept) is not None
 
     async def by_session(self, text: str) -> Token | None:
         """Return the token by which a browser is signed in."""
@@ -137,8 +137,8 @@ class Doorkeeper:
         found = await self._core.store.sign_ins.get(digest_of_text(text), kind)
         if found is None or found.expires_at <= self._core.clock.now().timestamp():
             return None
-        kept = await self._core.store.tokens.list(found.token_id)
-        return await self._good(kept[0]) if kept else None
+        kept = await self._core.store.tokens.get(found.token_id)
+        return None if kept is None else await self._good(kept)
 
     async def _good(self, kept: KeptToken) -> Token | None:
         mac, document, token = self._seen.get(kept.id, (b"", "", None))

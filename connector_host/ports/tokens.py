@@ -13,8 +13,11 @@ class TokenStore(Protocol):
     async def add(self, kept: KeptToken, entry: AuditEntry) -> None:
         """Keep a new one."""
 
-    async def list(self, token_id: str | None = None) -> Sequence[KeptToken]:
-        """All, or the one of an id."""
+    async def list(self) -> Sequence[KeptToken]:
+        """All, by their ids."""
+
+    async def get(self, token_id: str) -> KeptToken | None:
+        """One by its id; each request asks, so it must not take longer where there are many."""
 
     async def remove(self, token_id: str, now: float, entry: AuditEntry) -> bool:
         """Forget one, and sign out whoever signed in by it; whether it was there."""

@@ -423,7 +423,10 @@ delete from preference where person = :person;
 insert into token (id, document, digest, mac) values (:id, :document, :digest, :mac);
 
 -- name: tokens
-select id, document, digest, mac, last_used_at from token where :id is null or id = :id order by id;
+select id, document, digest, mac, last_used_at from token order by id;
+
+-- name: token_by_id
+select id, document, digest, mac, last_used_at from token where id = :id;
 
 -- name: remove_token
 delete from token where id = :id;

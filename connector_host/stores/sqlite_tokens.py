@@ -24,10 +24,16 @@ class SqliteTokens:
 
         await self._database.write(work)
 
-    async def list(self, token_id: str | None = None) -> Sequence[KeptToken]:
-        """Return all, or the one of an id."""
+    async def list(self) -> Sequence[KeptToken]:
+        """Return all, by their ids."""
         with self._database.reading() as db:
-            return [KeptToken(*row) for row in db.rows("tokens", id=token_id)]
+            return [KeptToken(*row) for row in db.rows("tokens")]
+
+    async def get(self, token_id: str) -> KeptToken | None:
+        """Return one by its id."""
+        with self._database.reading() as db:
+            row = db.row("token_by_id", id=token_id)
+        return None if row is None else KeptToken(*row)
 
     async def remove(self, token_id: str, now: float, entry: AuditEntry) -> bool:
         """Forget one, and sign out whoever signed in by it."""
