@@ -265,7 +265,9 @@ class BlockingTransfers(Protocol):
     ) -> list[BulkOutcome]:
         """Add the connections of an exported document; vaults before those that use them."""
 
-    def preview(self, document: Any, *, private_key: bytes | None = ...) -> list[ImportPreview]:
+    def preview(
+        self, document: Any, *, private_key: bytes | None = ..., secrets: Mapping[str, Mapping[str, Any]] | None = ...
+    ) -> list[ImportPreview]:
         """Return what take() with `replace_existing` would change, connection by connection; changes nothing."""
 
 class BlockingUploads(Protocol):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -30,15 +31,18 @@ def command() -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most so many.")
 @output_option
 @click.pass_obj
-def read(app: App, /, site: str | None, output: str, **given: Any) -> None:
+def read(app: App, /, site: str | None, reader: str, output: str, **given: Any) -> None:
     """Read records in order of arrival; each that is new, or changed, arrives once."""
-    page = with_session(app, lambda session: session.intake.read(site=site or ANYWHERE, **given))
+    page = with_session(app, lambda session: session.intake.read(site=site or ANYWHERE, reader=reader, **given))
     if output == "json":
         click.echo(json.dumps({"items": [one.document() for one in page.arrivals], "next": page.next}))
         return
     rows = [(seconds(one.at), one.connection, one.record.unique_key, one.record.site) for one in page.arrivals]
     print_rows(output, ("Arrived", "Connection", "Unique key", "Site"), rows, [])
-    click.echo(f"Go on with: connector-host intake read --after {page.next}", err=True)
+    if not reader:
+        click.echo(f"Go on with: connector-host intake read --after {page.next}", err=True)
+    else:
+        click.echo(f"When all of it is done: connector-host intake acknowledge {quote(reader)} {page.next}", err=True)
 
 
 @command.command("acknowledge")
@@ -173,6 +177,7 @@ def preview(app: App, connection: str, intake: str, file: Path | None, output: s
 def reset(app: App, connection: str, intake: str) -> None:
     """Put the manifest's tables back."""
     with_session(app, lambda session: session.mappings.reset(connection, intake))
+    click.echo(f"{connection}: {intake} is mapped by the manifest's tables again.", err=True)
 
 
 def _tables(file: Path) -> MappingTables:

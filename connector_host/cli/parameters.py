@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from connector_host.host.text_values import read_text
 from connector_host.host.uploads import Uploads
 from connector_host.manifests.parameters import condition_in_words, labelled_options
 from connector_host.model.errors import WrongUse
@@ -56,10 +57,29 @@ def _option(name: str, schema: Mapping[str, Any], traits: list[str]) -> click.Op
         return click.Option([f"{flag}/--no-{word}", name], default=None, help=_help(schema, traits))
     shape = _shape(schema)
     options = [str(value) for value, _ in labelled_options(schema)]
-    return click.Option([flag, name], metavar=shape, help=_help(schema, traits), shell_complete=lambda *_: options)
+    return click.Option(
+        [flag, name],
+        metavar=shape,
+        help=_help(schema, traits),
+        multiple=schema.get("type") == "array",
+        shell_complete=lambda *_: options,
+    )
 
 
-def input_name(option: str) -> str:
+def given_inputs(given: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what options say, by parameter; a list may be given in parts, each by an option of its own."""
+    found = {}
+    for option, value in given.items():
+        name, parts = _input_name(option), value if isinstance(value, tuple) else (value,)
+        read = [read_text(part, properties.get(name, {}), name) for part in parts if part is not None]
+        if len(read) > 1:
+            found[name] = [one for part in read for one in (part if isinstance(part, list) else [part])]
+        elif read:
+            found[name] = read[0]
+    return found
+
+
+def _input_name(option: str) -> str:
     """Return the parameter that an option of the command line is for."""
     return option.removeprefix(_PREFIX)
 

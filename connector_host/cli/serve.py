@@ -157,7 +157,8 @@ async def served(
         shown = base_url or address_of(listening, listener)
         place = Place(shown, hosts)
         server = Server(host, Runs(group), place, metrics)
-        server.add(Windows(Pages(server, _provider_of(app, shown))).routes())
+        pages = Pages(server, _provider_of(app, shown))
+        server.add(Windows(pages).routes(), pages.failed)
         async with serving_http(server.app, listening, listener):
             click.echo(f"Serving the HTTP API at {shown}/api/v1", err=True)
             yield shown

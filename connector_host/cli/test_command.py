@@ -12,10 +12,9 @@ import click
 from connector_host.app import App
 from connector_host.cli.connection_options import values_of
 from connector_host.cli.log_output import show_faults
-from connector_host.cli.parameters import input_name, options_of, read_inputs, uploaded
+from connector_host.cli.parameters import given_inputs, options_of, read_inputs, uploaded
 from connector_host.cli.running import Bar, exit_code, output_option, print_rows, with_session
 from connector_host.host.session import Session
-from connector_host.host.text_values import read_texts
 from connector_host.model.connection import Selection
 from connector_host.model.guarded import Guarded
 from connector_host.model.invocation import Options
@@ -115,7 +114,7 @@ def _given(found: Command, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inputs that single options give, each read by its schema."""
     properties = dict(found.input.get("properties", {}))
     properties |= {schema["was"]: schema for schema in properties.values() if "was" in schema}
-    return read_texts({input_name(name): value for name, value in given.items() if value is not None}, properties)
+    return given_inputs(given, properties)
 
 
 def _runner(manifest: Manifest, found: Command) -> Any:

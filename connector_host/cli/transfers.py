@@ -86,7 +86,7 @@ def take(
     key = _read(private_key) if private_key else None
     given = secrets_by_connection(app, document, secrets)
     if replace:
-        _show(with_session(app, lambda session: session.transfer.preview(document, private_key=key)))
+        _show(with_session(app, lambda session: session.transfer.preview(document, private_key=key, secrets=given)))
         confirm("Make them so?", yes=yes)
 
     async def work(session: Session) -> Any:

@@ -45,6 +45,7 @@ class Tokens:
             raise BadSetting(f"A token cannot be like that: {error}.") from None
         token = replace(wanted, id=token_id, name=checked_name(wanted.name, "token"), scopes=scopes, last_used_at=None)
         self._check(token, days)
+        self._check_bounds(token)
         until = None if days is None else now + timedelta(days=days)
         token = replace(token, created_at=now, expires_at=until, made_by=str(actor_of(self._caller)))
         await self._check_places(token)
@@ -85,6 +86,16 @@ class Tokens:
         principal = token.principal
         if not principal and Scope.ADMIN not in token.scopes:
             raise BadSetting("Say for whom the token's holder acts: a user, groups, a site or a tenant.")
+
+    def _check_bounds(self, token: Token) -> None:
+        """Refuse a misspelt plugin or command; a connection may come later, and what is broken may be meant."""
+        plugins = self._core.registry.plugins
+        commands = {command for plugin in plugins.values() for command in plugin.commands}
+        bounds = (("plugin", token.plugins, plugins), ("command", token.commands, commands))
+        for word, names, known in () if self._core.registry.broken else bounds:
+            for name in names:
+                if name not in known:
+                    raise BadSetting(f"There is no {word} '{name}'.{did_you_mean(name, sorted(known))}")
 
     async def _check_places(self, token: Token) -> None:
         places = await self._core.sites.load()

@@ -27,6 +27,8 @@ def test_intake_from_schedule_to_reader(prod: Sandbox) -> None:
     assert cli("intake", "acknowledge", "soar", page["next"]).returncode == 0
     again = json.loads(cli("intake", "read", "--reader", "soar", "--limit", "1", "--output", "json").stdout)
     assert again["items"][0]["unique_key"] != page["items"][0]["unique_key"]
+    by_reader = cli("intake", "read", "--reader", "soar", "--limit", "1")
+    assert "When all of it is done: connector-host intake acknowledge soar " in by_reader.stderr
     forged = cli("intake", "read", "--after", "AAAA")
     assert (forged.returncode, "no cursor of yours" in forged.stderr) == (2, True)
 
@@ -51,7 +53,8 @@ def test_a_mapping_is_shown_tried_set_and_reset(prod: Sandbox, tmp_path: Path) -
     stale = cli("intake", "mapping", "set", *WHAT, str(file))
     assert (stale.returncode, "changed since this was read" in " ".join(stale.stderr.split())) == (2, True)
     assert json.loads(cli("intake", "mapping", "show", *WHAT).stdout)["version"] == 1
-    assert cli("intake", "mapping", "reset", *WHAT).returncode == 0
+    back = cli("intake", "mapping", "reset", *WHAT)
+    assert (back.returncode, back.stderr) == (0, "prod: fetch-incident is mapped by the manifest's tables again.\n")
     assert not json.loads(cli("intake", "mapping", "show", *WHAT).stdout)["own"]
     file.write_text("{")
     assert cli("intake", "mapping", "set", *WHAT, str(file)).returncode == 2
@@ -71,3 +74,18 @@ def test_history_is_searched(prod: Sandbox) -> None:
     rest = json.loads(cli("history", "list", "--after", after, "--output", "json").stdout)
     assert [one["command"] for one in rest] == ["list_users"]
     assert cli("history", "list", "--since", "soon").returncode == 2
+
+
+def test_a_list_is_given_in_parts(prod: Sandbox) -> None:
+    run = ("test-command", "pagerduty", "get-user-contact-methods", "--connection", "prod", "--output", "json")
+    for parts in (["PU00001", "PU00002"], ['["PU00001"]', "PU00002"], ['["PU00001", "PU00002"]']):
+        result = json.loads(cli(*run, *[word for part in parts for word in ("--user-ids", part)]).stdout)
+        assert [one["item"] for one in result["context_data"]] == ["PU00001", "PU00002"], parts
+
+
+def test_a_token_is_not_narrowed_to_what_is_not_there(prod: Sandbox) -> None:
+    add = ("tokens", "add", "narrow", "--scope", "read", "--user", "ann")
+    for wrong, words in ((("--plugin", "pagerdty"), "pagerduty"), (("--command", "lst_users"), "list_users")):
+        refused = cli(*add, *wrong)
+        assert (refused.returncode, f"Did you mean '{words}'?" in " ".join(refused.stderr.split())) == (2, True)
+    assert cli(*add, "--plugin", "pagerduty", "--command", "list_users", "--connection", "later").returncode == 0

@@ -236,9 +236,12 @@ def test_the_command_line_takes_secrets_for_names_with_dots(prod: World, tmp_pat
     subprocess.run([*HOST, "connections", "export", str(exported)], capture_output=True, check=True, timeout=60)
     assert exported.stat().st_mode & 0o777 == 0o600
     environment = {**os.environ, "CONNECTOR_HOST_HOME": str(home), "K": API_KEY}
-    words = ["connections", "import", str(exported), "--secret", "pd.eu.1.api_key=env:K"]
+    words = ["connections", "import", str(exported)]
+    lacking = subprocess.run([*HOST, *words], env=environment, capture_output=True, text=True, timeout=60)
+    assert "It still needs API Key" in lacking.stdout + lacking.stderr
+    words += ["--secret", "pd.eu.1.api_key=env:K", "--replace", "--yes"]
     done = subprocess.run([*HOST, *words], env=environment, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, "refused" in done.stderr) == (0, False), done.stderr
     assert World(home).use(lambda host: opened(host, "pd.eu.1"))["api_key"] == API_KEY
 
 

@@ -376,3 +376,21 @@ def test_an_edit_that_cannot_be_undone_is_filled_in_as_before(web: Web) -> None:
     assert (saved.status_code, posted(client, "/connections/led%20off/test").text.count("Passed")) == (303, 1)
     never = client.get("/connections/new edited/edit?former=yes")
     assert never.status_code == 404
+
+
+def test_a_window_that_is_not_there_is_told_as_a_window(web: Web) -> None:
+    for client in (signed_in(web), web.stranger()):
+        lost = client.get("/conections", headers={"Accept": "text/html,*/*"})
+        assert (lost.status_code, lost.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert client.get("/conections").headers["content-type"] == "application/problem+json"
+        api = client.get("/api/v1/conections", headers={"Accept": "text/html,*/*"})
+        assert (api.status_code, api.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_what_was_fetched_is_told_by_its_counts(web: Web) -> None:
+    client = signed_in(web)
+    form = {"connection": "prod", "command": "fetch_incident", "ingest": "yes"}
+    times = {"i:start_time": RANGE["start_time"], "i:end_time": RANGE["end_time"]}
+    shown = posted(client, "/run", **form, **times).text
+    assert re.search(r"[1-9]\d* fetched:", shown)
+    assert ("No records." in shown, "tabpanel" in shown) == (False, False)

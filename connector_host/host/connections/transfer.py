@@ -131,21 +131,26 @@ class Transfers:
                 outcomes.append(BulkOutcome(name, note=note))
         return outcomes
 
-    async def preview(self, document: Any, *, private_key: bytes | None = None) -> list[ImportPreview]:
+    async def preview(
+        self, document: Any, *, private_key: bytes | None = None, secrets: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> list[ImportPreview]:
         """Return what take() with `replace_existing` would change, connection by connection; changes nothing."""
         operator_only(self._caller, "import connections")
-        wanted = format_of(document)
-        return [await self._previewed(wanted, one, private_key) for one in _in_order(connections_of(document))]
+        wanted, given = format_of(document), secrets or {}
+        return [
+            await self._previewed(wanted, one, private_key, given.get(one["name"], {}))
+            for one in _in_order(connections_of(document))
+        ]
 
     async def _previewed(
-        self, document_format: int, one: Mapping[str, Any], private_key: bytes | None
+        self, document_format: int, one: Mapping[str, Any], private_key: bytes | None, own: Mapping[str, Any]
     ) -> ImportPreview:
         stored = await self._core.store.connections.get(plain_name(one["name"]))
         if stored is None:
             return ImportPreview(one["name"], exists=False)
         try:
             secrets = self._opened(document_format, one, private_key) if "sealed_secrets" in one else {}
-            change = _replacing(stored.connection, one, secrets)
+            change = _replacing(stored.connection, one, {**secrets, **own})
             _, draft = await drafted_edit(self._core, self._caller, one["name"], change)
         except ConnectorHostError as error:
             return ImportPreview(one["name"], exists=True, changes=(f"refused: {error}",))
