@@ -1,4 +1,4 @@
-"""A SOAR in sixty lines: it opens the host, adds a connection, runs commands for an analyst and takes incidents in.
+"""A SOAR in sixty lines: two tenants, three users of whom one is refused, a playbook of three steps, incidents.
 
 Start PagerDuty's stand-in beside it, and give its address:
 
@@ -12,41 +12,54 @@ import sys
 import tempfile
 from pathlib import Path
 
-from connector_host import Caller, Change, Configuration, Result, Session, Status, open_host
+from connector_host import Caller, Change, Configuration, Result, Session, Status, UnknownConnection, open_host
+
+ANN, BOB, EVE = Caller("ann", site="soc"), Caller("bob", site="branch"), Caller("eve", site="soc")
 
 
-def show(result: Result) -> None:
+def show(who: str, result: Result) -> Result:
     """Print what a SOAR would show: status, key fields, and the error tab where there is one."""
-    print(f"{result.command}: {result.status}", result.key_fields or "")
+    print(f"{who}: {result.command}: {result.status}", {name: ids[:2] for name, ids in result.key_fields.items()} or "")
     for row in result.errors:
         print(f"  {row.failure_indicator} {row.status_code}: {row.message} {row.assistance}")
+    return result
 
 
 async def connect(operator: Session, server: str) -> None:
-    """Add the connection, and try it."""
-    where = {"server_url": server, "event_url": server, "default_from": "earline.greenholt@example.com"}
+    """Set up two tenants with a site each, and a connection of the one that is shared to the other."""
+    for tenant, site, master in (("us", "soc", True), ("client", "branch", False)):
+        await operator.sites.put_tenant(tenant, master=master)
+        await operator.sites.put_site(site, tenant=tenant)
+    fields = {"site": "soc", "tenants": ["client"], "allowed_users": ["ann", "bob"]}
     secrets = {"api_key": "any-key-will-do", "integration_key": "34be7512aaaabbbbccccdddd3c3534ca"}
-    await operator.connections.add("lab", "pagerduty", Change({"allowed_users": ["ann"]}, where, secrets))
-    show(await operator.test("lab"))
+    where = {"server_url": server, "event_url": server}
+    await operator.connections.add("lab", "pagerduty", Change(fields, where, secrets))
+    show("operator", await operator.test("lab"))
 
 
-async def investigate(ann: Session) -> None:
-    """Do what an analyst's playbook would: one command that passes, and one that partly does."""
-    show(await ann.run("pagerduty", "list_users", "lab", {"query": "kyler"}))
-    result = await ann.run("pagerduty", "get_user_contact_methods", "lab", {"user_ids": ["PU00001", "PNOBODY"]})
-    show(result)
-    assert result.status is Status.PARTIAL
+async def playbook(who: str, session: Session) -> None:
+    """Three steps, each with what came of the one before: find a user, how to reach them, and open an event."""
+    found = show(who, await session.run("pagerduty", "list_users", "lab", {"query": "kyler"}))
+    users = [*found.key_fields["UserIDs"], "PNOBODY"]
+    reached = show(who, await session.run("pagerduty", "get_user_contact_methods", "lab", {"user_ids": users}))
+    assert reached.status is Status.PARTIAL
+    event = {"summary": f"{len(reached.context_data)} users asked", "severity": "Info", "source": who}
+    show(who, await session.run("pagerduty", "create_event", "lab", event))
 
 
 async def main(server: str, home: Path) -> None:
     """Open the host once, for as long as the program lives; each person gets a session."""
     async with open_host(Configuration(home=home)) as host:
-        operator = host.as_operator()
-        await connect(operator, server)
-        await investigate(host.acting_for(Caller("ann")))
+        await connect(operator := host.as_operator(), server)
+        await asyncio.gather(*(playbook(str(one.user), host.acting_for(one)) for one in (ANN, BOB)))
+        try:
+            await playbook("eve", host.acting_for(EVE))
+        except UnknownConnection as refused:
+            print(f"eve: {refused}")
         now = dt.datetime.now(dt.UTC)
         window = {"start_time": (now - dt.timedelta(days=30)).isoformat(), "end_time": now.isoformat()}
-        show(await operator.ingest("pagerduty", "fetch_incident", "lab", {**window, "top_recent_incident_number": 100}))
+        wanted = {**window, "top_recent_incident_number": 100}
+        show("operator", await operator.ingest("pagerduty", "fetch_incident", "lab", wanted))
         for record in await operator.history(10):
             print(record.started_at, record.caller, record.command, record.status)
 

@@ -44,7 +44,7 @@ def test_a_soar_runs_on_the_core_alone(sandbox: Sandbox) -> None:
     run = f"import runpy; sys.argv = ['soar.py', {sandbox.base!r}]; runpy.run_path({str(SOAR)!r}, run_name='__main__')"
     done = alone(f"{run}\nassert not {CLI!r} & sys.modules.keys()")
     assert done.returncode == 0, done.stderr
-    assert "get_user_contact_methods: Partially Successful" in done.stdout
+    assert "ann: get_user_contact_methods: Partially Successful" in done.stdout
 
 
 def test_the_command_line_says_which_extra_it_is() -> None:
