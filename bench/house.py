@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from bench import ROOT
+
 PACKAGE = ROOT / "connector_host"
 FACES = ("connector_host", "connector_host.testing")
 TARGETS = {

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx2
 
-from bench.house import ROOT
+from bench import ROOT
 from connector_host import Change, Configuration
 from connector_host.app import App
 from connector_host.ports.hookspecs import plug

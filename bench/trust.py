@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from bench.house import ROOT
+from bench import ROOT
 
 
 class Part(Struct, frozen=True):

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import connector_host
-from bench.house import HELD, MODULES, ROOT, TARGETS, arrows, body_lines, count, imports_of
+from bench import ROOT
+from bench.house import HELD, MODULES, TARGETS, arrows, body_lines, count, imports_of
 
 PLUGIN = ROOT / "plugins" / "pagerduty"
 FILES = sorted([*MODULES.values(), *PLUGIN.glob("*.py")])
