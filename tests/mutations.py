@@ -134,7 +134,7 @@ MUTATIONS = [
     ("files of the host", "running/isolated/confinement.py", "        _checked(_system(_RESTRICT_SELF, ruleset, 0))\n", "        pass\n", "tests/attacks/test_isolated.py"),
     ("TCP of a plugin", "running/isolated/confinement.py", "*([_TCP] if version >= 4 else [])", "*([0] if version >= 4 else [])", "tests/attacks/test_isolated.py"),
 
-    ("own history", "host/looking_back.py", "if await may_read(core, one, caller)", "if True", "tests/face/test_what_was_found.py"),
+    ("own history", "host/history_access.py", "if await may_read(core, one, caller)", "if True", "tests/face/test_what_was_found.py"),
     ("feed cursor", "host/intake/feed.py", "if not hmac.compare_digest((await self._sealed(number)).encode(), cursor.encode()):", "if False:", "tests/face/test_intake_feed.py"),
     ("feed site", "host/intake/feed.py", "if own or unplaced or Right.ADMINISTER in granted", "if True", "tests/face/test_intake_feed.py"),
     ("schedule renewed", "host/intake/schedules.py", "if not await self._core.store.schedules.renew(kept, self._me, until):", "if False:", "tests/face/test_what_was_found.py"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from connector_host.host.connections.reading import shown
 from connector_host.host.core import Core
-from connector_host.host.looking_back import runs_of
+from connector_host.host.history_access import runs_of
 from connector_host.host.redaction import Redactor, leaves
 from connector_host.model.caller import Operator, Principal
 from connector_host.model.connection import StoredConnection

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from connector_host.host.asked import asked, command_of, invocation_of
 from connector_host.host.audit import AuditTrail
 from connector_host.host.choices import choices_in, parameter_of, plain_choices
 from connector_host.host.connections.editing import drafted, drafted_edit
@@ -15,13 +14,14 @@ from connector_host.host.core import Core
 from connector_host.host.diagnosis import diagnosis_of
 from connector_host.host.events import EventStream, stream_of
 from connector_host.host.health import Health
+from connector_host.host.history_access import EVERYTHING, intake_records_of, may_read, runs_of, search
 from connector_host.host.intake.feed import Intakes
 from connector_host.host.intake.mappings import Mappings
 from connector_host.host.intake.subscription import take_in
 from connector_host.host.invocation import command_of_kind, invoke, test_command
 from connector_host.host.keys import Keys
-from connector_host.host.looking_back import EVERYTHING, intake_records_of, may_read, runs_of, search
 from connector_host.host.preferences import Preferences
+from connector_host.host.requested import command_of, invocation_of, requested
 from connector_host.host.sites import Sites
 from connector_host.host.store_care import StoreCare
 from connector_host.host.tokens import Tokens
@@ -131,7 +131,7 @@ class Session:
         `command` may be written with hyphens. Raises WrongUse (UnknownPlugin, BrokenPlugin, UnknownCommand,
         UnknownConnection, KeyReused) where there is nothing to run.
         """
-        found = await asked(self._core, self._caller, plugin, command, connection)
+        found = await requested(self._core, self._caller, plugin, command, connection)
         return await invoke(self._core, invocation_of(self._caller, found, inputs, options))
 
     async def ingest(
@@ -144,7 +144,7 @@ class Session:
         to the connection's site, or to the recipient site of a shared one. Raises as run() does, and WrongUse for a
         command that is no intake.
         """
-        found = manifest, wanted, stored = await asked(self._core, self._caller, plugin, command, connection)
+        found = manifest, wanted, stored = await requested(self._core, self._caller, plugin, command, connection)
         if wanted.intake is None:
             raise WrongUse(f"The command '{command}' of {manifest.name} is no intake.")
 

@@ -11,7 +11,7 @@ from connector_host.host.access import Right
 from connector_host.host.connections.reading import granted_to
 from connector_host.host.connections.undoing import ways_back
 from connector_host.host.core import Core
-from connector_host.host.looking_back import runs_of
+from connector_host.host.history_access import runs_of
 from connector_host.model.audit import AuditRecord
 from connector_host.model.caller import Operator, Principal
 from connector_host.model.connection import StoredConnection

@@ -10,11 +10,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from connector_host.host.access import Right
-from connector_host.host.asked import command_of
 from connector_host.host.connections.reading import find, granted_to
 from connector_host.host.core import Core
 from connector_host.host.intake.schedules import Schedules
 from connector_host.host.intake.subscription import cursor_name
+from connector_host.host.requested import command_of
 from connector_host.host.seals import mac_of_cursor
 from connector_host.model.caller import Operator, Principal, actor_of
 from connector_host.model.connection import StoredConnection

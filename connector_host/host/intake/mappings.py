@@ -8,12 +8,12 @@ from anyio import to_thread
 from msgspec.structs import replace
 
 from connector_host.host.access import Right
-from connector_host.host.asked import command_of, invocation_of
 from connector_host.host.connections.reading import find
 from connector_host.host.core import Core
+from connector_host.host.history_access import intake_records_of
 from connector_host.host.intake.mapping import SEARCH, FieldTable, Mapper
 from connector_host.host.invocation import invoke
-from connector_host.host.looking_back import intake_records_of
+from connector_host.host.requested import command_of, invocation_of
 from connector_host.model.caller import Principal
 from connector_host.model.connection import StoredConnection
 from connector_host.model.errors import BadSetting, ConnectionChanged, WrongUse

@@ -12,7 +12,7 @@ from connector_host.model.invocation import Invocation, Options
 from connector_host.model.manifest import Command, Manifest
 
 
-async def asked(
+async def requested(
     core: Core, caller: Principal, plugin: str, command: str, connection: str
 ) -> tuple[Manifest, Command, StoredConnection]:
     """Return a command and the connection it is to run through.
