@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from connector_host.model.invocation import UNDER_WAY
+from connector_host.model.json_text import unescaped
 
 SHORTEST = 6
 _NOTHING: Mapping[str, Any] = {}
 MASK = "********"
-_SAME = {"\\\\": "\\\\", "\\/": "/"}
 _ESCAPED = re.compile(r"[\"\\\x00-\x1f]")  # what JSON writes behind a backslash
 
 
@@ -76,7 +76,7 @@ class Redactor:
             return False
         if b"\\u" in body or b"\\/" in body:
             try:
-                text = _unescaped(body.decode())
+                text = unescaped(body.decode())
             except UnicodeDecodeError:
                 return False
             if "\\u" in text or "\\/" in text:  # an escape within an escape
@@ -94,15 +94,6 @@ class Redactor:
         if value is None or isinstance(value, int | float):
             return MASK if self._numbers and str(value) in self._numbers else value
         return f"<{type(value).__name__}>"
-
-
-_HIDING = re.compile(r"\\\\|\\u([0-9a-fA-F]{4})|\\/")
-
-
-def _unescaped(text: str) -> str:
-    r"""Return JSON text with `\uXXXX` and `\/` as the characters they stand for; pairs of surrogates become one."""
-    plain = _HIDING.sub(lambda found: _SAME.get(found[0]) or chr(int(found[1], 16)), text)
-    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def leaves(value: Any) -> Iterator[str]:

@@ -13,6 +13,11 @@ def in_order(letters: str) -> str:
     return "*" + "".join(f"{_any_case(letter)}*" for letter in _typed(letters))
 
 
+def beginning(text: str) -> str:
+    """Return the pattern, as Selection.name takes it, of names that begin with this text, in any case."""
+    return "".join(map(_any_case, text)) + "*"
+
+
 def containing(text: str) -> str:
     """Return the pattern, as Selection.name takes it, of names with this text in them, in any case."""
     return f"*{''.join(map(_any_case, text))}*"
@@ -35,23 +40,41 @@ def _typed(letters: str) -> str:
 def best(found: Iterable[T], letters: str, name: Callable[[T], str]) -> list[T]:
     """Return those whose names have the letters in their order, in any case, the best match first.
 
-    Best is a name that begins with them, then one whose words do, then one in which they stand close together; without
+    Best is a name that is what was typed, then one that begins with it, then one whose words do by their first letters,
+    then one with such a word, then one in which the letters stand close together; of equals the shorter. Without
     letters all are as good as they come.
     """
     typed = _typed(letters).casefold()
     if not typed:
         return list(found)
-    ranked = ((_distance(name(one).casefold(), typed), len(name(one)), name(one), one) for one in found)
-    return [row[-1] for row in sorted((row for row in ranked if row[0] is not None), key=lambda row: row[:-1])]
+    ranked = ((name(one) != letters, _distance(name(one).casefold(), typed), name(one), one) for one in found)
+    return [row[-1] for row in sorted((row for row in ranked if row[1] is not None), key=_rank)]
 
 
-def _distance(name: str, typed: str) -> tuple[bool, bool, bool, int, int] | None:
+def _rank(row: tuple[bool, tuple[int, ...] | None, str, object]) -> tuple[bool, tuple[int, ...], int, str]:
+    other, distance, name, _ = row
+    return other, distance or (), len(name), name
+
+
+def _distance(name: str, typed: str) -> tuple[int, ...] | None:
     """Return how far a name is from the letters, to be sorted by; None for one that lacks some of them."""
-    near = re.compile(f"(?=({'.*?'.join(map(re.escape, typed))}))", re.DOTALL)
-    spans = [(len(match[1]), match.start()) for match in near.finditer(name)]
+    spans = [(end - start, start) for start, end in _spans(name, typed)]
     if not spans:
         return None
     words = [word for word in re.split(r"[\W_]+", name) if word]
-    initials = "".join(word[0] for word in words)
     begins = "".join(name.split()).startswith(typed)
-    return (not begins, typed not in initials, not any(word.startswith(typed) for word in words), *min(spans))
+    initials = typed in "".join(word[0] for word in words)
+    return (not begins, not initials, not any(word.startswith(typed) for word in words), *min(spans))
+
+
+def _spans(name: str, typed: str) -> Iterable[tuple[int, int]]:
+    """Return where the letters stand in their order: from each place of the first to the nearest place of the last."""
+    start = name.find(typed[0])
+    while start >= 0:
+        end = start
+        for letter in typed[1:]:
+            end = name.find(letter, end + 1)
+            if end < 0:
+                return  # nor from any later place
+        yield start, end + 1
+        start = name.find(typed[0], start + 1)

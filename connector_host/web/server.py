@@ -28,7 +28,7 @@ from connector_host.web.routing import Route
 from connector_host.web.runs import Runs
 
 log = logging.getLogger("connector_host.web")
-_PARTS = (invocations, plugins, connections, intake, events, administration)  # the first is found the fastest
+_PARTS = (plugins, connections, invocations, intake, events, administration)
 TABLE: Sequence[Route] = tuple(route for part in _PARTS for route in part.ROUTES)
 
 

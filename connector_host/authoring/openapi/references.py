@@ -1,6 +1,5 @@
-"""An OpenAPI document as it is read, JSON or YAML, and its references, by the `referencing` library."""
+"""References of an OpenAPI document, within it and into files beside it, by the `referencing` library."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,6 +9,7 @@ from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from connector_host.authoring.openapi.reading import read_document
 from connector_host.model.errors import WrongUse
 
 _MOST_STEPS = 20
@@ -74,27 +74,3 @@ def _absolute(node: Any, file: str) -> Any:
 
 def _outside(reference: str) -> NoReturn:
     raise WrongUse(f"The document refers to {reference}, which stands outside. Bundle it into one file first.")
-
-
-def read_document(file: Path, *, part: bool = False) -> dict[str, Any]:
-    """Return the document; a `part` need not say that it is one. Raises WrongUse."""
-    try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongUse(f"The document {file} cannot be read ({getattr(error, 'strerror', error)}).") from error
-    try:
-        value = json.loads(text) if text.lstrip().startswith("{") else _yaml(text)
-    except (ValueError, RecursionError) as error:
-        raise WrongUse(f"The document {file} is neither JSON nor YAML: {error}.") from error
-    if not isinstance(value, dict) or not (part or str(value.get("openapi", "")).startswith("3")):
-        raise WrongUse(f"{file} is no OpenAPI 3 document.")
-    return value
-
-
-def _yaml(text: str) -> Any:
-    import yaml  # noqa: PLC0415 - only a document in YAML pays
-
-    try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - the safe loader
-    except yaml.YAMLError as error:
-        raise ValueError(str(error).splitlines()[0]) from error

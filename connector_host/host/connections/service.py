@@ -25,6 +25,7 @@ from connector_host.model.connection import (
     StoredConnection,
 )
 from connector_host.model.errors import ConnectionChanged, ConnectorHostError, KeyUnknown
+from connector_host.model.fuzzy import beginning, best, exactly, in_order
 from connector_host.model.invocation import new_id
 from connector_host.model.manifest import Manifest
 from connector_host.model.result import plain
@@ -48,6 +49,17 @@ class Connections:
             if len(found) == selection.limit:
                 break
         return found
+
+    async def like(self, letters: str, most: int = 50) -> Sequence[StoredConnection]:
+        """Return those whose names have the letters in their order, in any case, the best match first, at most so many.
+
+        A name in full is found among any number, as are those that begin so; of others the first by name are ranked.
+        """
+        found: dict[str, StoredConnection] = {}
+        for pattern in (exactly(letters), beginning(letters), in_order(letters)):
+            chosen = await self.list(Selection(name=pattern, limit=10 * most))
+            found |= {one.connection.name: one for one in chosen}
+        return best(found.values(), letters, lambda one: one.connection.name)[:most]
 
     async def checks_of(self, names: Sequence[str], most: int = 40) -> Mapping[str, Sequence[str]]:
         """Return the statuses of the newest health checks of many connections, oldest first, by their names.

@@ -7,14 +7,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connector_host.manifests.forms import Form, form_of
-from connector_host.model.boundary import wrong_of
+from connector_host.model.boundary import outcome_of
 from connector_host.model.connection import Connection, Selection
-from connector_host.model.errors import UnknownCommand
-from connector_host.model.fuzzy import best, in_order
+from connector_host.model.errors import UnknownConnection
+from connector_host.model.fuzzy import best
 from connector_host.model.manifest import Command, Manifest
 from connector_host.web.page.pages import Pages, Visit
+from connector_host.web.problems import Problem
 
-LOOKED_AT, OFFERED = 500, 50  # connections with these letters; of them the best
+OFFERED = 50  # connections; who has more types more letters
 
 
 class Chosen(Struct, frozen=True):
@@ -42,37 +43,41 @@ class Choosing:
 
     async def connections(self, visit: Visit) -> Response:
         """Show the connections that have the letters."""
-        found = await self.offered(visit, visit.text("connection"))
-        return self._pages.show(visit, "choices.html", connections=found, commands=[], connection="")
+        letters = visit.text("connection")
+        found = await self.offered(visit, letters)
+        return self._pages.show(visit, "choices.html", letters=letters, connections=found, commands=[], connection="")
 
     async def commands(self, visit: Visit) -> Response:
         """Show the commands of the connection's plugin that have the letters."""
-        chosen = await self.chosen(visit)
-        found = commands_like(visit, chosen.manifest, "" if chosen.command else visit.text("command"))
-        return self._pages.show(visit, "choices.html", connections=[], commands=found, connection=chosen.connection)
+        chosen, letters = await self.chosen(visit), visit.text("command")
+        found = commands_like(visit, chosen.manifest, "" if chosen.command else letters)
+        facts = {"letters": letters, "connections": [], "commands": found, "connection": chosen.connection}
+        return self._pages.show(visit, "choices.html", **facts)
 
     async def chosen(self, visit: Visit) -> Chosen:
         """Return what a visit names, as far as it is there."""
         name, command = visit.text("connection"), visit.text("command")
         if not name:
             return Chosen()
-        document, wrong = await wrong_of(visit.session.connections.show(name))
-        if document is None:
-            return Chosen(wrong=wrong)
+        document, error = await outcome_of(visit.session.connections.show(name))
+        if isinstance(error, UnknownConnection):
+            return Chosen(wrong=str(error))
+        if error is not None or document is None:
+            raise error or Problem("fault")
         manifest = self._pages.host.plugins.plugin(document["plugin"])
         found = _named(manifest, command)
         if found is None or not visit.token.covers(command=found.id):
-            wrong = str(UnknownCommand(f"{manifest.name} has no command '{command}' that you may run."))
+            wrong = f"{manifest.name} has no command '{command}' that you may run."
             return Chosen(name, manifest, wrong=wrong if command else "")
         return Chosen(name, manifest, found, form_of(found))
 
     async def offered(self, visit: Visit, letters: str) -> Sequence[Connection]:
-        """Return the connections that have the letters, the best first; and all of them where it is a name in full."""
-        named = await visit.session.connections.list(Selection(name=in_order(letters), limit=LOOKED_AT))
-        found = best((one.connection for one in named), letters, lambda one: one.name)
+        """Return the connections that have the letters, the best first; and others beside one that is named in full."""
+        found = [one.connection for one in await visit.session.connections.like(letters, OFFERED)]
         if found and found[0].name == letters:
             others = await visit.session.connections.list(Selection(limit=OFFERED))
-            found += [one.connection for one in others if one.connection.name not in {known.name for known in found}]
+            known = {one.name for one in found}
+            found += [one.connection for one in others if one.connection.name not in known]
         return found[:OFFERED]
 
 
