@@ -168,7 +168,7 @@ def _kept(document: Mapping[str, Any], limit: int) -> str:
     return text if len(text) <= limit else json_text({**document, **reduced, "key_fields": {}, "error": None})
 
 
-REASON = 300  # characters
+REASON, UNCHECKED = 300, 50  # characters of a reason, and capabilities, that are kept
 
 
 async def note_health(
@@ -191,9 +191,8 @@ async def note_health(
         return None
     before = await store.state(connection.id)
     if is_test:
-        unchecked = [one for one in capabilities_in(result.raw_data) if one.get("state") == NOT_CHECKED]
-        names = [str(one["capability"]) for one in unchecked]
-        await store.tested(connection.id, result.status.value, result.started_at, names)
+        unchecked = [one.name[:REASON] for one in capabilities_in(result.raw_data) if one.state == NOT_CHECKED]
+        await store.tested(connection.id, result.status.value, result.started_at, unchecked[:UNCHECKED])
     if refusal is not None:
         await store.attend(connection.id, f"{refusal.message} {refusal.assistance}".strip()[:REASON])
     elif is_test and result.status is Status.PASSED:

@@ -194,7 +194,7 @@ async def _carried(
     plan = core.pool.plan(pooled, invocation.command, invocation.stored.connection.agent)
     if plan.lacking is not None:
         raise plan.lacking
-    if run.told is None:
+    if run.intent is None:
         await run.intend(output.redactor.text(invocation.inputs_text or "{}"))
     left = invocation.deadline - core.clock.monotonic()
     try:

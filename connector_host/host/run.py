@@ -19,7 +19,7 @@ from connector_host.model.intake import tables_in
 from connector_host.model.invocation import Invocation
 from connector_host.model.invocation_errors import InvocationError, NotRecordable
 from connector_host.model.result import Result
-from connector_host.model.rights import permitted
+from connector_host.model.rights import command_rights
 
 
 class Run(Struct, eq=False):
@@ -34,7 +34,7 @@ class Run(Struct, eq=False):
     begun: float
     mapper: Mapper | None = None
     accepted: bool = False
-    told: HistoryRecord | None = None
+    intent: HistoryRecord | None = None
 
     @property
     def acts(self) -> bool:
@@ -70,7 +70,7 @@ class Run(Struct, eq=False):
             await self.core.history.begin(begun)
         except StoreError as error:
             raise NotRecordable(f"Nothing was sent, because it could not be recorded. {error}") from error
-        self.told = begun
+        self.intent = begun
 
     def report(self, rules: CommandRules, output: Collector) -> Result:
         """Return the result as it stands."""
@@ -91,16 +91,16 @@ class Run(Struct, eq=False):
             rules.key_fields.of(raw) if shown else {},
             output.whole(),
             self.mapper.map(raw) if self.mapper and shown else None,
-            (*output.notes, *self._proved(raw)),
+            (*output.notes, *self._rights_note(raw)),
             tuple(entries(invocation.command, output)) if output.failures else (),
             self.effect,
         )
 
-    def _proved(self, raw: Any) -> Sequence[str]:
-        """Return what a test proved of the commands that the connection is good for."""
+    def _rights_note(self, raw: Any) -> Sequence[str]:
+        """Return the note on which commands may be run, after a Test Connection that proved something of it."""
         found = None
         if self.invocation.command.kind == "test_connection":
-            found = permitted(self.invocation.manifest, raw)
+            found = command_rights(self.invocation.manifest, raw)
         return () if found is None else (found.in_words(),)
 
     def _kept(self, result: Result) -> Result:
@@ -120,9 +120,9 @@ class Run(Struct, eq=False):
         core, invocation = self.core, self.invocation
         connection = invocation.stored.connection
         try:
-            if invocation.options.record or self.told is not None:
+            if invocation.options.record or self.intent is not None:
                 inputs = output.redactor.text(invocation.inputs_text or "{}")  # by all the secrets that it met
-                begun = begun_of(invocation, inputs) if self.told is None else replace(self.told, inputs=inputs)
+                begun = begun_of(invocation, inputs) if self.intent is None else replace(self.intent, inputs=inputs)
                 await core.history.record(self._kept(result), begun, kept=invocation.options.record)
             if invocation.draft is None:
                 failures = [failure for _, failure in output.failures]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
+from unicodedata import normalize
 
 T = TypeVar("T")
 LONGEST = 64  # characters; who types more is looking for a text, not by letters
@@ -29,12 +30,12 @@ def exactly(text: str) -> str:
 
 
 def _any_case(letter: str) -> str:
-    cases = "".join(dict.fromkeys((letter, letter.lower()[:1], letter.upper()[:1])))
+    cases = "".join(dict.fromkeys(one for one in (letter, letter.lower(), letter.upper()) if len(one) == 1))
     return f"[{cases}]" if len(cases) > 1 else exactly(letter)
 
 
 def _typed(letters: str) -> str:
-    return "".join(letters.split())[:LONGEST]
+    return "".join(normalize("NFC", letters).split())[:LONGEST]
 
 
 def best(found: Iterable[T], letters: str, name: Callable[[T], str]) -> list[T]:
@@ -44,10 +45,10 @@ def best(found: Iterable[T], letters: str, name: Callable[[T], str]) -> list[T]:
     then one with such a word, then one in which the letters stand close together; of equals the shorter. Without
     letters all are as good as they come.
     """
-    typed = _typed(letters).casefold()
+    typed = _typed(letters).lower()
     if not typed:
         return list(found)
-    ranked = ((name(one) != letters, _distance(name(one).casefold(), typed), name(one), one) for one in found)
+    ranked = ((name(one) != letters, _distance(name(one).lower(), typed), name(one), one) for one in found)
     return [row[-1] for row in sorted((row for row in ranked if row[1] is not None), key=_rank)]
 
 

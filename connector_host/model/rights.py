@@ -5,38 +5,61 @@ from typing import Any
 
 from msgspec import Struct
 
-from connector_host.model.manifest import Manifest
+from connector_host.model.manifest import Command, Manifest
 
-NOT_CHECKED = "not checked"
-EVERY = "*"  # stands for all rights, in what a capability grants
-_NAMED = 5  # commands in a note
+NOT_CHECKED, REFUSED = "not checked", "refused"
+PROVED = frozenset({"", "accepted", REFUSED})  # the states of what a test tried
+EVERY = "*"  # stands for all rights, in what a capability grants or denies
+_NAMED = 20  # commands in a note
 
 
-class Permitted(Struct, frozen=True):
-    """A plugin's commands by their titles, each with the rights that it needs, by what is known of these.
+class Capability(Struct, frozen=True):
+    """One line of a test's report. What a plugin gives as something else than text, or a list of texts, is left out.
 
-    Allowed and denied are those of which a test proved it; all the others are known at first use.
+    `probe` is the input of Test Connection that would check it; `grants` and `denies` are rights that it proves, and
+    proves to be lacking, as the commands' `permissions` name them.
     """
 
-    allowed: Mapping[str, Sequence[str]]
-    denied: Mapping[str, Sequence[str]]
-    at_first_use: Mapping[str, Sequence[str]]
+    name: str
+    state: str = ""
+    detail: str = ""
+    probe: str = ""
+    grants: tuple[str, ...] = ()
+    denies: tuple[str, ...] = ()
+
+
+class CommandRights(Struct, frozen=True):
+    """A plugin's commands by what a test proved of the rights that they need: all others are known at first use."""
+
+    allowed: Sequence[Command]
+    denied: Sequence[Command]
+    at_first_use: Sequence[Command]
 
     def in_words(self) -> str:
         """Return it as a sentence."""
         total = len(self.allowed) + len(self.denied) + len(self.at_first_use)
-        named = [f"{title} ({', '.join(rights)})" for title, rights in list(self.denied.items())[:_NAMED]]
+        named = [f"{one.title} ({', '.join(one.permissions)})" for one in self.denied[:_NAMED]]
         more = [f"{len(self.denied) - _NAMED} more"] if len(self.denied) > _NAMED else []
-        refused = f"{len(self.denied)} may not: {', '.join([*named, *more])}" if self.denied else "none is refused"
-        known = f"{len(self.allowed)} of {total} commands may be run"
-        return f"Commands: {known}, {refused}; {len(self.at_first_use)} are known at first use."
+        refused = f"{len(self.denied)} may not: {', '.join([*named, *more])}; " if self.denied else ""
+        return (
+            f"Commands: {len(self.allowed)} of {total} may be run; {refused}"
+            f"{len(self.at_first_use)} are known at first use."
+        )
 
 
-def capabilities_in(raw: Any) -> list[Mapping[str, Any]]:
-    """Return what a test's raw data report: items with `capability`, and with `state` where the plugin says one."""
-    records = next(iter(raw.values()), None) if isinstance(raw, Mapping) and len(raw) == 1 else raw
-    items = records if isinstance(records, list) else []
-    return [one for one in items if isinstance(one, Mapping) and "capability" in one]
+def capabilities_in(raw: Any) -> list[Capability]:
+    """Return what a test reports: the records with `capability` of a list, or of the first list in an object."""
+    lists = raw.values() if isinstance(raw, Mapping) else [raw]
+    items = next((one for one in lists if isinstance(one, list)), [])
+    return [_capability(one) for one in items if isinstance(one, Mapping) and "capability" in one]
+
+
+def _capability(record: Mapping[str, Any]) -> Capability:
+    texts = {key: value for key, value in record.items() if isinstance(value, str)}
+    lists = {key: value for key, value in record.items() if isinstance(value, list)}
+    grants, denies = (tuple(one for one in lists.get(key, ()) if isinstance(one, str)) for key in ("grants", "denies"))
+    state, detail, probe = (texts.get(key, "") for key in ("state", "detail", "probe"))
+    return Capability(str(record["capability"]), state, detail, probe, grants, denies)
 
 
 def probes_of(manifest: Manifest) -> dict[str, Mapping[str, Any]]:
@@ -46,24 +69,22 @@ def probes_of(manifest: Manifest) -> dict[str, Mapping[str, Any]]:
     return {name: schema for name, schema in properties.items() if schema.get("type") == "boolean"}
 
 
-def permitted(manifest: Manifest, raw: Any) -> Permitted | None:
-    """Return which commands a test proved to be possible or not; None where it proved nothing of rights.
+def command_rights(manifest: Manifest, raw: Any) -> CommandRights | None:
+    """Return which commands a test proved to be possible, and which not; None where it proved nothing of rights.
 
-    A capability says so by `grants` and `denies`, lists of rights as the commands' `permissions` name them.
+    A right that is lacking anywhere is lacking. A command that names no rights is known at first use.
     """
-    granted, denied = (_named(raw, key) for key in ("grants", "denies"))
+    report = capabilities_in(raw)
+    proved = [one for one in report if one.state in PROVED]
+    granted = {right for one in proved if one.state != REFUSED for right in one.grants}
+    denied = {right for one in proved for right in one.denies}
     if not granted and not denied:
         return None
-    found: dict[str, dict[str, Sequence[str]]] = {"allowed": {}, "denied": {}, "at_first_use": {}}
+    found: dict[str, list[Command]] = {"allowed": [], "denied": [], "at_first_use": []}
     for command in manifest.commands.values():
         if command.kind != "test_connection":
             needed = set(command.permissions)
             good = needed and (EVERY in granted or needed <= granted)
-            kind = "denied" if needed & denied else "allowed" if good else "at_first_use"
-            found[kind][command.title] = command.permissions
-    return Permitted(**found)
-
-
-def _named(raw: Any, key: str) -> set[str]:
-    lists = [one.get(key) for one in capabilities_in(raw)]
-    return {str(right) for rights in lists if isinstance(rights, list) for right in rights}
+            bad = needed and (EVERY in denied or needed & denied)
+            found["denied" if bad else "allowed" if good else "at_first_use"].append(command)
+    return CommandRights(**found)

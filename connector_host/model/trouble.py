@@ -20,8 +20,8 @@ class Trouble(Struct, frozen=True):
 
     `words`, `status_code` and `assistance` are those of the last failed test; `since` is when the first of the failed
     tests in a row was made (ISO 8601, empty where no test failed). `secret_names` are the sealed parameters, `undo`
-    says what undoing the last edit would take back, `refill` what was otherwise before one that cannot be undone by
-    itself. `failed` are the runs that failed since then. `version` is the connection's, and `servers` where its secrets
+    says what undoing the last edit would take back, `former` what connections.former() would bring back where undo()
+    cannot. `failed` are the runs that failed since then. `version` is the connection's, and `servers` where its secrets
     are sent, as the card was made.
     """
 
@@ -34,7 +34,7 @@ class Trouble(Struct, frozen=True):
     moments: Sequence[Moment] = ()
     secret_names: tuple[str, ...] = ()
     undo: str = ""
-    refill: str = ""
+    former: str = ""
     version: int = 0
     servers: tuple[str, ...] = ()
     failed: Sequence[HistoryRecord] = ()

@@ -17,14 +17,17 @@ READ = {  # what one record of proves which right; the scopes are those of Pager
     "oncalls.read": "/oncalls",
     "priorities.read": "/priorities",
 }
+KINDS = ("incidents", "users", "users:contact_methods", "services", "schedules", "escalation_policies", "teams")
+EVERYTHING = [f"{kind}.{does}" for kind in KINDS for does in ("read", "write")]
+EVERYTHING += ["oncalls.read", "priorities.read", "subscribers.write", "incident_workflows:instances.write"]
 SET_UP = ("services.write", "schedules.write", "escalation_policies.write", "teams.write")
 # The roles that hold for all objects and that no team and no object changes, as PagerDuty's page on advanced
 # permissions says (its names in the API: the OpenAPI document, User.role). The others prove nothing by themselves.
 ROLES: dict[str, tuple[str, dict[str, list[str]]]] = {
-    "owner": ("Account Owner, who may do everything", {"grants": ["*"]}),
-    "admin": ("Global Admin, who may do everything", {"grants": ["*"]}),
-    "read_only_user": ("Full Stakeholder, who looks on", {"denies": ["incidents.write", *SET_UP]}),
-    "read_only_limited_user": ("Limited Stakeholder, who looks on", {"denies": ["incidents.write", *SET_UP]}),
+    "owner": ("Account Owner, who may do everything", {"grants": EVERYTHING}),
+    "admin": ("Global Admin, who may do everything", {"grants": EVERYTHING}),
+    "read_only_user": ("Full Stakeholder, which reads only", {"denies": ["incidents.write", *SET_UP]}),
+    "read_only_limited_user": ("Limited Stakeholder, which reads only", {"denies": ["incidents.write", *SET_UP]}),
 }
 
 
@@ -43,24 +46,33 @@ async def fault_of_events_server(call: AsyncCall) -> InvocationError | None:
 
 
 async def rights(call: AsyncCall) -> AsyncIterator[Item]:
-    """Tell whose the key is, and of each kind of record whether it may be read."""
-    yield Item("Role", await _role(call))
-    for right, path in READ.items():
-        yield Item(right, await _readable(call, right, path))
+    """Tell of each kind of record whether it may be read, and whose the key is.
+
+    Where something is refused, a role that may do everything does not prove the rest either.
+    """
+    found = {right: await _readable(call, right, path) for right, path in READ.items()}
+    for right, one in found.items():
+        yield Item(right, one)
+    refused = any(isinstance(one, dict) and one["state"] == "refused" for one in found.values())
+    yield Item("Role", await _role(call, believed=not refused))
 
 
-async def _role(call: AsyncCall) -> Any:
+async def _role(call: AsyncCall, *, believed: bool) -> Any:
     try:
-        user = (await call.request("GET", "/users/me")).get("user", {})
+        reply = await call.request("GET", "/users/me")
     except ApiError as error:
         if error.failure.http_status == REFUSED:
             return capability("Role", "accepted", "The key is the account's, which reveals no role.")
-        return error
+        return capability("Role", "not checked", f"GET /users/me is answered otherwise: {error.failure.message}")
     except InvocationError as error:
         return error
+    user = reply.get("user") if isinstance(reply, dict) else None
+    if not isinstance(user, dict):
+        return capability("Role", "not checked", "GET /users/me is answered without a user.")
     role = str(user.get("role"))
     words, proved = ROLES.get(role, (f"{role}, whose rights differ by team and object", {}))
-    return capability("Role", "accepted", f"The key is {user.get('name')}'s, with the role {words}.", **proved)
+    told = f"The key is {user.get('name')}'s, with the role {words}."
+    return capability("Role", "accepted", told, **(proved if believed or "denies" in proved else {}))
 
 
 async def _readable(call: AsyncCall, right: str, path: str) -> Any:

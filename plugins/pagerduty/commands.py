@@ -244,4 +244,4 @@ async def _checked_keys(call: AsyncCall, keys: Iterable[str], probe: bool) -> As
             yield Item(what, error)
         else:
             told = "A resolve of a random dedup key was accepted, without effect."
-            yield Item(what, capability(what, "accepted", told))
+            yield Item(what, capability(what, "accepted", told, grants=["integration_key"]))

@@ -43,7 +43,7 @@ def test_what_fails_since_when_and_what_changed_just_before(tmp_path: Path, sand
     assert trouble.since == trouble.moments[2].at
     assert [one.command for one in trouble.failed] == ["list_users"]
     assert trouble.failed[0].repeatable
-    assert (trouble.undo, trouble.refill) == ("", "event_url, server_url")  # where secrets are sent to was changed
+    assert (trouble.undo, trouble.former) == ("", "event_url, server_url")  # where secrets are sent to was changed
     former = prod.use(lambda session: session.connections.former("prod"))
     assert former == Change({}, {"event_url": sandbox.base, "server_url": sandbox.base})
 
@@ -102,7 +102,7 @@ def test_whose_the_card_is(prod: World) -> None:
     prod.use(lambda session: session.connections.edit("prod", Change({"description": "x"})))
     reader = Caller(user="ann")
     [trouble] = troubles(prod, "prod", caller=reader)
-    assert (trouble.secret_names, trouble.undo, trouble.refill) == ((), "", "")
+    assert (trouble.secret_names, trouble.undo, trouble.former) == ((), "", "")
     with pytest.raises(NotAllowed):
         prod.use(lambda session: session.connections.former("prod"), reader)
     with pytest.raises(NotAllowed):

@@ -336,13 +336,15 @@ def test_what_a_test_left_open_is_one_click_away(web: Web) -> None:
     quick = posted(client, "/connections/new", **form).text
     assert "Commands</b> known at first use." in quick
     [values] = re.findall(r"hx-vals='([^']+)'", quick)
-    assert json.loads(html.unescape(values)) == {"action": "test", "probe": ["probe_rights"]}
-    thorough = posted(client, "/connections/new", **form, probe="probe_rights").text
+    assert json.loads(html.unescape(values)) == {"action": "test", "probe:probe_rights": "yes"}
+    thorough = posted(client, "/connections/new", **form, **{"probe:probe_rights": "yes"}).text
     assert "GET /incidents is answered." in thorough
-    assert "23 of 57 commands may be run" in thorough
+    assert "23 of 57 may be run" in thorough
     assert "Resolve Incidents: incidents.write" in thorough.partition("Known at first use")[2]
     [version] = re.findall(r'name="version" value="(\d+)"', client.get("/connections/prod/edit").text)
-    edited = posted(client, "/connections/prod/edit", action="test", probe="nothing", version=version, **where).text
+    edited = posted(
+        client, "/connections/prod/edit", action="test", version=version, **where, **{"probe:nothing": "yes"}
+    ).text
     assert "known at first use" in edited  # what is no probe is none
     needs = client.get("/integrations/pagerduty").text
     assert 'data-l="Needs">incidents.write' in needs
@@ -353,7 +355,8 @@ def test_an_edit_that_cannot_be_undone_is_filled_in_as_before(web: Web) -> None:
     where = {"server_url": web.sandbox.base, "event_url": web.sandbox.base}
 
     async def work(session: Any) -> None:
-        await session.connections.add("led off", "pagerduty", Change({}, where, {"api_key": API_KEY}))
+        for name in ("led off", "never"):
+            await session.connections.add(name, "pagerduty", Change({}, where, {"api_key": API_KEY}))
         there = dict.fromkeys(where, elsewhere)
         change = Change({"description": "moved"}, there, {"api_key": WRONG_KEY})
         await session.connections.edit("led off", change)
@@ -374,8 +377,8 @@ def test_an_edit_that_cannot_be_undone_is_filled_in_as_before(web: Web) -> None:
     data = {"f:name": "led off", "f:active": "on", "version": version, "p:api_key": API_KEY, **values}
     saved = client.post("/connections/led%20off/edit", data={**data, "action": "save"}, headers=HERE)
     assert (saved.status_code, posted(client, "/connections/led%20off/test").text.count("Passed")) == (303, 1)
-    never = client.get("/connections/new edited/edit?former=yes")
-    assert never.status_code == 404
+    never = client.get("/connections/never/edit?former=yes")
+    assert (never.status_code, "There is no edit of &#39;never&#39; to undo." in never.text) == (422, True)
 
 
 def test_a_window_that_is_not_there_is_told_as_a_window(web: Web) -> None:

@@ -112,15 +112,16 @@ class Connections:
         Raises BadSetting where it did, or there is none, and as edit() does.
         """
         stored = await find(self._core, name, self._caller, Right.ADMINISTER)
-        change = await undoing(self._core, stored)
+        change = await undoing(self._core, stored, self._caller)
         return await self.edit(name, replace(change, version=stored.connection.version if version is None else version))
 
     async def former(self, name: str) -> Change:
         """Return the change to what stood before the last edit, without secrets, which are kept nowhere.
 
-        Raises UnknownConnection, NotAllowed for who does not administer it, and BadSetting where there is none.
+        Raises UnknownConnection, NotAllowed for who does not administer it now and did then, BadSetting where there is
+        none.
         """
-        return await former(self._core, await find(self._core, name, self._caller, Right.ADMINISTER))
+        return await former(self._core, await find(self._core, name, self._caller, Right.ADMINISTER), self._caller)
 
     async def troubles(self, names: Sequence[str], most: int = 3) -> Sequence[Trouble]:
         """Return what is wrong with connections that fail or need attention, at most so many causes, each told once.

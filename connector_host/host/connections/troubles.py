@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from connector_host.host.access import Right
 from connector_host.host.connections.reading import granted_to
-from connector_host.host.connections.undoing import ways_back
+from connector_host.host.connections.undoing import restorable
 from connector_host.host.core import Core
 from connector_host.host.history_access import runs_of
 from connector_host.model.audit import AuditRecord
@@ -60,15 +60,15 @@ async def _whole(
     failed = await runs_of(core, stored, caller, RUNS, HistoryFilter(status=Status.FAILED.value, since=begun))
     administers = Right.ADMINISTER in await granted_to(core, stored, caller)
     manifest = core.registry.plugins.get(stored.connection.plugin)
-    undo, refill = await ways_back(core, stored) if administers else ("", "")
+    names, undoable = await restorable(core, stored, caller) if administers else ("", False)
     return replace(
         trouble,
         moments=moments,
         secret_names=tuple(sorted(manifest.secret_names)) if manifest is not None and administers else (),
         version=stored.connection.version,
         servers=stored.connection.origins if administers else (),
-        undo=undo,
-        refill=refill,
+        undo=names if undoable else "",
+        former="" if undoable else names,
         failed=[run for run in failed if run.command != _TEST],
     )
 

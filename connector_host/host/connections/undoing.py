@@ -1,8 +1,11 @@
 """Undoing a connection's last edit: by itself only where it touched nothing that secrets or their way hang on."""
 
+from connector_host.host.access import Right
+from connector_host.host.connections.reading import granted_to
 from connector_host.host.core import Core
+from connector_host.model.caller import Principal
 from connector_host.model.connection import Change, Connection, StoredConnection
-from connector_host.model.errors import BadSetting
+from connector_host.model.errors import BadSetting, NotAllowed
 
 _FIELDS = (
     "site", "shared_to_internal_sites", "recipient_site", "tenants", "agent", "description", "allowed_users",
@@ -10,50 +13,53 @@ _FIELDS = (
 )  # fmt: skip
 
 
-async def former(core: Core, stored: StoredConnection) -> Change:
+async def former(core: Core, stored: StoredConnection, caller: Principal) -> Change:
     """Return the change to what stood before the last edit, as far as parameters and the window's fields go.
 
-    Raises BadSetting where there was none, or it changed nothing of that.
+    Raises BadSetting where there was none, or it changed nothing of that, and NotAllowed where it was somebody else's.
     """
-    now, before = stored.connection, await _former(core, stored)
+    now, before = stored.connection, await _former(core, stored, caller)
     change = _difference(now, before)
     if not change.fields and not change.parameters:
         raise BadSetting(f"The last edit of '{now.name}' changed nothing that can be undone.")
     return change
 
 
-async def undoing(core: Core, stored: StoredConnection) -> Change:
+async def undoing(core: Core, stored: StoredConnection, caller: Principal) -> Change:
     """Return the change that takes the last edit back; raises as former() does.
 
     And BadSetting where the edit touched the secrets or where they are sent: then the former values and the secret must
     be given.
     """
-    now, before = stored.connection, await _former(core, stored)
+    now, before = stored.connection, await _former(core, stored, caller)
     if before.generation != now.generation or before.vault != now.vault:
         raise BadSetting("The last edit changed a secret, which is kept nowhere: give the one of before.")
     if before.origins != now.origins:
         raise BadSetting("The last edit changed where the secrets are sent: give the former values, and the secret.")
-    return await former(core, stored)
+    return await former(core, stored, caller)
 
 
-async def ways_back(core: Core, stored: StoredConnection) -> tuple[str, str]:
-    """Return what undoing the last edit would take back, by name, or else what can be filled in to be given anew."""
+async def restorable(core: Core, stored: StoredConnection, caller: Principal) -> tuple[str, bool]:
+    """Return the names of what stood otherwise before the last edit, and whether undo() brings it back by itself."""
     try:
-        change = await former(core, stored)
-    except BadSetting:
-        return "", ""
+        change = await former(core, stored, caller)
+    except (BadSetting, NotAllowed):
+        return "", False
     names = ", ".join([*change.parameters, *change.fields])
     try:
-        await undoing(core, stored)
+        await undoing(core, stored, caller)
     except BadSetting:
-        return "", names
-    return names, ""
+        return names, False
+    return names, True
 
 
-async def _former(core: Core, stored: StoredConnection) -> Connection:
+async def _former(core: Core, stored: StoredConnection, caller: Principal) -> Connection:
+    """Return what stood before; it may have been another site's, and is shown to nobody who did not administer it."""
     found = await core.store.connections.get(connection_id=stored.connection.id, former=True)
     if found is None or found.damage:
         raise BadSetting(f"There is no edit of '{stored.connection.name}' to undo.")
+    if Right.ADMINISTER not in await granted_to(core, found, caller):
+        raise NotAllowed("What stood before the last edit was not yours to administer.")
     return found.connection
 
 

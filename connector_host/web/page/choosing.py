@@ -12,6 +12,7 @@ from connector_host.model.connection import Connection, Selection
 from connector_host.model.errors import UnknownConnection
 from connector_host.model.fuzzy import best
 from connector_host.model.manifest import Command, Manifest
+from connector_host.model.token import Scope
 from connector_host.web.page.pages import Pages, Visit
 from connector_host.web.problems import Problem
 
@@ -43,12 +44,14 @@ class Choosing:
 
     async def connections(self, visit: Visit) -> Response:
         """Show the connections that have the letters."""
+        visit.wants(Scope.RUN_READ_ONLY)
         letters = visit.text("connection")
         found = await self.offered(visit, letters)
         return self._pages.show(visit, "choices.html", letters=letters, connections=found, commands=[], connection="")
 
     async def commands(self, visit: Visit) -> Response:
         """Show the commands of the connection's plugin that have the letters."""
+        visit.wants(Scope.RUN_READ_ONLY)
         chosen, letters = await self.chosen(visit), visit.text("command")
         found = commands_like(visit, chosen.manifest, "" if chosen.command else letters)
         facts = {"letters": letters, "connections": [], "commands": found, "connection": chosen.connection}

@@ -14,7 +14,7 @@ from connector_host.model.boundary import wrong_of
 from connector_host.model.connection import Change, Selection
 from connector_host.model.invocation import UNRECORDED
 from connector_host.model.result import plain
-from connector_host.model.rights import capabilities_in, permitted, probes_of
+from connector_host.model.rights import capabilities_in, command_rights, probes_of
 from connector_host.model.token import Scope
 from connector_host.web.guard import part_of
 from connector_host.web.page.filled import change_of
@@ -27,13 +27,13 @@ _Test = Callable[[Change, Mapping[str, Any]], Awaitable[Any]]
 class _Shown(Struct, frozen=True):
     """What the window shows: a plugin's fields, and the connection as it was before; None for a new one.
 
-    `refilled` names what is filled in as it stood before the last edit.
+    `restored` names what is filled in as it stood before the last edit.
     """
 
     form: Form
     plugin: str
     before: Mapping[str, Any] | None = None
-    refilled: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
 
 
 class ConnectionWindow:
@@ -72,14 +72,14 @@ class ConnectionWindow:
         visit.wants(Scope.CONNECTIONS)
         before = await visit.session.connections.show(self._name(visit))
         manifest, name = self._plugins.plugin(before["plugin"]), before["name"]
-        refilled: tuple[str, ...] = ()
+        restored: tuple[str, ...] = ()
         if visit.request.method == "GET" and visit.text("former"):
             change = await visit.session.connections.former(name)
-            refilled = (*change.parameters, *change.fields)
+            restored = (*change.parameters, *change.fields)
             before = {**before, **plain(change.fields), "parameters": {**before["parameters"], **change.parameters}}
         return await self._answer(
             visit,
-            _Shown(form_of(manifest), manifest.id, before, refilled),
+            _Shown(form_of(manifest), manifest.id, before, restored),
             test=lambda change, inputs: visit.session.test_edit(name, change, inputs=inputs, options=UNRECORDED),
             save=lambda change: visit.session.connections.edit(name, change),
             saved=f"saved={quote(visit.text('f:name') or name)}",
@@ -118,10 +118,14 @@ class ConnectionWindow:
         """Test what was filled in; with a probe, also what the plugin checks only where it is asked to."""
         manifest = self._plugins.plugin(shown.plugin)
         probes = probes_of(manifest)
-        inputs = {name: True for name in visit.data.getlist("probe") if name in probes}
+        inputs = {name: True for name in probes if visit.text(f"probe:{name}")}
         error, result = await self._tried(visit, shown, lambda change: test(change, inputs))
         raw = None if result is None else result.raw_data
-        facts = {"caps": capabilities_in(raw), "proved": permitted(manifest, raw), "probes": probes}
+        facts = {
+            "caps": capabilities_in(raw),
+            "rights": None if result is None else command_rights(manifest, raw),
+            "probes": probes,
+        }
         return self._pages.show(visit, "tested.html", result=result, error=error, probed=list(inputs), **facts)
 
     async def _tried(self, visit: Visit, shown: _Shown, work: _Work) -> tuple[str, Any]:

@@ -49,7 +49,7 @@ LAMPS = {
 VERDICTS = {Status.PASSED.value: "ok", Status.PARTIAL.value: "warn", Status.FAILED.value: "bad"}
 TROUBLED = {State.FAILING: 0, State.DAMAGED: 0, State.ATTENTION: 1}  # what a person must look at, by rank
 SHOWN = 60_000  # characters of JSON at once
-VALUES, ERRORS = 200, 50  # of a key field, and of a result
+VALUES, ERRORS, CAPABILITIES = 200, 50, 100  # of a key field, of a result, of a test
 
 
 def in_trouble(connection: StoredConnection) -> bool:

@@ -54,7 +54,8 @@ class Keys:
     def _refuse_denied(self, request: Request) -> None:
         """Refuse what the key may not do: all kinds of objects that are denied, and with looking on all changes."""
         looks_on = self._options["role"] in LOOKING_ON and request.method != "GET"
-        if looks_on or request.url.path.split("/")[1] in (self._options["denied"] or "").split(","):
+        kind = request.url.path.split("/")[1].replace("maintenance_windows", "services")  # whose scope they have
+        if looks_on or kind in (self._options["denied"] or "").split(","):
             raise Refusal(403, 2010, "Access Denied")
 
     def _rate_headers(self, key: str) -> dict[str, str]:
