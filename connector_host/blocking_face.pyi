@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from connector_host.host.connections.transfer import SecretsByName
 from connector_host.host.session import Inputs, Values
 from connector_host.host.settings import DateTimeSetting
 from connector_host.host.tokens import Doorkeeper
@@ -54,6 +55,9 @@ class BlockingConnections(Protocol):
 
     def list(self, selection: Selection = ...) -> list[StoredConnection]:
         """Return those selected that the caller may use, by name, with their health and without sealed secrets."""
+
+    def like(self, letters: str, most: int = ...) -> Sequence[StoredConnection]:
+        """Return those whose names have the letters in their order, in any case, the best match first."""
 
     def checks_of(self, names: Sequence[str], most: int = ...) -> Mapping[str, Sequence[str]]:
         """Return the statuses of the newest health checks of many connections, oldest first, by their names."""
@@ -261,12 +265,12 @@ class BlockingTransfers(Protocol):
         *,
         private_key: bytes | None = ...,
         replace_existing: bool = ...,
-        secrets: Mapping[str, Mapping[str, Any]] | None = ...,
+        secrets: SecretsByName | None = ...,
     ) -> list[BulkOutcome]:
         """Add the connections of an exported document; vaults before those that use them."""
 
     def preview(
-        self, document: Any, *, private_key: bytes | None = ..., secrets: Mapping[str, Mapping[str, Any]] | None = ...
+        self, document: Any, *, private_key: bytes | None = ..., secrets: SecretsByName | None = ...
     ) -> list[ImportPreview]:
         """Return what take() with `replace_existing` would change, connection by connection; changes nothing."""
 

@@ -1,4 +1,4 @@
-"""A SOAR in sixty lines: two tenants, three users of whom one is refused, a playbook of three steps, incidents.
+"""A small SOAR: two tenants, three users of whom one is refused, a playbook of three steps, incidents.
 
 Start PagerDuty's stand-in beside it, and give its address:
 
@@ -40,6 +40,7 @@ async def connect(operator: Session, server: str) -> None:
 async def playbook(who: str, session: Session) -> None:
     """Three steps, each with what came of the one before: find a user, how to reach them, and open an event."""
     found = show(who, await session.run("pagerduty", "list_users", "lab", {"query": "kyler"}))
+    found.raise_for_failure()
     users = [*found.key_fields["UserIDs"], "PNOBODY"]
     reached = show(who, await session.run("pagerduty", "get_user_contact_methods", "lab", {"user_ids": users}))
     assert reached.status is Status.PARTIAL
@@ -65,5 +66,7 @@ async def main(server: str, home: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:  # noqa: PLR2004 - the program and the address
+        sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(main(sys.argv[1], Path(folder)))

@@ -1,6 +1,6 @@
 """The SOAR of soar.py for programs without an event loop: in threads, in forked processes, or in a loop for each call.
 
-Start PagerDuty's stand-in beside it, and give its address and the kind of program:
+Start PagerDuty's stand-in beside it, and give its address and the kind of program: threads, fork or loops.
 
     connector-host sandbox pagerduty --port 8765
     python examples/soar_blocking.py http://127.0.0.1:8765 threads
@@ -44,6 +44,7 @@ def playbook(host: "BlockingHost", who: Caller) -> str:
         found = session.run("pagerduty", "list_users", "lab", {"query": "kyler"})
     except UnknownConnection as refused:
         return f"{who.user}: {refused}"
+    found.raise_for_failure()
     users = [*found.key_fields["UserIDs"], "PNOBODY"]
     reached = session.run("pagerduty", "get_user_contact_methods", "lab", {"user_ids": users})
     event = {"summary": f"{len(reached.context_data)} users asked", "severity": "Info", "source": str(who.user)}
@@ -61,8 +62,11 @@ def in_children(work: Callable[[Caller], str]) -> list[str]:
     """As gunicorn's or Celery's forked workers do: the host was opened before."""
     for who in (ANN, BOB, EVE):
         if not os.fork():
-            print(work(who), flush=True)
-            os._exit(0)
+            try:
+                print(work(who), flush=True)
+                os._exit(0)
+            finally:  # a child that fails does not go on as its parent
+                os._exit(1)
     return [f"a child ended with {os.wait()[1]}" for _ in range(3)]
 
 
@@ -77,6 +81,8 @@ def in_loops(work: Callable[[Caller], str]) -> list[str]:
 
 if __name__ == "__main__":
     ways = {"threads": in_threads, "fork": in_children, "loops": in_loops}
+    if len(sys.argv) != 3 or sys.argv[2] not in ways:  # noqa: PLR2004 - the program, the address, the way
+        sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as folder, open_host(Configuration(home=Path(folder))) as opened:
         connect(opened, sys.argv[1])
         print("\n".join(ways[sys.argv[2]](lambda who: playbook(opened, who))))

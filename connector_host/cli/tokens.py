@@ -37,6 +37,7 @@ def command() -> None:
 @click.pass_obj
 def add(app: App, /, name: str, days: float | None, output: str, **given: Any) -> None:
     """Make a token, and show it: this once."""
+    given["commands"] = tuple(one.replace("-", "_") for one in given["commands"])
     wanted = Token(name, **given)
     token, text = with_session(app, lambda session: session.tokens.add(wanted, days=days))
     if output == "table":
@@ -59,11 +60,12 @@ def list_all(app: App, output: str) -> None:
             ", ".join(one["scopes"]),
             one["user"],
             one["site"],
+            ", ".join([*one["plugins"], *one["connections"], *one["commands"]]),
             *map(_time, (one["expires_at"], one["last_used_at"])),
         )
         for one in documents
     ]
-    print_rows(output, ("Id", "Name", "Scopes", "User", "Site", "Expires", "Last used"), rows, documents)
+    print_rows(output, ("Id", "Name", "Scopes", "User", "Site", "Good for", "Expires", "Last used"), rows, documents)
 
 
 def _time(text: str | None) -> str:

@@ -89,19 +89,24 @@ class Tokens:
 
     def _check_bounds(self, token: Token) -> None:
         """Refuse a misspelt plugin or command; a connection may come later, and what is broken may be meant."""
+        if self._core.registry.broken:
+            return
         plugins = self._core.registry.plugins
-        commands = {command for plugin in plugins.values() for command in plugin.commands}
-        bounds = (("plugin", token.plugins, plugins), ("command", token.commands, commands))
-        for word, names, known in () if self._core.registry.broken else bounds:
-            for name in names:
-                if name not in known:
-                    raise BadSetting(f"There is no {word} '{name}'.{did_you_mean(name, sorted(known))}")
+        _refuse_unknown("plugin", token.plugins, list(plugins))
+        among = [plugins[name] for name in token.plugins or plugins]
+        _refuse_unknown("command", token.commands, [command for plugin in among for command in plugin.commands])
 
     async def _check_places(self, token: Token) -> None:
         places = await self._core.sites.load()
         for word, name, known in (("site", token.site, places.sites), ("tenant", token.tenant, places.tenants)):
             if name is not None and name not in known:
                 raise BadSetting(f"There is no {word} '{name}'.{did_you_mean(name, list(known))}")
+
+
+def _refuse_unknown(word: str, names: Sequence[str], known: list[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise BadSetting(f"There is no {word} '{name}'.{did_you_mean(name, known)}")
 
 
 class Doorkeeper:

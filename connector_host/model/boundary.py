@@ -1,5 +1,6 @@
 """The boundary around other people's code: the one place that catches everything, a thread's work included."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import TypeVar
@@ -9,18 +10,30 @@ from connector_host.model.errors import ConnectorHostError
 T = TypeVar("T")
 
 
-class authors_code(AbstractContextManager[None]):  # noqa: N801 - used as a function; no generator, for its many uses
+class authors_code(AbstractContextManager[None]):  # noqa: N801 - used as a function; a generator takes three times as long
     """Run an author's code; whatever it raises is raised as `told` says, save what is the host's own already.
 
-    An attempt to end the program counts as a fault: a plugin does not decide over the host.
+    An attempt to end the program, or to pass for a task that was cancelled, counts as a fault: a plugin does not decide
+    over the host.
     """
 
     def __init__(self, told: Callable[[BaseException], ConnectorHostError]) -> None:
         self._told = told
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, Exception | SystemExit) and not isinstance(error, ConnectorHostError):
+        if error is not None and not isinstance(error, ConnectorHostError) and not _comes_from_outside(error):
             raise self._told(error) from error
+
+
+def _comes_from_outside(error: BaseException) -> bool:
+    """Whether somebody ends the program, or the task in which the code runs."""
+    if isinstance(error, asyncio.CancelledError):
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # no event loop runs here
+            return False
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, KeyboardInterrupt) or type(error).__module__.startswith("trio")
 
 
 def outcome(work: Callable[[], T]) -> tuple[T | None, Exception | None]:

@@ -19,6 +19,7 @@ import anyio.to_thread
 from msgspec import Struct
 from msgspec.structs import replace
 
+from connector_host.http.json_bounds import read_as
 from connector_host.model.authoring import Item, Page, item_name
 from connector_host.model.boundary import authors_code
 from connector_host.model.guarded import Guarded
@@ -69,10 +70,11 @@ def _page(page: Page) -> Page:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | int):
+    if value is None or isinstance(value, bool):
         return value
     try:
-        return json.loads(json.dumps(value, allow_nan=False))
+        text = json.dumps(value, allow_nan=False)
+        return read_as(text, json.loads(text))
     except (TypeError, ValueError, RecursionError) as error:
         raise CommandBug(
             "The command's own code gave what is not JSON.",

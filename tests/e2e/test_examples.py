@@ -21,11 +21,11 @@ def ran(file: str, *words: str) -> str:
     program = os.environ.get("WHEELS_PYTHON", sys.executable)
     done = subprocess.run([program, str(EXAMPLES / file), *words], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert "rror" not in done.stderr
+    assert done.stderr == ""
     return done.stdout
 
 
-def test_a_soar_in_sixty_lines(sandbox: Any) -> None:
+def test_a_small_soar(sandbox: Any) -> None:
     said = ran("soar.py", sandbox.base)
     for who in ("ann", "bob"):
         for words in ("list_users: Passed", "get_user_contact_methods: Partially Successful", "create_event: Passed"):
@@ -33,7 +33,7 @@ def test_a_soar_in_sixty_lines(sandbox: Any) -> None:
     assert "eve: There is no connection 'lab' that you may use." in said
     assert "operator: fetch_incident: Passed" in said
     assert " user bob at branch create_event Passed" in said
-    assert len((EXAMPLES / "soar.py").read_text("utf-8").splitlines()) <= 75
+    assert len((EXAMPLES / "soar.py").read_text("utf-8").splitlines()) <= 80
 
 
 @pytest.mark.parametrize("way", ["threads", "fork", "loops"])
@@ -44,7 +44,7 @@ def test_the_same_soar_without_an_event_loop(sandbox: Any, way: str) -> None:
     for who in ("ann", "bob"):
         assert f"{who}: Passed, Partially Successful, Passed" in said
     assert "eve: There is no connection 'lab' that you may use." in said
-    assert ("a child ended with 0" in said) == (way == "fork")
+    assert said.count("a child ended with 0") == (3 if way == "fork" else 0)
     assert re.search(r"^[1-9]\d* incidents taken in, 7 runs in the history$", said, re.MULTILINE)
 
 

@@ -118,3 +118,19 @@ def test_a_run_that_may_have_happened_is_not_repeatable(prod: World, sandbox: Sa
     )
     [record] = prod.use(lambda session: session.history(1))
     assert (record.effect, record.repeatable) == ("unknown", False)
+
+
+def test_what_stood_at_another_site_is_not_shown_to_the_new_one(prod: World) -> None:
+    async def moved(session: Any) -> None:
+        await session.sites.put_tenant("us", master=True)
+        for site in ("away", "hq"):
+            await session.sites.put_site(site)
+        await session.connections.edit("prod", Change({"site": "away", "description": "theirs"}))
+        await session.connections.edit("prod", Change({"site": "hq", "description": "ours"}))
+
+    prod.use(moved)
+    manager = Caller("max", site="hq", manages=True)
+    assert [one.former + one.undo for one in troubles(prod, "prod", caller=manager)] in ([], [""])
+    with pytest.raises(NotAllowed, match="not yours"):
+        prod.use(lambda session: session.connections.former("prod"), manager)
+    assert prod.use(lambda session: session.connections.former("prod")).fields["description"] == "theirs"

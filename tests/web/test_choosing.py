@@ -12,7 +12,7 @@ from tests.web.conftest import Web
 from tests.web.conftest import web as web  # noqa: PLC0414 - the fixture
 
 NAMES = ["Get Event", "Pages to Get", "Merge Incidents", "get", "Golden Eagle", "List Users"]
-ODD = ["PagerDuty EU", "pager*duty", "pager[duty]", "a^b", "ÄGYPTEN"]
+ODD = ["PagerDuty EU", "pager*duty", "pager[duty]", "a^b", "ÄGYPTEN", "us", "us-user-service"]
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,12 @@ def test_letters_are_offered_names_and_never_run(odd: Web) -> None:
     offered = client.get("/run/connections", params={"connection": "pdeu"}).text
     assert 'data-go="/run?connection=PagerDuty%20EU"' in offered
     assert offered.count('role="option"') == 1
-    in_full = client.get("/run/connections", params={"connection": "a^b"}).text
-    assert in_full.index("a^b") < in_full.index("prod")  # the chosen one, and all others to change to
+    exact = client.get("/run/connections", params={"connection": "us"}).text
+    assert exact.index('connection=us"') < exact.index("us-user-service")
+    now = {"connection": "prod", "chosen": "prod", "command": "List Users"}
+    others = client.get("/run/connections", params=now).text
+    assert others.count('role="option"') > 5  # what is chosen is looked away from
+    assert 'data-go="/run?connection=us&amp;command=list_users"' in others
     unknown = client.get("/run", params={"connection": "pdeu"})
     assert (unknown.status_code, 'href="/run?connection=PagerDuty%20EU"' in unknown.text) == (404, True)
     for wrong, words in (
@@ -112,3 +116,9 @@ def test_a_narrowed_token_is_offered_its_own_alone(odd: Web) -> None:
     commands = client.get("/run/commands", params={"connection": "prod"}).text
     assert (commands.count('role="option"'), "List Users" in commands) == (1, True)
     assert client.get("/run", params={"connection": "prod", "command": "create_incident"}).status_code == 404
+
+
+def test_a_token_that_runs_nothing_is_offered_nothing(odd: Web) -> None:
+    client = signed_in(odd, "looks on", Scope.READ, user="rita", site="hq")
+    assert client.get("/run/connections").status_code == 403
+    assert client.get("/run/commands", params={"connection": "prod"}).status_code == 403

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -397,3 +398,37 @@ def test_what_was_fetched_is_told_by_its_counts(web: Web) -> None:
     shown = posted(client, "/run", **form, **times).text
     assert re.search(r"[1-9]\d* fetched:", shown)
     assert ("No records." in shown, "tabpanel" in shown) == (False, False)
+
+
+def test_names_with_slashes_and_backslashes_have_windows(web: Web) -> None:
+    client = signed_in(web)
+    where = {"server_url": web.sandbox.base, "event_url": web.sandbox.base}
+    for name in ("eu/prod 100%", "back\\slash", "<b>bold</b>"):
+
+        async def work(session: Any, name: str = name) -> None:
+            await session.connections.add(name, "pagerduty", Change({}, where, {"api_key": API_KEY}))
+
+        web.world.use(work)
+        window = client.get(f"/connections/{quote(name, safe='')}/edit").text
+        [address] = set(re.findall(r'hx-post="([^"]+)"', window))
+        assert address == f"/connections/{quote(name, safe='')}/edit"
+        [version] = re.findall(r'name="version" value="(\d+)"', window)
+        form = {f"p:{key}": value for key, value in where.items()}
+        tested = client.post(address, data={"action": "test", "version": version, **form}, headers=HERE).text
+        assert "✔ Passed" in tested
+        assert client.get(f"/static/{quote(name, safe='')}").status_code == 404
+
+
+def test_the_audit_tells_what_an_edit_changed_and_no_more(web: Web) -> None:
+    client = signed_in(web)
+    window = client.get("/connections/prod/edit").text
+    [version] = re.findall(r'name="version" value="(\d+)"', window)
+    form = {"action": "save", "version": version, "f:active": "on", "f:description": f"changed {version}"}
+    form |= dict(re.findall(r'name="(p:\w+)"[^>]* value="([^"]+)"', window))
+    form |= {"p:server_url": web.sandbox.base, "p:event_url": web.sandbox.base, "p:region": "US", "p:api_version": "v2"}
+    assert client.post("/connections/prod/edit", data=form, headers=HERE).status_code == 303
+    records = web.world.use(lambda session: session.audit.newest(5))
+    details = json.loads(next(one.entry.details for one in records if one.entry.action == "connection.changed"))
+    assert details["fields"]["description"] == f"changed {version}"
+    assert "active" not in details["fields"]
+    assert not {"server_url", "event_url"} & set(details["parameters"])

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from connector_host.host.access import Right, operator_only
+from connector_host.host.connections.differences import change_facts
 from connector_host.host.connections.drafting import Draft
 from connector_host.host.connections.editing import drafted, drafted_edit
 from connector_host.host.connections.reading import every, find, shown, with_plugin
@@ -28,7 +28,6 @@ from connector_host.model.errors import ConnectionChanged, ConnectorHostError, K
 from connector_host.model.fuzzy import beginning, best, exactly, in_order
 from connector_host.model.invocation import new_id
 from connector_host.model.manifest import Manifest
-from connector_host.model.result import plain
 from connector_host.model.trouble import Trouble
 
 _NO_CHANGE = Change()
@@ -51,7 +50,7 @@ class Connections:
         return found
 
     async def like(self, letters: str, most: int = 50) -> Sequence[StoredConnection]:
-        """Return those whose names have the letters in their order, in any case, the best match first, at most so many.
+        """Return those whose names have the letters in their order, in any case, the best match first.
 
         A name in full is found among any number, as are those that begin so; of others the first by name are ranked.
         """
@@ -101,7 +100,7 @@ class Connections:
         """
         stored, draft = await drafted_edit(self._core, self._caller, name, change)
         renewed = await self._stored(draft, stored)
-        entry = self._entry("connection.changed", renewed.connection, change)
+        entry = self._entry("connection.changed", renewed.connection, change, stored.connection)
         await self._core.store.connections.change(renewed, entry)
         self._tell("connection.changed", renewed.connection)
         return renewed.connection
@@ -218,21 +217,8 @@ class Connections:
         names = {"connection": connection.name, "connection_id": connection.id, "plugin": connection.plugin}
         self._core.observe(event, {**names, "caller": str(who), "actor": who})
 
-    def _entry(self, action: str, connection: Connection, change: Change) -> AuditEntry:
-        """Return what the audit keeps of a change: of parameters and secrets the names only."""
-        return self._core.audit.entry(
-            action,
-            self._caller,
-            connection,
-            plugin=connection.plugin,
-            version=connection.version,
-            fields={key: _plain(value) for key, value in change.fields.items()},
-            parameters=sorted(change.parameters),
-            secrets=sorted(change.secrets),
-            removed_secrets=sorted(change.remove_secrets),
-            vault={key: _plain(reference) for key, reference in change.vault.items()},
-        )
-
-
-def _plain(value: Any) -> Any:
-    return plain(value) if isinstance(value, Struct) else value
+    def _entry(
+        self, action: str, connection: Connection, change: Change, before: Connection | None = None
+    ) -> AuditEntry:
+        facts = change_facts(change, connection, before)
+        return self._core.audit.entry(action, self._caller, connection, **facts)

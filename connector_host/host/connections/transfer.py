@@ -36,6 +36,8 @@ from connector_host.model.connection import (
 from connector_host.model.errors import BadSetting, ConnectorHostError, SealBroken
 from connector_host.model.result import plain
 
+SecretsByName = Mapping[str, Mapping[str, Any]]  # by connection and parameter
+
 
 class Transfers:
     """Carries connections from one host to another; only the operator may."""
@@ -102,7 +104,7 @@ class Transfers:
         *,
         private_key: bytes | None = None,
         replace_existing: bool = False,
-        secrets: Mapping[str, Mapping[str, Any]] | None = None,
+        secrets: SecretsByName | None = None,
     ) -> list[BulkOutcome]:
         """Add the connections of an exported document; vaults before those that use them.
 
@@ -115,10 +117,7 @@ class Transfers:
         """
         operator_only(self._caller, "import connections")
         waiting, outcomes = connections_of(document), list[BulkOutcome]()
-        given = dict(secrets or {})
-        unknown = sorted(set(given) - {one["name"] for one in waiting})
-        if unknown:
-            raise BadSetting(f"The file has no connection '{unknown[0]}', for which a secret is given.")
+        given = _given_for(waiting, secrets)
         for one in _in_order(waiting):
             name, own = one["name"], given.get(one["name"], {})
             try:
@@ -132,14 +131,14 @@ class Transfers:
         return outcomes
 
     async def preview(
-        self, document: Any, *, private_key: bytes | None = None, secrets: Mapping[str, Mapping[str, Any]] | None = None
+        self, document: Any, *, private_key: bytes | None = None, secrets: SecretsByName | None = None
     ) -> list[ImportPreview]:
         """Return what take() with `replace_existing` would change, connection by connection; changes nothing."""
         operator_only(self._caller, "import connections")
-        wanted, given = format_of(document), secrets or {}
+        waiting, wanted = connections_of(document), format_of(document)
+        given = _given_for(waiting, secrets)
         return [
-            await self._previewed(wanted, one, private_key, given.get(one["name"], {}))
-            for one in _in_order(connections_of(document))
+            await self._previewed(wanted, one, private_key, given.get(one["name"], {})) for one in _in_order(waiting)
         ]
 
     async def _previewed(
@@ -214,6 +213,14 @@ class Transfers:
                 "leads them to another server, say."
             ) from error
         return dict(opened)
+
+
+def _given_for(waiting: Sequence[Mapping[str, Any]], secrets: SecretsByName | None) -> SecretsByName:
+    """Return the secrets that are given beside a document; raises BadSetting for a connection that it does not have."""
+    unknown = sorted(set(secrets or {}) - {one["name"] for one in waiting})
+    if unknown:
+        raise BadSetting(f"The file has no connection '{unknown[0]}', for which a secret is given.")
+    return secrets or {}
 
 
 def _in_order(waiting: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

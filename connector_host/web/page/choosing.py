@@ -1,6 +1,7 @@
 """What is to be run in Test Command: a connection and a command, each chosen by a few letters of its name."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 from starlette.responses import Response
@@ -43,19 +44,23 @@ class Choosing:
         ]
 
     async def connections(self, visit: Visit) -> Response:
-        """Show the connections that have the letters."""
-        visit.wants(Scope.RUN_READ_ONLY)
-        letters = visit.text("connection")
+        """Show the connections that have the letters; the command stays where their plugin has it."""
+        letters = _letters(visit, "connection")
         found = await self.offered(visit, letters)
-        return self._pages.show(visit, "choices.html", letters=letters, connections=found, commands=[], connection="")
+        command, plugins = visit.text("command"), self._pages.host.plugins.plugins
+        kept = {one.name: _named(plugins[one.plugin], command) for one in found if command and one.plugin in plugins}
+        return self._choices(visit, "connection", connections=found, kept=kept)
 
     async def commands(self, visit: Visit) -> Response:
         """Show the commands of the connection's plugin that have the letters."""
+        chosen = await self.chosen(visit)
+        found = commands_like(visit, chosen.manifest, _letters(visit, "command"))
+        return self._choices(visit, "command", commands=found, connection=chosen.connection)
+
+    def _choices(self, visit: Visit, field: str, **found: Any) -> Response:
         visit.wants(Scope.RUN_READ_ONLY)
-        chosen, letters = await self.chosen(visit), visit.text("command")
-        found = commands_like(visit, chosen.manifest, "" if chosen.command else letters)
-        facts = {"letters": letters, "connections": [], "commands": found, "connection": chosen.connection}
-        return self._pages.show(visit, "choices.html", **facts)
+        facts = {"letters": visit.text(field), "connections": [], "commands": [], "connection": "", "kept": {}}
+        return self._pages.show(visit, "choices.html", **{**facts, **found}, most=OFFERED)
 
     async def chosen(self, visit: Visit) -> Chosen:
         """Return what a visit names, as far as it is there."""
@@ -75,13 +80,15 @@ class Choosing:
         return Chosen(name, manifest, found, form_of(found))
 
     async def offered(self, visit: Visit, letters: str) -> Sequence[Connection]:
-        """Return the connections that have the letters, the best first; and others beside one that is named in full."""
-        found = [one.connection for one in await visit.session.connections.like(letters, OFFERED)]
-        if found and found[0].name == letters:
-            others = await visit.session.connections.list(Selection(limit=OFFERED))
-            known = {one.name for one in found}
-            found += [one.connection for one in others if one.connection.name not in known]
-        return found[:OFFERED]
+        """Return the connections that have the letters, the best first."""
+        if not letters:
+            return [one.connection for one in await visit.session.connections.list(Selection(limit=OFFERED))]
+        return [one.connection for one in await visit.session.connections.like(letters, OFFERED)]
+
+
+def _letters(visit: Visit, field: str) -> str:
+    """Return what somebody typed into a field; where it says what is chosen they look for something else."""
+    return "" if visit.text(field) == visit.text("chosen") else visit.text(field)
 
 
 def commands_like(visit: Visit, manifest: Manifest | None, letters: str) -> Sequence[Command]:

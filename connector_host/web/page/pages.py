@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment
 from msgspec import Struct
@@ -21,6 +21,7 @@ from connector_host.host.times import parse_time
 from connector_host.model.boundary import outcome_of
 from connector_host.model.errors import BadSetting, ConnectorHostError, NotAllowed
 from connector_host.model.token import Scope, Token
+from connector_host.web.guard import SLASH
 from connector_host.web.page import views
 from connector_host.web.page.signing import SignIn, own_path, refuse_foreign
 from connector_host.web.problems import Problem, problem_of
@@ -155,8 +156,13 @@ class Pages:
         nonce = secrets.token_hex(12)  # of each answer its own: hx-csp makes that of a part the page's
         windows = [(path, title) for path, title, scope in WINDOWS if token is not None and token.allows(scope)]
         now = self.host.clock.now()
-        shown = {"nonce": nonce, "token": token, "windows": windows, "path": request.url.path, "now": now, **facts}
+        shown = {"nonce": nonce, "token": token, "windows": windows, "path": _address(request), "now": now, **facts}
         shown["exact"] = partial(views.exact, facts.get("times", DateTimeSetting()))
         text = self.templates.get_template(name).render(shown)
         headers = {"Content-Security-Policy": views.policy(nonce), "Cache-Control": "no-store"}
         return HTMLResponse(text, status, headers)
+
+
+def _address(request: Request) -> str:
+    """Return the path as a browser writes it: a slash within a part of it is no divider."""
+    return quote(request.scope["path"], safe="/").replace(quote(SLASH), "%2F")

@@ -43,7 +43,10 @@ for (const field of document.querySelectorAll("[data-choices]")) {
     field.select()
   })
   field.addEventListener("click", () => { if (!wanted) ask() })
-  field.addEventListener("blur", close)
+  field.addEventListener("blur", () => {
+    close()
+    field.value = field.defaultValue // what is run is what is chosen, not what was typed
+  })
   field.addEventListener("keydown", (event) => {
     if (event.isComposing) return
     if (event.key === "Escape") {

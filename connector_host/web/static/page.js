@@ -11,13 +11,14 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const preset of new Set([...document.querySelectorAll("#presets data")].map((one) => one.dataset.of))) {
     const field = document.getElementById(preset)
     field?.addEventListener("change", () => fillIn(preset, field))
+    if (field && document.querySelector("#connection input[name=plugin]")) fillIn(preset, field, true)
   }
 })
 
-function fillIn(preset, field) {
+function fillIn(preset, field, emptyOnly = false) {
   for (const one of document.querySelectorAll("#presets data")) {
     const target = document.getElementById(one.dataset.target)
-    if (one.dataset.of === preset && one.dataset.choice === field.value && target) target.value = one.value
+    if (one.dataset.of === preset && one.dataset.choice === field.value && target && !(emptyOnly && target.value)) target.value = one.value
   }
 }
 
