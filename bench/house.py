@@ -19,10 +19,10 @@ TARGETS = {
 
 HELD = {
     **TARGETS,
-    "files": 302,  # the HTTP API and the page came, and the face they stand on
+    "files": 303,  # the HTTP API and the page came, and the face they stand on
     "lines of code": 26_500,
     "protocols": 28,
-    "imports per file": 5.3,  # surfaces, which bring rooms together, have more
+    "imports per file": 5.32,  # surfaces, which bring rooms together, have more
     "import depth": 34,
     "import depth of app": 24,
 }

@@ -27,7 +27,7 @@ def measured() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, _fast() as base:
         home = Path(folder) / "home"
         token = asyncio.run(_furnished(home, base))
-        with _served(home) as (address, server):
+        with served(home) as (address, server):
             rounds = [asyncio.run(_round(home, address, token, server)) for _ in range(ROUNDS)]
     found = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
     found["added_ms"] = found["http_cpu_ms"] - found["in_process_cpu_ms"]
@@ -54,7 +54,9 @@ class _fast:  # noqa: N801 - used as a function
         self.process.wait()
 
 
-class _served:  # noqa: N801 - used as a function
+class served:  # noqa: N801 - used as a function
+    """A server of this data folder: its address, and its process."""
+
     def __init__(self, home: Path) -> None:
         self.home = home
 
@@ -111,12 +113,13 @@ async def _rate(call: Callable[[], Awaitable[None]], process: int) -> tuple[floa
         for _ in range(CALLS // AT_ONCE):
             await call()
 
-    before, begun = _cpu(process), time.perf_counter()
+    before, begun = cpu_of(process), time.perf_counter()
     await asyncio.gather(*(several() for _ in range(AT_ONCE)))
     count = CALLS // AT_ONCE * AT_ONCE
-    return (_cpu(process) - before) / count * 1000, count / (time.perf_counter() - begun)
+    return (cpu_of(process) - before) / count * 1000, count / (time.perf_counter() - begun)
 
 
-def _cpu(process: int) -> float:
+def cpu_of(process: int) -> float:
+    """Return the CPU seconds that a process has used."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

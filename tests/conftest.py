@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 # What no installing helps: it is run elsewhere by .ci/run, lies in no checkout, is for other kernels, or is no case.
-NO_MATTER = (
+EXPECTED_SKIPS = (
     "it takes long: LONG=1 runs it",
     "HOSTS names a folder with the environment",
     "cryptography has HPKE here",
@@ -65,10 +65,20 @@ NO_MATTER = (
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Any:
-    """With SKIPS_FAIL, as `.ci/run --all` sets it, what is skipped for want of a program has failed."""
-    report: pytest.TestReport = yield
-    why = str(report.longrepr)
-    if report.skipped and os.environ.get("SKIPS_FAIL") and not any(words in why for words in NO_MATTER):
-        report.outcome = "failed"
-        report.longrepr = f"It was skipped, and SKIPS_FAIL is set: {why}"
+    """With SKIPS_FAIL, as `.ci/run --all` sets it, a test that is skipped for want of a program has failed."""
+    return _without_skips((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Any:
+    """The same for files that are skipped as a whole."""
+    return _without_skips((yield))
+
+
+def _without_skips(report: Any) -> Any:
+    if report.skipped and os.environ.get("SKIPS_FAIL"):
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not any(words in why for words in EXPECTED_SKIPS):
+            report.outcome = "failed"
+            report.longrepr = f"SKIPS_FAIL is set, and this was skipped. {why}"
     return report

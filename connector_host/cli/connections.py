@@ -1,5 +1,6 @@
 """`connections …`: add, edit, copy, remove and test one; what is about many stands beside it."""
 
+from shlex import quote
 from typing import Any
 
 import click
@@ -50,7 +51,7 @@ def add(app: App, /, name: str, plugin: str, test: bool, test_only: bool, output
     result, document = with_session(app, work)
     if result is not None and document is None:
         return _not_saved(result, f"The connection '{name}' was not added.", output)
-    say(output, document, f"Added connection '{name}'. Test it: connector-host connections test {name}")
+    say(output, document, f"Added connection '{name}'. Test it: connector-host connections test {quote(name)}")
     return 0
 
 

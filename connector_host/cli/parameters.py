@@ -73,7 +73,8 @@ def given_inputs(given: Mapping[str, Any], properties: Mapping[str, Any]) -> dic
         name, parts = _input_name(option), value if isinstance(value, tuple) else (value,)
         read = [read_text(part, properties.get(name, {}), name) for part in parts if part is not None]
         if len(read) > 1:
-            found[name] = [one for part in read for one in (part if isinstance(part, list) else [part])]
+            lists = [part if isinstance(part, list) else [part] for part in read if part is not None]
+            found[name] = [one for part in lists for one in part]
         elif read:
             found[name] = read[0]
     return found
@@ -106,6 +107,7 @@ def _help(schema: Mapping[str, Any], traits: list[str]) -> str:
         parts.append(f"[default: {json.dumps(schema['default'])}]")
     labels = [f"{value}: {label}" for value, label in labelled_options(schema) if label != str(value)]
     parts += [f"({'; '.join(labels)})"] if labels else []
+    parts += ["[may be repeated]"] if schema.get("type") == "array" else []
     parts += [f"[{trait}]" for trait in traits]
     return " ".join(parts)
 

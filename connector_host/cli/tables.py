@@ -69,8 +69,8 @@ def _print_context(out: Console, result: Result, columns: Mapping[str, str]) -> 
         return
     table = table_of(result, columns)
     whole = result.completeness
-    cut = whole is not None and len(table.rows) > ROWS
-    _tab(out, "Result", f"first {ROWS} of {whole.returned}" if whole and cut else "")
+    cut = len(table.rows) > ROWS
+    _tab(out, "Result", f"first {ROWS} of {whole.returned if whole else len(table.rows)}" if cut else "")
     out.print(list_table(table.titles, table.rows[:ROWS]))
 
 

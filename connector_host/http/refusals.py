@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from connector_host.http.json_bounds import read_as
+from connector_host.http.json_bounds import mended_as_read
 from connector_host.model.failure import Kind
 from connector_host.model.invocation_errors import ApiError
 from connector_host.model.paths import ABSENT, compile_path
@@ -56,7 +56,7 @@ def read(body: bytes) -> ErrorBody:
     if not text:
         return ErrorBody("empty", "")
     try:
-        value = read_as(text, json.loads(text))
+        value = mended_as_read(text, json.loads(text))
     except (ValueError, RecursionError):
         return ErrorBody("text", text)
     texts = value if isinstance(value, list) else [value]
@@ -65,7 +65,7 @@ def read(body: bytes) -> ErrorBody:
 
 def is_page(body: bytes) -> bool:
     """Whether a body is an HTML page with something in it."""
-    if body[:1] in {b"{", b"["}:
+    if body[:1] in {b"{", b"["}:  # nearly every answer: JSON begins no page
         return False
     return _XML.sub(b"", body[:4000]).lstrip(b"\xef\xbb\xbf \t\r\n")[:40].lower().startswith(_PAGE)
 

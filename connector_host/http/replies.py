@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from connector_host.http.json_bounds import read_as, refusal
+from connector_host.http.json_bounds import mended_as_read, refusal
 from connector_host.http.refusals import Refusals, is_page, title_of
 from connector_host.model.invocation_errors import UnexpectedReply
 from connector_host.model.json_text import finite, no_constant
@@ -59,7 +59,7 @@ def parsed(reply: Reply) -> Any:
         value = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise not_json(reply, str(error)) from None
-    return read_as(text, value)
+    return mended_as_read(text, value)
 
 
 DECODER = json.JSONDecoder(parse_constant=no_constant, parse_float=finite)

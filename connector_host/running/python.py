@@ -19,7 +19,7 @@ import anyio.to_thread
 from msgspec import Struct
 from msgspec.structs import replace
 
-from connector_host.http.json_bounds import read_as
+from connector_host.http.json_bounds import mended_as_read
 from connector_host.model.authoring import Item, Page, item_name
 from connector_host.model.boundary import authors_code
 from connector_host.model.guarded import Guarded
@@ -74,7 +74,7 @@ def _plain(value: Any) -> Any:
         return value
     try:
         text = json.dumps(value, allow_nan=False)
-        return read_as(text, json.loads(text))
+        return mended_as_read(text, json.loads(text))
     except (TypeError, ValueError, RecursionError) as error:
         raise CommandBug(
             "The command's own code gave what is not JSON.",

@@ -45,17 +45,17 @@ class Server:
     def __init__(self, host: Host, runs: Runs, place: Place, metrics: Metrics) -> None:
         self.host, self.runs, self.place, self.metrics = host, runs, place, metrics
         self.attempts = Attempts()
-        self._lost: Callable[[Request, Exception], Awaitable[Response]] | None = None
+        self._not_found: Callable[[Request, Exception], Awaitable[Response]] | None = None
         routes: list[BaseRoute] = [self._route(route) for route in TABLE]
         routes += Plain(host, metrics, self.answered, self.known, self.document).routes()
         faults: dict[Any, Any] = {HTTPException: self._refused, Exception: self._failed}
         self._inner = Starlette(routes=routes, exception_handlers=faults)
         self.app = Guard(self._inner, place.base, place.hosts)
 
-    def add(self, routes: Iterable[BaseRoute], lost: Callable[[Request, Exception], Awaitable[Response]]) -> None:
-        """Serve these too: the page's; `lost` tells a browser of a window that is not there."""
+    def add(self, routes: Iterable[BaseRoute], not_found: Callable[[Request, Exception], Awaitable[Response]]) -> None:
+        """Serve these too: the page's; `not_found` tells a browser of a window that is not there."""
         self._inner.router.routes.extend(routes)
-        self._lost = lost
+        self._not_found = not_found
 
     def _route(self, route: Route) -> StarletteRoute:
         async def endpoint(request: Request) -> Response:
@@ -118,8 +118,8 @@ class Server:
     async def _refused(self, request: Request, error: Any) -> Response:
         slug = {404: "not-found", 405: "method"}.get(error.status_code, "invalid")
         by_browser = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
-        if self._lost is not None and by_browser and slug == "not-found":
-            return await self._lost(request, Problem(slug))
+        if self._not_found is not None and by_browser and slug == "not-found":
+            return await self._not_found(request, Problem(slug))
         headers = dict(error.headers or {})
         if slug == "method":  # Starlette names those of the first route alone
             places = [one for one in self._inner.routes if isinstance(one, StarletteRoute)]

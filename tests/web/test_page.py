@@ -95,7 +95,7 @@ def test_the_walk_of_the_specification(browser: Any, width: int, scheme: str) ->
             page.get_by_role("button", name=probe).click()
             playwright.expect(page.locator("#tested")).to_contain_text(proved)
         playwright.expect(page.locator("#tested")).to_contain_text("A resolve of a random")
-        page.get_by_text("May be run (23)").click()
+        page.get_by_text("May be run (27)").click()
         person.sees("probed")
         page.get_by_label("Description").fill("The demo's <b>own</b> {{7*7}}")
         page.get_by_role("button", name="Save").click()

@@ -61,6 +61,7 @@ for (const field of document.querySelectorAll("[data-choices]")) {
       if (!wanted) ask()
     }
   }, true)
+  document.addEventListener("DOMContentLoaded", () => { if (document.activeElement === field) ask() })
   list.addEventListener("mousedown", (event) => event.preventDefault())
   list.addEventListener("combobox-commit", (event) => location.assign(event.target.dataset.go))
 }
