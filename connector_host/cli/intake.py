@@ -52,6 +52,7 @@ def read(app: App, /, site: str | None, reader: str, output: str, **given: Any) 
 def acknowledge(app: App, reader: str, cursor: str) -> None:
     """Note that READER has read everything up to CURSOR; `intake read --reader READER` goes on from there."""
     with_session(app, lambda session: session.intake.acknowledge(reader, cursor))
+    click.echo(f"{reader} goes on after this cursor.", err=True)
 
 
 @command.command("schedule")
