@@ -25,7 +25,9 @@ def command() -> None:
     type=click.Choice([one.value for one in Scope]),
     help="What it is for; may be repeated.",
 )
-@click.option("--user", help="For whom its holder acts; but for admin, a user, a group, a site or a tenant must be named.")
+@click.option(
+    "--user", help="For whom its holder acts; but for admin, a user, a group, a site or a tenant must be named."
+)
 @click.option("--group", "groups", multiple=True, help="A group of theirs; may be repeated.")
 @click.option("--site", help="Their site.")
 @click.option("--tenant", help="Their tenant.")

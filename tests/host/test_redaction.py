@@ -3,6 +3,8 @@
 import base64
 import json
 import logging
+import random
+import re
 from functools import partial
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -12,6 +14,7 @@ import pytest
 from connector_host.host.redaction import MASK, Redactor
 from connector_host.model.connection import Change
 from connector_host.model.errors import ConnectorHostError
+from connector_host.model.json_text import unescaped
 from tests.world import World, http, raw_server
 
 SECRET = 'p/a"ss w\\ör+d=7ÿ?>~u'
@@ -193,3 +196,26 @@ def test_a_secret_in_the_first_of_two_equal_keys_is_seen() -> None:
 
 def test_of_two_secrets_the_longer_is_masked_whole() -> None:
     assert Redactor(["abcdef", "abcdefghij"]).text("x abcdefghij y") == "x ******** y"
+
+
+PIECES = [
+    *("a", "0041", "u0041", "/", "é", "\0", "\\"), *("\\u0041", "\\u005c", "\\u005C", "\\u0000", "\\u00e9", "\\u00E9"),
+    *("\\/", "\\\\", "\\n", '\\"', "\\ud83d\\ude00", "\\ud83d"),
+]  # fmt: skip
+_HIDING = re.compile(r"\\\\|\\u([0-9a-fA-F]{4})|\\/")
+
+
+def one_after_the_other(text: str) -> str:
+    """What unescaped() means, read from the left as JSON is."""
+    same = {"\\\\": "\\\\", "\\/": "/"}
+    plain = _HIDING.sub(lambda found: same.get(found[0]) or chr(int(found[1], 16)), text)
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def test_hidden_characters_are_read_as_json_reads_them() -> None:
+    chance = random.Random(7)
+    for _ in range(20_000):
+        text = "".join(chance.choices(PIECES, k=chance.randint(0, 8)))
+        assert unescaped(text) == one_after_the_other(text), ascii(text)
+    many = "".join(f"\\u{number:04x}" for number in range(0x100, 0x200))
+    assert unescaped(many) == one_after_the_other(many)

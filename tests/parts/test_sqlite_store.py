@@ -27,6 +27,7 @@ from connector_host.model.errors import (
 from connector_host.model.history import HistoryRecord
 from connector_host.model.result import Status
 from connector_host.model.stored import EndedRun
+from connector_host.stores.statements import texts
 from tests.world import Sandbox, World
 
 ADDS_FOR_EVER = """
@@ -259,3 +260,14 @@ def test_a_store_of_the_first_schema_is_brought_up_to_date(sandbox: Sandbox, tmp
         assert (await host.audit.verify()).problems == ()
 
     world.use(look)
+
+
+@pytest.mark.parametrize("statement", ["token_by_id", "invocation_by_id", "stamp_of_connection"])
+def test_what_each_request_looks_up_is_found_by_its_key(world: World, statement: str) -> None:
+    async def work(session: Any) -> list[str]:
+        statements = session._core.store.tokens._database._here
+        values = {"id": "x", "name": "x"}
+        plan = statements.raw.execute(f"explain query plan {texts()[statement]}", values).fetchall()
+        return [str(row[-1]) for row in plan]
+
+    assert not [step for step in world.use(work) if step.startswith("SCAN")]
