@@ -19,7 +19,6 @@ import anyio.to_thread
 from msgspec import Struct
 from msgspec.structs import replace
 
-from connector_host.http.json_bounds import mended_as_read
 from connector_host.model.authoring import Item, Page, item_name
 from connector_host.model.boundary import authors_code
 from connector_host.model.guarded import Guarded
@@ -70,11 +69,10 @@ def _page(page: Page) -> Page:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, str | bool):
         return value
     try:
-        text = json.dumps(value, allow_nan=False)
-        return mended_as_read(text, json.loads(text))
+        return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise CommandBug(
             "The command's own code gave what is not JSON.",

@@ -53,11 +53,13 @@ def test_whatever_is_raised_is_the_runs_failure(world: World, what: str) -> None
     json.loads(result.json())
 
 
-def test_half_characters_are_mended_before_they_stop_anything(world: World) -> None:
-    result = run(world, "go", {"what": "half"})
-    assert result.status is Status.PASSED
-    assert "\ud800" not in result.json()
-    result.json().encode()
+def test_half_characters_are_shown_in_windows(served: httpx2.Client) -> None:
+    given = {"token": served.headers["Authorization"].removeprefix("Bearer ")}
+    here = {"Origin": str(served.base_url).rstrip("/"), "HX-Request": "true"}
+    served.post("/sign-in", data=given, headers=here)
+    form = {"connection": "own", "command": "go", "i:what": "half"}
+    shown = served.post("/run", data=form, headers=here)
+    assert ("✔ Passed" in shown.text, shown.status_code) == (True, 200), shown.text
 
 
 def test_a_run_that_is_cancelled_is_cancelled(world: World) -> None:

@@ -160,7 +160,7 @@ class Pages:
         shown["exact"] = partial(views.exact, facts.get("times", DateTimeSetting()))
         text = self.templates.get_template(name).render(shown)
         headers = {"Content-Security-Policy": views.policy(nonce), "Cache-Control": "no-store"}
-        return HTMLResponse(text, status, headers)
+        return HTMLResponse(text.encode("utf-8", "replace"), status, headers)  # a plugin may give half a character
 
 
 def _address(request: Request) -> str:
