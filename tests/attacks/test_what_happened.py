@@ -484,7 +484,7 @@ ALLOWED = 15 * WINDOW
 
 @pytest.mark.long
 def test_two_programs_keep_one_limit_and_use_it(tmp_path: Path) -> None:
-    """Over seven thirds of a window; what a busy machine delays on its way comes up to 0.15 seconds late."""
+    """Over seven thirds of a window; what a busy machine delays on its way comes up to half a second late."""
     from tests.world import serving_app
 
     came: list[float] = []
@@ -502,7 +502,7 @@ def test_two_programs_keep_one_limit_and_use_it(tmp_path: Path) -> None:
         children = [subprocess.Popen(words) for _ in range(2)]
         for child in children:
             assert child.wait(60 + lasts) == 0
-    most = max(sum(1 for other in came if one <= other < one + WINDOW - 0.15) for one in came)
+    most = max(sum(1 for other in came if one <= other < one + WINDOW - 0.5) for one in came)
     assert most <= ALLOWED
     used = len([one for one in came if came[0] + WINDOW / 3 <= one < came[0] + lasts])
     assert used >= 0.95 * 2 * ALLOWED * (1 - 1 / 40 - 0.05)

@@ -61,7 +61,12 @@ for (const field of document.querySelectorAll("[data-choices]")) {
       if (!wanted) ask()
     }
   }, true)
-  document.addEventListener("DOMContentLoaded", () => { if (document.activeElement === field) ask() })
   list.addEventListener("mousedown", (event) => event.preventDefault())
   list.addEventListener("combobox-commit", (event) => location.assign(event.target.dataset.go))
 }
+
+// What is to be chosen next has the focus, unless a person was faster. htmx looks at the page in a timer of its own, which
+// comes before this one.
+setTimeout(() => {
+  if (document.activeElement === document.body) document.querySelector("[data-focus]")?.focus()
+})
