@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from connector_host.http.json_bounds import mended_as_read
+from connector_host.http.json_bounds import mended_as_read, refusal
 from connector_host.model.failure import Kind
 from connector_host.model.invocation_errors import ApiError
 from connector_host.model.paths import ABSENT, compile_path
@@ -55,6 +55,8 @@ def read(body: bytes) -> ErrorBody:
     text = body[:_KEPT].decode("utf-8-sig", "replace").strip()
     if not text:
         return ErrorBody("empty", "")
+    if refusal(body[:_KEPT]):  # nested beyond all use: whoever looks for words in it would not come back
+        return ErrorBody("text", text)
     try:
         value = mended_as_read(text, json.loads(text))
     except (ValueError, RecursionError):

@@ -16,6 +16,7 @@ import pytest
 from tests.world import Sandbox, World, opened
 
 KILLS = int(os.environ.get("KILLS", "60"))
+pytestmark = pytest.mark.timeout(max(120, 4 * KILLS))
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from connector_host import Result, Status
+from connector_host.http.refusals import Refusals
+from connector_host.model.requests import Server
+from connector_host.ports.parts import Reply
 from tests.own import HEAD, own, run
 from tests.world import SHARED, FastClock, World, http, pagerduty_sandbox, raw_server
 
@@ -211,3 +214,10 @@ def test_a_window_that_the_server_closed_is_not_told_as_a_limit_used_up(tmp_path
         (entry,) = world.use(twice).errors
     assert "answered 429 before and asked to wait 50 seconds" in entry.message
     assert "900" not in said(world.use(twice))
+
+
+def test_a_refusal_nested_beyond_all_use_is_told_as_text() -> None:
+    for body in (b"[" * 900 + b"]" * 900, b'{"error":' * 400 + b"1" + b"}" * 400):
+        told = Refusals(Server("api", "http://127.0.0.1"), "http://127.0.0.1").error(Reply(400, {}, body))
+        assert told.failure.http_status == 400
+        assert told.failure.message
