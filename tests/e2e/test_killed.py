@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from connector_host import Change
+from tests.e2e.killed import NO_LIMIT
 from tests.world import Sandbox, World, opened
 
 KILLS = int(os.environ.get("KILLS", "60"))
@@ -58,6 +60,7 @@ def test_nothing_acknowledged_is_lost(world: World, sandbox: Sandbox) -> None:
 
 @pytest.mark.long
 def test_every_effect_has_its_record_and_nothing_is_done_twice(prod: World, sandbox: Sandbox) -> None:
+    prod.use(lambda host: host.connections.edit("prod", Change(parameters=NO_LIMIT)))
     said = killed(prod, sandbox, "act")
     answered = [one for one in said if one[0] == "opened"]
     assert len(answered) > KILLS / 2
