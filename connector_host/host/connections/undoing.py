@@ -18,11 +18,7 @@ async def former(core: Core, stored: StoredConnection, caller: Principal) -> Cha
 
     Raises BadSetting where there was none, or it changed nothing of that, and NotAllowed where it was somebody else's.
     """
-    now, before = stored.connection, await _former(core, stored, caller)
-    change = _difference(now, before)
-    if not change.fields and not change.parameters:
-        raise BadSetting(f"The last edit of '{now.name}' changed nothing that can be undone.")
-    return change
+    return _back(stored.connection, await _former(core, stored, caller))
 
 
 async def undoing(core: Core, stored: StoredConnection, caller: Principal) -> Change:
@@ -32,25 +28,31 @@ async def undoing(core: Core, stored: StoredConnection, caller: Principal) -> Ch
     be given.
     """
     now, before = stored.connection, await _former(core, stored, caller)
-    if before.generation != now.generation or before.vault != now.vault:
-        raise BadSetting("The last edit changed a secret, which is kept nowhere: give the one of before.")
-    if before.origins != now.origins:
-        raise BadSetting("The last edit changed where the secrets are sent: give the former values, and the secret.")
-    return await former(core, stored, caller)
+    _refuse_secrets(now, before)
+    return _back(now, before)
 
 
 async def restorable(core: Core, stored: StoredConnection, caller: Principal) -> tuple[str, bool]:
     """Return the names of what stood otherwise before the last edit, and whether undo() brings it back by itself."""
+    now = stored.connection
     try:
-        change = await former(core, stored, caller)
+        before = await _former(core, stored, caller)
+        change = _back(now, before)
     except (BadSetting, NotAllowed):
         return "", False
     names = ", ".join([*change.parameters, *change.fields])
     try:
-        await undoing(core, stored, caller)
+        _refuse_secrets(now, before)
     except BadSetting:
         return names, False
     return names, True
+
+
+def _refuse_secrets(now: Connection, before: Connection) -> None:
+    if before.generation != now.generation or before.vault != now.vault:
+        raise BadSetting("The last edit changed a secret, which is kept nowhere: give the one of before.")
+    if before.origins != now.origins:
+        raise BadSetting("The last edit changed where the secrets are sent: give the former values, and the secret.")
 
 
 async def _former(core: Core, stored: StoredConnection, caller: Principal) -> Connection:
@@ -63,11 +65,13 @@ async def _former(core: Core, stored: StoredConnection, caller: Principal) -> Co
     return found.connection
 
 
-def _difference(now: Connection, before: Connection) -> Change:
+def _back(now: Connection, before: Connection) -> Change:
     parameters = {
         name: before.parameters.get(name)
         for name in sorted({*now.parameters, *before.parameters})
         if now.parameters.get(name) != before.parameters.get(name)
     }
     fields = {name: getattr(before, name) for name in _FIELDS if getattr(before, name) != getattr(now, name)}
+    if not fields and not parameters:
+        raise BadSetting(f"The last edit of '{now.name}' changed nothing that can be undone.")
     return Change(fields, parameters)
